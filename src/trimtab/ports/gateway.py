@@ -1,0 +1,54 @@
+"""The gateway: splits one host's requests over model revisions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Who gets what of one host's requests.
+
+    Attributes:
+        weights: percent by revision, integers that sum to 100.
+        mirror: revision that gets copies, and whose answers nobody sees; None for no mirror.
+        mirror_percent: share of requests copied, 0–100.
+    """
+
+    weights: Mapping[str, int]
+    mirror: str | None = None
+    mirror_percent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the gateway sent to one revision since the gateway started; `epoch` changes when it restarts.
+
+    Attributes:
+        requests, failed: routed requests that were completed, and those not answered by 2xx.
+        mirrored, mirrored_failed: the same for copies.
+    """
+
+    epoch: str
+    requests: int
+    failed: int
+    mirrored: int
+    mirrored_failed: int
+
+
+class RouteRefused(Exception):
+    """The gateway says no to a split; the message is its own."""
+
+
+class Gateway(Protocol):
+    def split(self, host: str) -> Split | None:
+        """What the gateway now does, as observed; None when it has no route for the host."""
+
+    def apply(self, host: str, split: Split) -> None:
+        """Make `split` the host's traffic, and wait until it is seen in effect. Idempotent.
+
+        Raises RouteRefused if the gateway says no, SurroundingsFailed if it cannot be reached.
+        """
+
+    def sent(self, host: str) -> Mapping[str, Sent]:
+        """Completed requests by revision."""

@@ -1,0 +1,63 @@
+"""Model servers, one a revision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One immutable thing that can serve.
+
+    Attributes:
+        id: hash8 of (model digest, rendered template, served name).
+        version: the registry's version, as text.
+        uri: the model folder's address.
+        digest: sha256 of the model folder's manifest, hex.
+    """
+
+    id: str
+    version: str
+    uri: str
+    digest: str
+
+
+class ServerState(Enum):
+    STARTING = "Starting"
+    READY = "Ready"
+    NOT_READY = "NotReady"
+    GONE = "Gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A revision's server as observed.
+
+    Attributes:
+        since_s: monotonic seconds that it has been in this state.
+        restarts: times that it died and was started again.
+    """
+
+    revision: str
+    state: ServerState
+    since_s: float
+    restarts: int
+    message: str = ""
+
+
+class Servers(Protocol):
+    def observed(self) -> Mapping[str, Server]:
+        """All servers of this model, by revision id."""
+
+    def ensure(self, model_name: str, revision: Revision) -> None:
+        """Ask for a server of the revision; returns at once. Idempotent."""
+
+    def retire(self, revision: str) -> None:
+        """Drain and stop it. Idempotent. The caller has taken it off the route before."""
+
+    def warm(self, revision: str, requests: int) -> int:
+        """Send real example requests past the gateway; returns how many were answered by 2xx.
+
+        Warm-up requests carry header `x-trimtab-warmup: 1` and are not logged.
+        """
