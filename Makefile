@@ -1,0 +1,69 @@
+# trimtab: every task has one name here. `make` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+# the first of these that really runs (a shim on the PATH may not)
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
+STAMP := $(VENV)/.ready
+WORKERS ?= 2
+
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export FEAST_USAGE := False
+
+##@ Start here
+.PHONY: demo test
+demo: $(STAMP) ## The main job: the whole loop over a year of real flights (about 10 minutes)
+	$(BIN)/trimtab demo
+
+test: $(STAMP) ## All tests that run unattended
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
+
+##@ While you work
+.PHONY: check format verify generate bench lock clean
+check: $(STAMP) ## Lint, types, layers, and generated files current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) --no-print-directory verify
+
+format: $(STAMP) ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+verify: $(STAMP) ## Fail when a generated file is stale
+	$(BIN)/python -m tests.generated --check
+
+generate: $(STAMP) ## Write the generated files anew
+	$(BIN)/python -m tests.generated
+
+bench: $(STAMP) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py
+
+lock: $(STAMP) ## Resolve requirements.lock anew
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header -q -o requirements.lock
+
+clean: ## Remove the environment and what runs left behind
+	rm -rf $(VENV) .trimtab .pytest_cache .mypy_cache .ruff_cache dist
+
+##@ Set-up
+.PHONY: setup help
+setup: $(STAMP) ## The environment, from requirements.lock (done by every task that needs it)
+
+$(STAMP): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo "trimtab needs Python 3.11, 3.12 or 3.13 on the PATH (or: make PYTHON=/path/to/python)"; exit 2; }
+	@echo "setting up $(VENV) with $$($(PYTHON) -V) (1.5 GB; a few minutes on a slow line)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock -e '.[local]' --group dev
+	@touch $@
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
