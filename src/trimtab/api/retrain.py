@@ -1,0 +1,153 @@
+"""RetrainPolicy: when does a pipeline run, and when must it not?
+
+The `retrain:` of trimtab.yaml is a `Retrain`. An episode gives one run per arming (verdicts.md 5).
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from trimtab.api.values import Duration, Fraction, Name, Spec, Stored
+
+
+class OnPerformance(Spec):
+    """A run when the monitor holds performance to have dropped."""
+
+
+class OnDrift(Spec):
+    """A run when inputs drift; without this trigger drift only annotates."""
+
+    act_on: Literal["trip"] = "trip"
+
+
+class OnSchedule(Spec):
+    """A run every so often, counted from the newest training data that any run read."""
+
+    every: Annotated[Duration, Field(ge=timedelta(hours=1))]
+
+
+class OnNewData(Spec):
+    """A run once so many labelled rows have come since the newest run's data end."""
+
+    min_rows: Annotated[int, Field(ge=1)]
+
+
+class Trigger(Spec):
+    """One reason to retrain; exactly one kind."""
+
+    name: Name
+    performance: OnPerformance | None = None
+    drift: OnDrift | None = None
+    schedule: OnSchedule | None = None
+    new_data: OnNewData | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (
+            sum(kind is not None for kind in (self.performance, self.drift, self.schedule, self.new_data))
+            != 1
+        ):
+            raise ValueError(
+                f"trigger '{self.name}' needs exactly one of performance, drift, schedule, newData"
+            )
+        return self
+
+
+class Rearm(Spec):
+    """When an episode whose run came to nothing may run again: both must hold.
+
+    Attributes:
+        new_labelled_share: mature labels since that run's data end, as a share of those that it learned from.
+        min_interval: since that run's data end.
+    """
+
+    new_labelled_share: Annotated[Fraction, Field()] = Decimal("0.25")
+    min_interval: Duration = timedelta(days=14)
+
+
+class CircuitBreaker(Spec):
+    """After so many failed runs in a row (not refused ones), none for a while."""
+
+    failures: Annotated[int, Field(ge=1, le=100)] = 3
+    reset_after: Duration = timedelta(hours=24)
+
+
+class Guards(Spec):
+    """What holds a trigger back."""
+
+    cooldown: Duration = timedelta(hours=24)
+    max_per_day: Annotated[int, Field(ge=1, le=100)] = 1
+    rearm: Rearm = Rearm()
+    circuit_breaker: CircuitBreaker = CircuitBreaker()
+
+
+class Retrain(Spec):
+    """The `retrain:` of a project; the spec of a RetrainPolicy but for its pipeline."""
+
+    triggers: Annotated[tuple[Trigger, ...], Field(max_length=20)] = (
+        Trigger(name="performance", performance=OnPerformance()),
+    )
+    guards: Guards = Guards()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [trigger.name for trigger in self.triggers]
+        if len(set(names)) != len(names):
+            raise ValueError("two triggers have one name")
+        return self
+
+
+class Outcome(StrEnum):
+    """What came of a run."""
+
+    RUNNING = "Running"
+    FAILED = "Failed"
+    REFUSED = "Refused"
+    CANDIDATE = "Candidate"
+    REJECTED = "Rejected"
+    PROMOTED = "Promoted"
+    SKIPPED = "Skipped"
+
+
+class Attempt(Stored):
+    """One run that this policy asked for.
+
+    Attributes:
+        key: sha256 of (policy, episode, arming), written here before the run is created.
+        cause: name of the trigger.
+        episode: what armed it: an episode's id, or the trigger's own period.
+        arming: 1 for the first run of an episode.
+        data_end: no row after this was read.
+        labelled: rows with a label that it learned from; 0 if not known.
+        version: what it registered, if anything.
+    """
+
+    key: str
+    cause: str
+    episode: str
+    arming: int
+    claimed_at: AwareDatetime
+    data_end: AwareDatetime
+    outcome: Outcome = Outcome.RUNNING
+    ended_at: AwareDatetime | None = None
+    run_id: str | None = None
+    version: str | None = None
+    labelled: int = 0
+    because: str = ""
+
+
+class RetrainStatus(Stored):
+    """What a policy has done: attempts, newest last, ≤ 50; the running one is the claim."""
+
+    attempts: tuple[Attempt, ...] = ()
+    waiting: str = ""
+
+    @property
+    def claim(self) -> Attempt | None:
+        """The attempt whose run is not over."""
+        if self.attempts and self.attempts[-1].outcome is Outcome.RUNNING:
+            return self.attempts[-1]
+        return None
