@@ -145,7 +145,7 @@ def log_e_below(evidence: Strata, mean: float) -> float:
 def bounds(evidence: Strata, alpha_lower: float, alpha_upper: float) -> Bounds:
     """The confidence sequence of the difference, to 1e-4; infinite under 200 candidate requests.
 
-    Bounds that cross say that requests were not assigned with the stated weights: then nothing is known either.
+    Bounds that cross say that requests were not assigned with the stated weights: nothing is known then.
 
     >>> found = bounds(Strata.of([Stratum(0.5, 1000, 20, 1000, 20)]), 0.01, 0.05)
     >>> found.lower < 0 < found.upper < 0.04
