@@ -1,0 +1,50 @@
+"""The ready families: `build` functions by the contract of model.py."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from trimtab.features.schema import FeatureSchema
+from trimtab.steps.fitting.refusals import ModelRefused
+
+
+def gradient_boosting(schema: FeatureSchema, **params: Any) -> Any:
+    """Histogram gradient boosting; category codes are ordinal (native categorical splits export wrongly)."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    regression = schema.task == "regression"
+    estimator = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    defaults = {"max_iter": 200, "learning_rate": 0.1, "min_samples_leaf": 50, "early_stopping": True}
+    return estimator(**{**defaults, "n_iter_no_change": 8, **params})
+
+
+def logistic(schema: FeatureSchema, **params: Any) -> Any:
+    """Logistic regression on scaled numbers and one-hot categories."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    if schema.task == "regression":
+        raise ModelRefused(
+            "model.family logistic takes classes, but the label is a number",
+            remedy="take gradient_boosting, or write a model.py",
+        )
+    numbers = list(range(len(schema.numeric)))
+    codes = list(range(len(numbers), len(numbers) + len(schema.categorical)))
+    values = [[float(code) for code in range(len(c.vocabulary) + 1)] for c in schema.categorical]
+    encode = (
+        [("categorical", OneHotEncoder(categories=values, handle_unknown="ignore"), codes)] if codes else []
+    )
+    keep = [("numeric", "passthrough", numbers)] if numbers else []
+    return Pipeline(
+        [
+            ("columns", ColumnTransformer([*keep, *encode])),
+            ("logistic", LogisticRegression(**{"max_iter": 200, "C": 1.0, **params})),
+        ]
+    )
+
+
+FAMILIES: Final[Mapping[str, Callable[..., Any]]] = {
+    "gradient_boosting": gradient_boosting,
+    "logistic": logistic,
+}
