@@ -1,0 +1,101 @@
+"""The model server's process: `python -m trimtab.bootstrap.serving --model-dir DIR --model-name NAME …`.
+
+Exit status: 0 after SIGTERM or SIGINT, 2 where the folder or an argument cannot be taken, 4 where the port
+is taken.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from trimtab.api.errors import ExitStatus, ExtraMissing, TrimtabError
+from trimtab.ports.online import OnlineStore
+from trimtab.serving import lean_kserve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; the exit status."""
+    parsed = _parser().parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        _serve(parsed)
+    except TrimtabError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.status)
+    return int(ExitStatus.DONE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trimtab.bootstrap.serving", allow_abbrev=False)
+    parser.add_argument("--model-dir", required=True, type=Path, help="the model folder")
+    parser.add_argument(
+        "--model-name", "--model_name", required=True, help="the served name, the same for every revision"
+    )
+    parser.add_argument("--revision", required=True, help="the revision's id, 8 hex digits")
+    parser.add_argument(
+        "--http-port", "--http_port", default=8080, type=int, help="0 lets the kernel choose (8080)"
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+    parser.add_argument("--online", type=Path, help="the online store's file")
+    parser.add_argument(
+        "--online-missing",
+        choices=("null", "reject"),
+        default="null",
+        help="a key that the online store does not hold gives nulls, or is refused with 400 (null)",
+    )
+    parser.add_argument("--sink", help="where inference events go: the collector's address")
+    parser.add_argument(
+        "--namespace", default="default", help="namespace in the events' attributes (default)"
+    )
+    return parser
+
+
+def _serve(parsed: argparse.Namespace) -> None:
+    try:
+        lean_kserve.prepare()
+        from trimtab.serving import predictor, server
+    except ImportError as error:
+        raise ExtraMissing("serving", f"the model server ({error})") from error
+    from trimtab.serving.events import BATCH_CONTENT_TYPE, Events
+    from trimtab.serving.folder import open_folder
+    from trimtab.serving.lookup import Lookup
+    from trimtab.serving.payload_log import PayloadLog
+    from trimtab.serving.service import Service
+    from trimtab.serving.sink import Sink
+
+    folder = open_folder(parsed.model_dir)
+    lookup = Lookup(
+        folder.plan.views,
+        folder.plan.time,
+        _store(parsed.online),
+        reject_missing=parsed.online_missing == "reject",
+    )
+    model = predictor.Predictor(folder, lookup)
+    events = Events(parsed.model_name, parsed.revision, parsed.namespace)
+    payloads = PayloadLog(Sink(parsed.sink, BATCH_CONTENT_TYPE)) if parsed.sink else None
+    service = Service(parsed.model_name, parsed.revision, model, events, payloads)
+    with server.bind(parsed.host, parsed.http_port) as listening:
+        port = listening.getsockname()[1]
+        log = logging.getLogger("trimtab.serving")
+
+        def ready() -> None:
+            log.info("%s/%s answers at http://%s:%d", parsed.model_name, parsed.revision, parsed.host, port)
+
+        server.serve(service, lookup, folder.plan, listening, ready)
+
+
+def _store(path: Path | None) -> OnlineStore | None:
+    if path is None:
+        return None
+    from trimtab.adapters.online import SqliteOnlineStore
+
+    return SqliteOnlineStore(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

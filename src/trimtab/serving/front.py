@@ -1,0 +1,159 @@
+"""The ASGI front: answers predictions itself and hands everything else to KServe's application.
+
+Routing, dependency injection and the timing middleware of KServe's FastAPI application cost several times
+what a prediction does. Requests with binary tensors or CloudEvents still go through it.
+"""
+
+import os
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from trimtab.serving.service import Answer, Service
+from trimtab.serving.values import RequestRefused
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MOST_BODY_BYTES: Final = 16 << 20
+_JSON: Final = (b"content-type", b"application/json")
+_FOREIGN: Final = frozenset((b"inference-header-content-length", b"ce-specversion"))
+_PREDICT_V2: Final = re.compile(r"/v2/models/([^/]+)/infer")
+_PREDICT_V1: Final = re.compile(r"/v1/models/([^/]+):predict")
+_REQUEST_ID: Final = re.compile(rb"[\x21-\x7e]{1,200}")
+
+
+class Front:
+    """The server's ASGI application.
+
+    Args:
+        service: what answers predictions.
+        kserve: KServe's application.
+        most_body_bytes: a larger body is refused with 400.
+    """
+
+    def __init__(
+        self, service: Service, kserve: Application, *, most_body_bytes: int = MOST_BODY_BYTES
+    ) -> None:
+        self._service = service
+        self._kserve = kserve
+        self._most = most_body_bytes
+        self._direct: dict[str, Callable[..., Answer]] = {
+            f"/v2/models/{service.model_name}/infer": service.v2,
+            f"/v1/models/{service.model_name}:predict": service.v1,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._kserve(scope, receive, send)
+            return
+        request_id, warmup, length, foreign = _headers(scope["headers"])
+        answer = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
+        if length > self._most:
+            refused = self._too_large(request_id, warmup)
+            await _respond(send, refused, request_id, close=True)
+        elif answer is not None and not foreign:
+            message = await receive()
+            body: bytes = message.get("body", b"")
+            while message.get("more_body"):
+                message = await receive()
+                body += message.get("body", b"")
+                if len(body) > self._most:
+                    await _respond(send, self._too_large(request_id, warmup), request_id, close=True)
+                    return
+            if message["type"] == "http.request":
+                await _respond(send, answer(body, request_id.decode(), warmup=warmup), request_id)
+        elif scope["path"] == "/trimtab/logged":
+            await _respond(send, Answer(200, orjson.dumps(self._logged())), request_id)
+        elif name := self._other_model(scope):
+            missing = {"error": f"Model with name {name} does not exist."}
+            await _respond(send, Answer(404, orjson.dumps(missing)), request_id, close=True)
+        else:
+            scope["headers"] = [*scope["headers"], (b"x-request-id", request_id)]
+            await self._kserve(scope, _limited(receive, self._most), _with_id(send, request_id))
+
+    def _other_model(self, scope: Scope) -> str | None:
+        """The name in a prediction's path that is not the served one."""
+        if scope["method"] != "POST":
+            return None
+        path: str = scope["path"]
+        match = _PREDICT_V2.fullmatch(path) or _PREDICT_V1.fullmatch(path)
+        return match[1] if match and match[1] != self._service.model_name else None
+
+    def _too_large(self, request_id: bytes, warmup: bool) -> Answer:
+        refused = RequestRefused(f"the body is larger than {self._most} bytes; send fewer rows a request")
+        return self._service.refused(request_id.decode(), refused, warmup=warmup)
+
+    def _logged(self) -> dict[str, int]:
+        log = self._service.payloads
+        if log is None:
+            return {
+                "handled": sum(self._service.statuses.values()),
+                "logged": 0,
+                "dropped": 0,
+                "in_flight": 0,
+            }
+        return {
+            "handled": log.handled,
+            "logged": log.logged,
+            "dropped": log.dropped,
+            "in_flight": log.in_flight,
+        }
+
+
+def _headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool, int, bool]:
+    """Request id (made where none came), warm-up, declared body length, and whether KServe must decode it."""
+    request_id = b""
+    warmup = foreign = False
+    length = 0
+    for name, value in headers:
+        if name == b"x-request-id":
+            request_id = value
+        elif name == b"content-length":
+            length = int(value)
+        elif name == b"x-trimtab-warmup":
+            warmup = value == b"1"
+        elif name in _FOREIGN or (name == b"content-type" and value.startswith(b"application/cloudevents")):
+            foreign = True
+    if not _REQUEST_ID.fullmatch(request_id):
+        request_id = os.urandom(16).hex().encode()
+    return request_id, warmup, length, foreign
+
+
+async def _respond(send: Send, answer: Answer, request_id: bytes, *, close: bool = False) -> None:
+    headers = [
+        _JSON,
+        (b"content-length", str(len(answer.body)).encode()),
+        (b"x-request-id", request_id),
+    ]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    """`receive` that ends a body which grows past `most`: KServe's application then sees the client gone."""
+    taken = 0
+
+    async def limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= most else {"type": "http.disconnect"}
+
+    return limited
+
+
+def _with_id(send: Send, request_id: bytes) -> Send:
+    async def sender(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+        await send(message)
+
+    return sender

@@ -1,0 +1,181 @@
+"""One served model: answers prediction requests, and tells the payload log of each."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from trimtab.api.errors import SurroundingsFailed, TrimtabError
+from trimtab.serving.events import Events
+from trimtab.serving.payload_log import PayloadLog
+from trimtab.serving.predictor import Prediction, Predictor
+from trimtab.serving.values import RequestRefused
+from trimtab.serving.wire import Asked, parse_v1, parse_v2
+
+log = logging.getLogger("trimtab.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: status, and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+class Service:
+    """A predictor with its log and counts.
+
+    Attributes:
+        statuses: requests by HTTP status, warm-ups left out.
+        warmups: warm-up requests.
+        seconds: time spent in answering, in total, warm-ups left out.
+        predictions: rows predicted, warm-ups left out.
+    """
+
+    def __init__(
+        self,
+        model_name: str,
+        revision: str,
+        predictor: Predictor,
+        events: Events,
+        payloads: PayloadLog | None,
+    ) -> None:
+        self.model_name = model_name
+        self.revision = revision
+        self.predictor = predictor
+        self.payloads = payloads
+        self._events = events
+        self.statuses: Counter[int] = Counter()
+        self.warmups = 0
+        self.seconds = 0.0
+        self.predictions = 0
+
+    def v2(self, body: bytes, request_id: str, *, warmup: bool = False) -> Answer:
+        """Answers POST /v2/models/<name>/infer."""
+        return self._answer(parse_v2, self._v2_body, body, request_id, warmup)
+
+    def v1(self, body: bytes, request_id: str, *, warmup: bool = False) -> Answer:
+        """Answers POST /v1/models/<name>:predict."""
+        return self._answer(parse_v1, self._v1_body, body, request_id, warmup)
+
+    def predict(self, asked: Asked, request_id: str, *, warmup: bool = False) -> Prediction:
+        """The prediction of a request that KServe's own code has decoded, counted and logged like any.
+
+        Raises:
+            TrimtabError: as `Predictor.predict`.
+        """
+        started = time.perf_counter()
+        try:
+            prediction = self.predictor.predict(asked)
+        except TrimtabError as error:
+            self._note(request_id, asked, None, _status(error), started, warmup)
+            raise
+        self._note(request_id, asked, prediction, 200, started, warmup)
+        return prediction
+
+    def refused(self, request_id: str, error: RequestRefused, *, warmup: bool = False) -> Answer:
+        """Answers a request whose body was not read."""
+        self._note(request_id, None, None, 400, time.perf_counter(), warmup)
+        return _failure(400, error)
+
+    def _answer(
+        self,
+        parse: Callable[[bytes], Asked],
+        render: Callable[[Asked, Prediction, str], Mapping[str, Any]],
+        body: bytes,
+        request_id: str,
+        warmup: bool,
+    ) -> Answer:
+        started = time.perf_counter()
+        asked: Asked | None = None
+        prediction: Prediction | None = None
+        try:
+            asked = parse(body)
+            prediction = self.predictor.predict(asked)
+            answer = Answer(200, orjson.dumps(render(asked, prediction, request_id), _listed, _NUMPY))
+        except RequestRefused as error:
+            prediction, answer = None, _failure(400, error)
+        except TrimtabError as error:
+            log.error("request %s: %s", request_id, error.message)
+            prediction, answer = None, _failure(_status(error), error)
+        self._note(request_id, asked, prediction, answer.status, started, warmup)
+        return answer
+
+    def _v2_body(self, asked: Asked, prediction: Prediction, request_id: str) -> Mapping[str, Any]:
+        tensors = [
+            {
+                "name": output.name,
+                "shape": list(prediction.outputs[output.name].shape),
+                "datatype": output.datatype,
+                "data": prediction.outputs[output.name].ravel(),
+            }
+            for output in self.predictor.outputs
+        ]
+        if asked.outputs is not None:
+            by_name = {tensor["name"]: tensor for tensor in tensors}
+            for name in asked.outputs:
+                if name not in by_name:
+                    raise RequestRefused(
+                        f"output '{name[:80]}' is unknown; the model has {', '.join(map(str, by_name))}"
+                    )
+            tensors = [by_name[name] for name in asked.outputs]
+        return {
+            "model_name": self.model_name,
+            "model_version": self.revision,
+            "id": asked.id or request_id,
+            "outputs": tensors,
+        }
+
+    def _v1_body(self, _asked: Asked, prediction: Prediction, _request_id: str) -> Mapping[str, Any]:
+        return {"predictions": self.predictor.predictions(prediction)}
+
+    def _note(
+        self,
+        request_id: str,
+        asked: Asked | None,
+        prediction: Prediction | None,
+        status: int,
+        started: float,
+        warmup: bool,
+    ) -> None:
+        if warmup:
+            self.warmups += 1
+            return
+        spent_s = time.perf_counter() - started
+        self.statuses[status] += 1
+        self.seconds += spent_s
+        if prediction is not None:
+            self.predictions += prediction.rows.rows
+        if self.payloads is None:
+            return
+        if prediction is None or asked is None:
+            event = self._events.failed(request_id, status, spent_s * 1e3)
+        else:
+            scores = self.predictor.scores(prediction)
+            event = self._events.answered(
+                request_id, asked.id or request_id, prediction, scores, spent_s * 1e3
+            )
+        self.payloads.offer(event)
+
+
+_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
+
+
+def _listed(value: Any) -> Any:
+    """For arrays that orjson does not take: texts, and views that are not contiguous."""
+    return value.tolist()
+
+
+def _status(error: TrimtabError) -> int:
+    if isinstance(error, RequestRefused):
+        return 400
+    return 503 if isinstance(error, SurroundingsFailed) else 500
+
+
+def _failure(status: int, error: TrimtabError) -> Answer:
+    return Answer(status, orjson.dumps({"error": error.message}))
