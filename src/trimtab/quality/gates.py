@@ -1,7 +1,7 @@
 """Gates: may a trained model become a candidate at all?
 
 An absolute gate looks at the metric on held-out rows. A gate against the revision in service looks at the
-paired difference by day: rows of one day resemble each other, so the standard error is of days, never of rows.
+paired difference by day: rows of one day resemble each other, so the standard error is of days, not of rows.
 It refuses if the mean is worse by more than `by`, or if even the 95 % lower bound (Student's t over days) is
 worse at all. Ranking metrics take the jackknife over days (Efron 1982).
 """

@@ -58,7 +58,7 @@ def evaluate(names: Iterable[str], labels: Array, predictions: Array) -> dict[st
 
 
 def roc_auc(labels: Array, predictions: Array) -> float:
-    """Chance that a positive row ranks above a negative one; over classes, the mean of one against the rest."""
+    """Chance that a positive ranks above a negative row; over classes, the mean of each against the rest."""
     if predictions.ndim == 2:
         each = [roc_auc(labels == k, predictions[:, k]) for k in range(predictions.shape[1])]
         return float(np.mean(each))
