@@ -1,0 +1,32 @@
+"""One ONNX file, preprocessing and model, proven equal to its source."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def export(
+    project: str,
+    run: str,
+    rows: dsl.Input[dsl.Dataset],
+    features: dsl.Input[dsl.Dataset],
+    model: dsl.Input[dsl.Model],
+    servable: dsl.Output[dsl.Model],
+) -> NamedTuple("Exported", [("digest", str)]):
+    """Write the folder that a model server serves from, and prove it on real rows.
+
+    Args:
+        project: A bundle's address, which ends in its digest.
+        run: The tracking run's id.
+        rows: Pointers by table, for sample requests.
+        features: Pointer to the features, for proof and reference profile.
+        model: The fitted estimator.
+        servable: Pointer to the model folder.
+
+    Returns:
+        digest: sha256 of the folder's content.
+    """
+    from trimtab.bootstrap import component
+
+    return component.export(project, run, rows, features, model, servable)

@@ -1,0 +1,36 @@
+"""A model folder as a version in the registry."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def register(
+    project: str,
+    until: str,
+    run: str,
+    key: str,
+    digest: str,
+    passed: bool,
+    because: str,
+    servable: dsl.Input[dsl.Model],
+) -> NamedTuple("Registered", [("version", str)]):
+    """Register the folder with its lineage; a model that passed becomes `candidate`.
+
+    Args:
+        project: A bundle's address, which ends in its digest.
+        until: RFC 3339; the end of its data.
+        run: The tracking run's id.
+        key: Who asked for this run; "" for a person.
+        digest: sha256 of the folder's content.
+        passed: A refused model is registered as refused and gets no alias.
+        because: Why.
+        servable: Pointer to the model folder.
+
+    Returns:
+        version: The registry's version.
+    """
+    from trimtab.bootstrap import component
+
+    return component.register(project, until, run, key, digest, passed, because, servable)

@@ -1,0 +1,23 @@
+"""What a run did, on one page, however it ended."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def report(
+    project: str,
+    until: str,
+    status: dsl.PipelineTaskFinalStatus,
+    page: dsl.Output[dsl.HTML],
+):
+    """Write the run's report; runs last, whatever failed.
+
+    Args:
+        project: A bundle's address, which ends in its digest.
+        until: RFC 3339; the end of the run's data.
+        status: How the run ended.
+        page: The report.
+    """
+    from trimtab.bootstrap import component
+
+    component.report(project, until, status, page)

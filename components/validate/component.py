@@ -1,0 +1,32 @@
+"""Expectations on the tables: fail, quarantine or warn."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def validate(
+    project: str,
+    until: str,
+    tables_version: str,
+    tables: dsl.Input[dsl.Dataset],
+    good: dsl.Output[dsl.Dataset],
+    report: dsl.Output[dsl.HTML],
+) -> NamedTuple("Validated", [("version", str)]):
+    """Check every expectation; bad rows go to quarantine with the reason, good rows go on.
+
+    Args:
+        project: A bundle's address, which ends in its digest.
+        until: RFC 3339; freshness is measured from it.
+        tables_version: From build, so that caches see the data change.
+        tables: Pointers by table.
+        good: Pointers by table, without the rows in quarantine.
+        report: Each expectation with its outcome and examples.
+
+    Returns:
+        version: Changes exactly when the good rows do.
+    """
+    from trimtab.bootstrap import component
+
+    return component.validate(project, until, tables_version, tables, good, report)

@@ -1,0 +1,91 @@
+"""The other side of the pipeline host: starts it, sends runs, reads events."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from trimtab.api.errors import SurroundingsFailed
+
+
+class PipelineHost:
+    """A warm host process; a context manager, or `close()` it.
+
+    Args:
+        log: file that takes what the host itself prints.
+        preload: modules to import in the fork server besides the default ones.
+    """
+
+    def __init__(self, log: Path, preload: tuple[str, ...] = ()) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "trimtab.adapters.kfp.host"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                env={**os.environ, "TRIMTAB_PRELOAD": ",".join(preload), "PYTHONUNBUFFERED": "1"},
+            )
+        self._ready = False
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_ready(self) -> None:
+        """Return when the fork server's imports are done."""
+        while not self._ready:
+            self._ready = self._next()["event"] == "ready"
+
+    def run(
+        self,
+        ir: Path,
+        arguments: Mapping[str, Any],
+        run_dir: Path,
+        on_event: Callable[[Mapping[str, Any]], None],
+    ) -> Mapping[str, Any]:
+        """Run a compiled pipeline to its end; `on_event` hears of each task. Returns the last event."""
+        self.wait_ready()
+        request = {"ir": str(ir), "arguments": dict(arguments), "run_dir": str(run_dir)}
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        for event in self._events():
+            on_event(event)
+            if event["event"] == "run_ended":
+                return event
+        raise AssertionError("unreachable: _events raises when the host is gone")
+
+    def close(self) -> None:
+        """End the host, its fork server and whatever still runs there."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.terminate()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _events(self) -> Iterator[dict[str, Any]]:
+        while True:
+            yield self._next()
+
+    def _next(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise SurroundingsFailed(
+                f"the pipeline host ended with status {self._process.wait()}",
+                remedy=f"see {self._log}; --resume goes on from the last finished step",
+            )
+        return dict(json.loads(line))

@@ -1,0 +1,177 @@
+"""The project file, trimtab.yaml: what a data scientist writes. Flat; never applied to a cluster."""
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from trimtab.api.monitor import Monitor
+from trimtab.api.retrain import Retrain
+from trimtab.api.rollout import Rollout
+from trimtab.api.sources import Source, Zone
+from trimtab.api.values import Duration, FileBound, MetricName, Number, Spec
+
+Task = Literal["binary", "multiclass", "regression"]
+FAMILIES = ("gradient_boosting", "logistic")
+
+Name = Annotated[
+    str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", description="lower case, digits, -")
+]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
+
+
+def _inside(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(
+            f"'{path}' leaves the project's folder — name a file inside it, relative to trimtab.yaml"
+        )
+    return path
+
+
+ProjectFile = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_inside)]
+
+
+class Traffic(Spec):
+    """What to expect at the endpoint; lets `check` say whether a step can be decided."""
+
+    requests_per_day: Annotated[int, Field(gt=0)]
+
+
+class Label(Spec):
+    """What came true."""
+
+    column: Identifier
+    known_at: Identifier | None = Field(None, description="column that holds when the label became known")
+    mature_after: Duration = Field(timedelta(0), description="a cohort is scored this long after its time")
+    missing: Literal["exclude"] | float = Field(
+        "exclude", description="what a label that never comes counts as"
+    )
+
+
+class Examples(Spec):
+    """One row is one prediction."""
+
+    table: Identifier | None = Field(None, description="default: the only table, or the only source")
+    key: Annotated[list[Identifier], Field(max_length=8)] = Field(
+        default_factory=list, description="names a prediction; labels and lineage join by it"
+    )
+    time: Identifier | None = Field(None, description="when the prediction is made")
+    label: Label
+
+
+class Model(Spec):
+    """A ready family, in place of a model.py."""
+
+    family: Literal["gradient_boosting", "logistic"] = "gradient_boosting"
+    params: dict[str, Any] = Field(default_factory=dict, description="passed to the estimator")
+
+
+class Split(Spec):
+    """How examples are held out: by time where there is one, else at random."""
+
+    validation: Duration | float = timedelta(days=7)
+    test: Duration | float = timedelta(days=7)
+    gap: Duration | Literal["auto"] = Field("auto", description="auto: label.matureAfter")
+    refit: bool = Field(True, description="after the gates pass, fit anew on all rows")
+
+
+class Resources(Spec):
+    cpu: Annotated[int, Field(ge=1, le=256)] = 2
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = "4Gi"
+    gpu: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class Training(Spec):
+    window: Duration | Literal["all"] = "all"
+    split: Split = Field(default_factory=Split)
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
+    workers: Literal[1] = 1
+    resources: Resources = Field(default_factory=Resources)
+
+
+class Gate(Spec):
+    """A bound on one metric; the model is refused when it does not hold."""
+
+    metric: MetricName
+    at_least: Number | None = None
+    at_most: Number | None = None
+    no_worse_than_stable_by: FileBound | None = None
+    better_than_stable_by: FileBound | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        bounds = (self.at_least, self.at_most, self.no_worse_than_stable_by, self.better_than_stable_by)
+        if sum(bound is not None for bound in bounds) != 1:
+            raise ValueError("a gate has one of atLeast, atMost, noWorseThanStableBy, betterThanStableBy")
+        return self
+
+
+class Evaluation(Spec):
+    metrics: Annotated[list[MetricName], Field(max_length=16)] = Field(
+        default_factory=list, description="default: those of the task"
+    )
+    gates: Annotated[list[Gate], Field(max_length=32)] = Field(default_factory=list)
+    slices: Annotated[list[Identifier], Field(max_length=16)] = Field(default_factory=list)
+
+
+class Online(Spec):
+    missing: Literal["nulls", "reject"] = Field("nulls", description="what an unknown key gets")
+
+
+class Environment(Spec):
+    image: Annotated[str, Field(max_length=512)] = "trimtab:latest"
+    requirements: ProjectFile | None = None
+
+
+class Project(Spec):
+    """One project: data, features, model, and the rules by which it is kept good."""
+
+    api_version: Literal["trimtab.dev/v1alpha1"] = "trimtab.dev/v1alpha1"
+    kind: Literal["Project"] = "Project"
+    name: Name
+    time_zone: Zone = "UTC"
+    traffic: Traffic | None = None
+    sources: Annotated[dict[Identifier, Source], Field(min_length=1, max_length=64)]
+    tables: Annotated[dict[Identifier, ProjectFile], Field(max_length=64)] = Field(default_factory=dict)
+    expectations: ProjectFile | None = None
+    examples: Examples
+    features: ProjectFile | None = None
+    model: ProjectFile | Model = Field(default_factory=Model)
+    training: Training = Field(default_factory=Training)
+    evaluation: Evaluation = Field(default_factory=Evaluation)
+    online: Online = Field(default_factory=Online)
+    rollout: Rollout = Field(default_factory=Rollout)
+    monitor: Monitor = Field(default_factory=Monitor)
+    retrain: Retrain = Field(default_factory=Retrain)
+    environment: Environment = Field(default_factory=Environment)
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        both = sorted(self.sources.keys() & self.tables.keys())
+        if both:
+            raise ValueError(f"'{both[0]}' is both a source and a table — rename one of them")
+        if self.examples.table is not None and self.examples.table not in {*self.sources, *self.tables}:
+            known = ", ".join([*self.tables, *self.sources])
+            raise ValueError(
+                f"examples.table '{self.examples.table}' is neither a table nor a source — one of {known}"
+            )
+        if self.examples.table is None and len(self.tables or self.sources) != 1:
+            raise ValueError(
+                "examples.table is needed: there is more than one table — say which holds the examples"
+            )
+        return self
+
+    @property
+    def examples_table(self) -> str:
+        """The table that holds the examples."""
+        return self.examples.table or next(iter(self.tables or self.sources))
+
+    @property
+    def files(self) -> list[str]:
+        """The files that trimtab.yaml names, relative to it."""
+        named = [*self.tables.values(), self.expectations, self.features, self.environment.requirements]
+        if isinstance(self.model, str):
+            named.append(self.model)
+        return sorted({file for file in named if file is not None})

@@ -1,0 +1,203 @@
+"""Pipeline runs on this machine: the compiled IR, executed by the pipeline host, recorded in the run's folder.
+
+A record is written after each task, so that `--resume` knows how far a killed run came, and a key finds its
+run whatever happened in between.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from trimtab.adapters.kfp.client import PipelineHost
+from trimtab.adapters.projects.home import Home
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.ports.runs import Run, RunState
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task as it ended.
+
+    Attributes:
+        failure: {type, sentence, remedy, status}; None when it succeeded.
+    """
+
+    name: str
+    seconds: float
+    succeeded: bool
+    log: str
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    failure: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One run, as its folder keeps it.
+
+    Attributes:
+        project: the bundle's address.
+        arguments: of the pipeline.
+        started, ended: wall-clock time, RFC 3339.
+    """
+
+    id: str
+    key: str
+    project: str
+    arguments: Mapping[str, Any]
+    started: str
+    state: str = RunState.RUNNING.value
+    ended: str = ""
+    tasks: tuple[TaskRecord, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> "Record | None":
+        try:
+            data = json.loads((folder / RECORD).read_text())
+        except FileNotFoundError:
+            return None
+        return cls(**{**data, "tasks": tuple(TaskRecord(**task) for task in data["tasks"])})
+
+    def write(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        making = folder / f".{RECORD}.{os.getpid()}"
+        making.write_text(json.dumps(asdict(self), indent=1))
+        making.replace(folder / RECORD)
+
+    def output(self, name: str) -> Any:
+        """The last value that a task wrote under this name; None if none did."""
+        return next((task.outputs[name] for task in reversed(self.tasks) if name in task.outputs), None)
+
+    def as_run(self) -> Run:
+        failed = next((task.failure for task in self.tasks if task.failure), None)
+        return Run(
+            id=self.id,
+            key=self.key,
+            state=RunState(self.state),
+            version=self.output("version") if self._registered else None,
+            passed=self.output("passed"),
+            because=str(failed["sentence"]) if failed else str(self.output("because") or ""),
+            data_end=datetime.fromisoformat(self.arguments["until"]),
+        )
+
+    @property
+    def _registered(self) -> bool:
+        return any(task.name.startswith("register") and task.succeeded for task in self.tasks)
+
+
+class TaskFailed(SurroundingsFailed):
+    """A task of a run failed: which, why, and where its log is."""
+
+    def __init__(self, run: str, task: TaskRecord) -> None:
+        failure = task.failure or {}
+        super().__init__(
+            f"step '{task.name}' failed: {failure.get('sentence', 'no reason given')}\n  log: {task.log}",
+            remedy=f"{failure.get('remedy') or 'see the log'}; then: trimtab run --resume {run}",
+        )
+        self.status = failure.get("status", self.status)
+
+
+class LocalRuns:
+    """Runs of one project; implements ports.runs.Runs, one run at a time.
+
+    Args:
+        home: the project's `.trimtab`.
+        ir: the compiled pipeline.
+        project: the bundle's address.
+        host: gives the warm pipeline host, started on first use.
+        on_event: hears of each task's start and end.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        ir: Path,
+        project: Path,
+        host: Callable[[], PipelineHost],
+        on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    ) -> None:
+        self._home, self._ir, self._project, self._host, self._on_event = home, ir, project, host, on_event
+
+    def start(self, key: str, parameters: Mapping[str, Any]) -> Run:
+        """Run to the end, or return the run that this key already has."""
+        found = self.find(key)
+        if found is not None and found.state is not RunState.RUNNING:
+            return found
+        return self.run(run_id(key), {**parameters, "key": key}).as_run()
+
+    def find(self, key: str) -> Run | None:
+        record = Record.read(self._home.runs / run_id(key))
+        return record.as_run() if record else None
+
+    def run(self, identity: str, parameters: Mapping[str, Any]) -> Record:
+        """Execute the IR under this id; a record that stands there already is gone on from."""
+        folder = self._home.runs / identity
+        before = Record.read(folder)
+        record = Record(
+            id=identity,
+            key=str(parameters.get("key", "")),
+            project=str(self._project),
+            arguments={**parameters, "project": str(self._project)},
+            started=_now(),
+            tasks=tuple(task for task in before.tasks if task.succeeded) if before else (),
+        )
+        record.write(folder)
+
+        def hear(event: Mapping[str, Any]) -> None:
+            nonlocal record
+            if event["event"] == "task_ended":
+                task = TaskRecord(
+                    **{k: v for k, v in event.items() if k not in ("event", "task")}, name=event["task"]
+                )
+                others = (other for other in record.tasks if other.name != task.name)
+                record = replace(record, tasks=(*others, task))
+                record.write(folder)
+            self._on_event(event)
+
+        ended = self._host().run(self._ir, record.arguments, folder, hear)
+        state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
+        record = replace(record, state=state.value, ended=_now())
+        record.write(folder)
+        return record
+
+    def resume(self, identity: str) -> Record:
+        """Go on with a run that failed or was killed.
+
+        Raises:
+            InputRefused: no such run, or the project changed since.
+        """
+        record = Record.read(self._home.runs / identity)
+        if record is None:
+            raise InputRefused(f"there is no run '{identity}'", remedy="trimtab status shows the runs")
+        if record.project != str(self._project):
+            raise InputRefused(
+                f"the project changed since run '{identity}' began: it ran {Path(record.project).name}, "
+                f"and this is {self._project.name}",
+                remedy="undo the change, or start a new run: trimtab run",
+            )
+        return self.run(identity, {k: v for k, v in record.arguments.items() if k != "project"})
+
+
+def run_id(key: str) -> str:
+    """The folder's name of the run that a key asked for."""
+    return f"key-{key[:16]}"
+
+
+def new_id() -> str:
+    """A run that a person asked for: the time it began, UTC."""
+    return datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+
+
+def latest(home: Home) -> str | None:
+    """The id of the run that began last."""
+    records = [record for folder in home.runs.glob("*") if (record := Record.read(folder))]
+    return max(records, key=lambda record: record.started).id if records else None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
