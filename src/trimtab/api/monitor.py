@@ -166,7 +166,7 @@ class MonitorStatus(Stored):
     worst: tuple[DriftedColumn, ...] = ()
     skill: SkillSeen = SkillSeen()
     episodes: tuple[Episode, ...] = ()
-    conditions: dict[str, str] = {}
+    conditions: dict[str, str] = Field(default_factory=dict)
 
     def open_episode(self, cause: str) -> Episode | None:
         """The open episode of a cause, if any."""

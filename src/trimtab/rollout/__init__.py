@@ -1,0 +1,22 @@
+"""How a revision earns its traffic: a pure function from what is observed to the next move.
+
+`decide` asks its rules in order of authority; `checks` turns evidence into verdicts; nothing here reads a clock,
+a network or a disk. The laptop and the operator run the same function.
+"""
+
+from trimtab.rollout.decide import RULES, decide
+from trimtab.rollout.decision import Decision
+from trimtab.rollout.revision import revision_id
+from trimtab.rollout.world import Newest, Observed, Ordered, Routed, ServerSeen
+
+__all__ = [
+    "RULES",
+    "Decision",
+    "Newest",
+    "Observed",
+    "Ordered",
+    "Routed",
+    "ServerSeen",
+    "decide",
+    "revision_id",
+]

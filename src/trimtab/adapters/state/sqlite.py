@@ -80,7 +80,10 @@ class SqliteState:
             row = self._db.execute(
                 "select id, verb, revision, step, by, at from orders where name = ?", (name,)
             ).fetchone()
-        return None if row is None else Act(*row[:5], datetime.fromisoformat(row[5]))
+        if row is None:
+            return None
+        id, verb, revision, step, by, at = row
+        return Act(id, verb, revision, step, by, datetime.fromisoformat(at))
 
     def order(self, name: str, act: Act) -> None:
         with self._transaction():
@@ -103,7 +106,8 @@ class SqliteState:
     def events(self, after: int = 0) -> Sequence[tuple[int, Event]]:
         with self._told():
             rows = self._db.execute(
-                "select number, at, resource, kind, revision, because, bounds from events where number > ? order by number",
+                "select number, at, resource, kind, revision, because, bounds from events"
+                " where number > ? order by number",
                 (after,),
             ).fetchall()
         return [

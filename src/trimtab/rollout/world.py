@@ -1,0 +1,108 @@
+"""What a rollout sees when it decides: everything read once, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trimtab.api.rollout_status import RevisionRef, RolloutStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A host's traffic.
+
+    Attributes:
+        weights: percent by revision, those above 0; they sum to 100.
+        mirror: revision that gets copies of `mirror_percent` of the requests; None for no mirror.
+    """
+
+    weights: Mapping[str, int]
+    mirror: str | None = None
+    mirror_percent: int = 0
+
+    def names(self) -> frozenset[str]:
+        """Revisions that get any request."""
+        return frozenset(self.weights) | ({self.mirror} if self.mirror else frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSeen:
+    """A revision's server.
+
+    Attributes:
+        ready: it answers.
+        gone: there is none.
+        since_s: seconds in this state.
+        restarts: since it was first started.
+    """
+
+    ready: bool
+    gone: bool
+    since_s: float
+    restarts: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A person's newest order."""
+
+    id: str
+    verb: str
+    revision: str
+    step: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The revision that the registry holds for candidate.
+
+    Attributes:
+        rejected: why it stays out; None if it does not.
+        attempt: how often it has been retried.
+        retried_by: ids of the orders that did.
+    """
+
+    ref: RevisionRef
+    rejected: str | None = None
+    attempt: int = 0
+    retried_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The world of one rollout at one moment.
+
+    Attributes:
+        status: as stored, its times brought up to now, its checks judged on what is known now.
+        newest: None where the registry has no candidate, or cannot say.
+        candidate_rejected: whether the registry already bars the candidate in flight.
+        routed: what the gateway does now; None without a route.
+        starved_s: seconds for which the candidate has answered under half of what it was sent, and stable not.
+        requests: requests that the candidate got since the step began.
+    """
+
+    status: RolloutStatus
+    newest: Newest | None = None
+    candidate_rejected: bool = False
+    routed: Routed | None = None
+    servers: Mapping[str, ServerSeen] = field(default_factory=dict)
+    order: Ordered | None = None
+    suspended: bool = False
+    starved_s: float = 0.0
+    requests: int = 0
+
+    def ready(self, ref: RevisionRef | None) -> bool:
+        """Whether a revision's server answers."""
+        return ref is not None and (server := self.servers.get(ref.revision)) is not None and server.ready
+
+    def gone(self, ref: RevisionRef) -> bool:
+        """Whether a revision has no server."""
+        return (server := self.servers.get(ref.revision)) is None or server.gone
+
+    def new_order(self, verb: str, ref: RevisionRef | None) -> Ordered | None:
+        """The newest order, if it is of this verb, about this revision, and not yet obeyed."""
+        order = self.order
+        if order is None or ref is None or order.verb != verb or order.revision != ref.revision:
+            return None
+        return None if order.id in self.status.acts else order
