@@ -5,7 +5,7 @@ Counts add, so sketches of hours, pods and days merge into exactly the sketch of
 sketches of one grid on the same cells, which is what every measure of drift reads. NumPy only.
 """
 
-from trimtab.sketch.categories import CategorySketch, Encoded
+from trimtab.sketch.categories import CategorySketch, Encoded, encode
 from trimtab.sketch.errors import ColumnNotNumeric, GridsDiffer, SketchUnreadable
 from trimtab.sketch.grid import Grid, Kind
 from trimtab.sketch.learn import kind_of, learn_grid
@@ -27,6 +27,7 @@ __all__ = [
     "SketchUnreadable",
     "add",
     "empty",
+    "encode",
     "from_bytes",
     "kind_of",
     "learn_grid",

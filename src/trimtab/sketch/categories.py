@@ -148,6 +148,17 @@ class CategorySketch:
         return cls(grid, counts, missing, uncounted, shortfall, registers)
 
 
+def encode(column: NDArray[Any]) -> Encoded:
+    """A column of strings or objects as codes; None, NaN and "" get the code −1."""
+    held = column.tolist()
+    code_of: dict[Any, int] = {}
+    codes: dict[str, int] = {}
+    for value in dict.fromkeys(held):
+        absent = value is None or value == "" or value != value
+        code_of[value] = -1 if absent else codes.setdefault(str(value), len(codes))
+    return Encoded(np.fromiter(map(code_of.__getitem__, held), np.int64, len(held)), list(codes))
+
+
 def _decoded(column: Encoded) -> tuple[dict[str, int], int]:
     codes = column.codes
     held = codes[codes >= 0] if len(codes) and codes.min() < 0 else codes
