@@ -38,10 +38,10 @@ format: $(STAMP) ## Rewrite the code in the house style
 	$(BIN)/ruff format .
 
 verify: $(STAMP) ## Fail when a generated file is stale
-	$(BIN)/python -m tests.generated --check
+	$(BIN)/python docs/generated.py --check
 
 generate: $(STAMP) ## Write the generated files anew
-	$(BIN)/python -m tests.generated
+	$(BIN)/python docs/generated.py
 
 bench: $(STAMP) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from trimtab.api.monitor import Monitor
 from trimtab.api.retrain import Retrain
 from trimtab.api.rollout import Rollout
-from trimtab.api.sources import Source, Zone
+from trimtab.api.sources import Column, Source, Zone
 from trimtab.api.values import Duration, FileBound, MetricName, Number, Spec
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -42,8 +42,8 @@ class Traffic(Spec):
 class Label(Spec):
     """What came true."""
 
-    column: Identifier
-    known_at: Identifier | None = Field(None, description="column that holds when the label became known")
+    column: Column
+    known_at: Column | None = Field(None, description="column that holds when the label became known")
     mature_after: Duration = Field(timedelta(0), description="a cohort is scored this long after its time")
     missing: Literal["exclude"] | float = Field(
         "exclude", description="what a label that never comes counts as"
@@ -54,10 +54,10 @@ class Examples(Spec):
     """One row is one prediction."""
 
     table: Identifier | None = Field(None, description="default: the only table, or the only source")
-    key: Annotated[list[Identifier], Field(max_length=8)] = Field(
+    key: Annotated[list[Column], Field(max_length=8)] = Field(
         default_factory=list, description="names a prediction; labels and lineage join by it"
     )
-    time: Identifier | None = Field(None, description="when the prediction is made")
+    time: Column | None = Field(None, description="when the prediction is made")
     label: Label
 
 
@@ -113,7 +113,7 @@ class Evaluation(Spec):
         default_factory=list, description="default: those of the task"
     )
     gates: Annotated[list[Gate], Field(max_length=32)] = Field(default_factory=list)
-    slices: Annotated[list[Identifier], Field(max_length=16)] = Field(default_factory=list)
+    slices: Annotated[list[Column], Field(max_length=16)] = Field(default_factory=list)
 
 
 class Online(Spec):

@@ -1,0 +1,63 @@
+"""Writes the committed files that are made from code, or with --check says which of them are stale.
+
+Each carries the name of its source; nobody edits them by hand.
+"""
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def training_ir() -> str:
+    """pipelines/training.yaml: the IR of the default environment."""
+    sys.path.insert(0, str(ROOT))
+    from kfp import compiler
+
+    from pipelines.training import training
+    from trimtab.api.project import Environment, Resources
+
+    environment, resources = Environment(), Resources()
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "training.yaml"
+        pipeline = training(image=environment.image, cpu=resources.cpu, memory=resources.memory)
+        compiler.Compiler().compile(pipeline, str(target))
+        return "# Generated from pipelines/training.py by `make generate`.\n" + target.read_text()
+
+
+def project_schema() -> str:
+    """docs/reference/trimtab.schema.json: what editors check trimtab.yaml against."""
+    from trimtab.local.schema import editor_schema
+
+    return editor_schema()
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "pipelines/training.yaml": training_ir,
+    "docs/reference/trimtab.schema.json": project_schema,
+}
+
+
+def main() -> int:
+    """Write all, or with --check compare all; the status is 1 when one is stale."""
+    stale = []
+    for name, make in GENERATED.items():
+        path, text = ROOT / name, make()
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    for name in stale:
+        sys.stdout.write(f"{'stale' if '--check' in sys.argv else 'written'}: {name}\n")
+    if stale and "--check" in sys.argv:
+        sys.stdout.write("run `make generate` and commit the result\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

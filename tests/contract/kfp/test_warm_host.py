@@ -1,0 +1,155 @@
+"""The compiled IR runs in children of a warm host; the seam in kfp.local is where we think it is."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("kfp")
+
+PIPELINE = '''
+from typing import NamedTuple
+from kfp import compiler, dsl
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def judge(word: str, out: dsl.Output[dsl.Dataset]) -> NamedTuple("Judged", [("passed", bool)]):
+    from collections import namedtuple
+
+    with open(out.path, "w") as file:
+        file.write(word)
+    if word == "raise":
+        raise RuntimeError("as asked")
+    if word == "refuse":
+        from trimtab.api.errors import DataRefused
+
+        raise DataRefused("column 'x' holds text", remedy="mend column 'x'")
+    if word == "die":
+        import os, signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+    return namedtuple("Judged", ["passed"])(word == "yes")
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def tell(word: str, held: dsl.Input[dsl.Dataset]) -> str:
+    return word + open(held.path).read()
+
+
+@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+def report(status: dsl.PipelineTaskFinalStatus) -> str:
+    return status.state
+
+
+@dsl.pipeline(name="small")
+def small(word: str):
+    with dsl.ExitHandler(report()):
+        judged = judge(word=word)
+        with dsl.If(judged.outputs["passed"] == True):
+            tell(word="good ", held=judged.outputs["out"])
+        with dsl.Else():
+            tell(word="bad ", held=judged.outputs["out"])
+
+
+compiler.Compiler().compile(small, __import__("sys").argv[1])
+'''
+
+
+@pytest.fixture(scope="module")
+def ir(tmp_path_factory):
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("ir")
+    (folder / "small.py").write_text(PIPELINE)
+    subprocess.run([sys.executable, str(folder / "small.py"), str(folder / "small.yaml")], check=True)
+    return folder / "small.yaml"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    from trimtab.adapters.kfp.client import PipelineHost
+
+    with PipelineHost(tmp_path_factory.mktemp("host") / "host.log") as host:
+        host.wait_ready()
+        yield host
+
+
+def run(host, ir: Path, word: str, folder: Path):
+    events = []
+    ended = host.run(ir, {"word": word}, folder, events.append)
+    return ended["succeeded"], {e["task"]: e for e in events if e["event"] == "task_ended"}
+
+
+def test_the_gate_takes_one_branch_alone_and_the_exit_handler_runs(host, ir, tmp_path):
+    succeeded, tasks = run(host, ir, "yes", tmp_path / "yes")
+    assert succeeded
+    assert tasks["tell"]["outputs"] == {"Output": "good yes"}
+    assert "tell-2" not in tasks
+    assert tasks["report"]["outputs"] == {"Output": "SUCCEEDED"}
+
+    succeeded, tasks = run(host, ir, "no", tmp_path / "no")
+    assert succeeded
+    assert tasks["tell-2"]["outputs"] == {"Output": "bad no"}
+    assert "tell" not in tasks
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "status", "said"),
+    [("raise", "RuntimeError", 70, "as asked"), ("refuse", "DataRefused", 2, "column 'x'"), ("die", "Died", 4, "signal 9")],
+)
+def test_a_failed_task_says_why_and_the_report_still_runs(host, ir, tmp_path, word, kind, status, said):
+    succeeded, tasks = run(host, ir, word, tmp_path)
+    assert not succeeded
+    failure = tasks["judge"]["failure"]
+    assert (failure["type"], failure["status"]) == (kind, status)
+    assert said in failure["sentence"]
+    assert Path(tasks["judge"]["log"]).exists()
+    assert tasks["report"]["outputs"] == {"Output": "FAILED"}
+
+
+def test_a_run_in_the_same_folder_takes_what_was_done_from_its_cache(host, ir, tmp_path):
+    run(host, ir, "yes", tmp_path)
+    succeeded, tasks = run(host, ir, "yes", tmp_path)
+    assert succeeded
+    assert "judge" not in tasks
+
+
+def test_the_stock_handler_is_back_after_the_context():
+    import multiprocessing
+
+    from kfp.local import subprocess_task_handler
+
+    from trimtab.adapters.kfp.warm import warm_tasks
+
+    stock = subprocess_task_handler.SubprocessTaskHandler
+    with warm_tasks(multiprocessing.get_context("forkserver"), Path(), lambda _: None):
+        assert subprocess_task_handler.SubprocessTaskHandler is not stock
+    assert subprocess_task_handler.SubprocessTaskHandler is stock
+
+
+def test_nothing_is_left_when_the_host_is_killed(tmp_path):
+    import os
+    import signal
+
+    from trimtab.adapters.kfp.client import PipelineHost
+    from trimtab.api.errors import SurroundingsFailed
+
+    host = PipelineHost(tmp_path / "host.log")
+    host.wait_ready()
+    children = descendants(host.pid)
+    os.kill(host.pid, signal.SIGKILL)
+    with pytest.raises(SurroundingsFailed, match="pipeline host"):
+        host.run(tmp_path / "none.yaml", {}, tmp_path, lambda _: None)
+    deadline = time.monotonic() + 10
+    while alive := [pid for pid in children if Path(f"/proc/{pid}/cmdline").exists()]:
+        assert time.monotonic() < deadline, alive
+        time.sleep(0.05)
+    host.close()
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += [int(child), *descendants(int(child))]
+    return found
