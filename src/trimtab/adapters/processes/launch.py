@@ -1,0 +1,39 @@
+"""Start one child: a session of its own, a log file, and death with its parent."""
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+
+def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Run `argv` with no standard input and its output appended to `log`.
+
+    The kernel sends it SIGTERM when the thread that called this dies: call it from a thread that lives as
+    long as the process, and from a process without other threads (code runs between fork and exec).
+
+    Raises OSError if there is no such program.
+    """
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(0)
+
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment},
+            start_new_session=True,
+            preexec_fn=before_exec,
+        )

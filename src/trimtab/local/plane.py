@@ -1,0 +1,227 @@
+"""The serving side of one project on this machine: Envoy, the collector, a model server a revision.
+
+`Plane` is a handle: cheap to make, holds no process, works from any process. What runs belongs to the
+supervisor (`trimtab.local.supervisor`), which `up` starts.
+"""
+
+import contextlib
+import fcntl
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from trimtab.adapters.envoy import PROBE_HOST, EnvoyGateway, EnvoyPlace, command, write_start_files
+from trimtab.adapters.processes import ChildSpec, ChildState, ChildStatus, Control, LocalServers, record
+from trimtab.adapters.processes import logs as log_files
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.local.supervisor import alone
+
+GATEWAY, COLLECTOR, MLFLOW = "envoy", "collector", "mlflow"
+UP_WITHIN_S = 30.0
+DRAIN_S = 5.0
+SWEEP_WITHIN_S = 5.0
+POLL_S = 0.02
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "FEAST_USAGE": "False"}
+MODULE = (sys.executable, "-P", "-m")
+"""-P: a project's own files must not shadow modules."""
+
+
+class Plane:
+    """One project's plane.
+
+    Args:
+        state: the project's `.trimtab`.
+        model_name: served name; the gateway's host has this name too.
+        timeout_s: the gateway cuts a request after this.
+    """
+
+    def __init__(self, state: Path, model_name: str, timeout_s: float = 60.0) -> None:
+        self.state = state.absolute()
+        self.directory = self.state / "plane"
+        self.model_name = self.host = model_name
+        self.control = Control(self.directory)
+        self.servers = LocalServers(self.control, self._server_arguments, self._readdress)
+        self._place = EnvoyPlace(self.directory / "envoy", model_name, model_name, timeout_s)
+        self._supervisor: subprocess.Popen[bytes] | None = None
+
+    @property
+    def gateway(self) -> EnvoyGateway:
+        return EnvoyGateway(self._place, self._port(GATEWAY), self.servers.port)
+
+    @property
+    def url(self) -> str:
+        """Where clients send requests."""
+        return f"http://127.0.0.1:{self._port(GATEWAY)}"
+
+    @property
+    def collector_url(self) -> str:
+        return f"http://127.0.0.1:{self._port(COLLECTOR)}"
+
+    def server_url(self, revision: str) -> str | None:
+        """A revision's server, past the gateway; None if it has none."""
+        port = self.servers.port(revision)
+        return f"http://127.0.0.1:{port}" if port else None
+
+    def up(self, port: int = 0, tie_to: int | None = None) -> None:
+        """Supervisor, collector and gateway run and answer. A plane that is up stays as it is.
+
+        Args:
+            port: of the gateway; 0: the last one if it is free, else one that the kernel chooses.
+            tie_to: process with which all of it ends.
+
+        Raises:
+            SurroundingsFailed: a port is taken, or something does not start; with its last words.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._one_at_a_time():
+            if not self.control.is_up():
+                self._start_supervisor()
+            if tie_to is not None:
+                self.control.tie(tie_to)
+            self.control.start(self._collector())
+            gateway_port = self.control.reserve(GATEWAY, port)
+            write_start_files(self._place, gateway_port)
+            self.control.start(self._gateway(gateway_port))
+            self._wait_until_ready((COLLECTOR, GATEWAY))
+
+    def mlflow_ui(self) -> str:
+        """Start MLflow's pages, if they do not run, and say where they are."""
+        store = self.state / "mlflow"
+        argv = (
+            *MODULE,
+            *("mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", "{port}"),
+            *("--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}"),
+            *("--default-artifact-root", (store / "artifacts").as_uri()),
+        )
+        self.control.start(
+            ChildSpec(
+                MLFLOW, argv, wants_port=0, ready_path="/health", environment=QUIET, labels={"kind": MLFLOW}
+            )
+        )
+        self._wait_until_ready((MLFLOW,))
+        return f"http://127.0.0.1:{self._port(MLFLOW)}"
+
+    def status(self) -> list[ChildStatus]:
+        """What runs, with its memory. Raises PlaneDown."""
+        return self.control.children(memory=True)
+
+    def down(self) -> None:
+        """End everything, also what a killed supervisor left behind. Nothing if nothing runs."""
+        if not self.directory.exists():
+            return
+        with self._one_at_a_time():
+            if self.control.is_up():
+                with contextlib.suppress(SurroundingsFailed):
+                    self.gateway.drain(DRAIN_S)
+                self.control.shutdown()
+            with alone(self.directory, wait=True):
+                record.sweep(record.read(self.directory / "children.json"), SWEEP_WITHIN_S)
+            if self._supervisor:
+                self._supervisor.wait()
+                self._supervisor = None
+
+    def clean(self) -> None:
+        """`down`, and forget ports, routes and logs."""
+        self.down()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def log_file(self, name: str) -> Path:
+        """Log of a child, or of the supervisor. Raises InputRefused if there is none of that name."""
+        path = self.directory / "logs" / f"{name}.log"
+        if not path.exists():
+            known = sorted(found.stem for found in path.parent.glob("*.log"))
+            raise InputRefused(
+                f"there is no log '{name}'", remedy=f"one of: {', '.join(known) or 'none yet'}"
+            )
+        return path
+
+    def curl(self) -> str | None:
+        """A command that sends a real row to the model; None before a server has a model folder."""
+        for child in self.control.children():
+            if folder := child.labels.get("folder"):
+                rows = json.loads((Path(folder) / "samples.json").read_text())
+                body = json.dumps({"instances": rows[:1]})
+                address = f"{self.url}/v1/models/{self.model_name}:predict"
+                return f"curl -s {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+        return None
+
+    def _port(self, name: str) -> int:
+        for child in self.control.children():
+            if child.name == name and child.port is not None:
+                return child.port
+        raise SurroundingsFailed(f"{name} does not run", remedy="trimtab up")
+
+    def _server_arguments(self) -> Sequence[str]:
+        return ("--online", str(self.state / "online.db"), "--sink", f"{self.collector_url}/")
+
+    def _readdress(self) -> None:
+        self.gateway.readdress()
+
+    def _collector(self) -> ChildSpec:
+        argv = (
+            *MODULE,
+            *("trimtab.bootstrap.collector", "--dir", str(self.state / "collector"), "--http-port", "{port}"),
+        )
+        return ChildSpec(
+            COLLECTOR, argv, wants_port=0, ready_path="/readyz", environment=QUIET, labels={"kind": COLLECTOR}
+        )
+
+    def _gateway(self, port: int) -> ChildSpec:
+        return ChildSpec(
+            GATEWAY,
+            tuple(command(self._place.bootstrap, self._place.admin_address)),
+            wants_port=port,
+            ready_path="/",
+            ready_host=PROBE_HOST,
+            labels={"kind": "gateway"},
+        )
+
+    def _start_supervisor(self) -> None:
+        log = self.directory / "logs" / "supervisor.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("ab") as output:
+            self._supervisor = subprocess.Popen(
+                [*MODULE, "trimtab.local.supervisor", str(self.directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + UP_WITHIN_S
+        while not self.control.is_up():
+            if self._supervisor.poll() is not None or time.monotonic() > deadline:
+                raise SurroundingsFailed(
+                    f"the supervisor did not start; its last words:\n{log_files.tail(log, 8)}",
+                    remedy=f"see {log}",
+                )
+            time.sleep(POLL_S)
+
+    def _wait_until_ready(self, names: Sequence[str]) -> None:
+        deadline = time.monotonic() + UP_WITHIN_S
+        while True:
+            waited_for = [
+                child
+                for child in self.control.children()
+                if child.name in names and child.state is not ChildState.READY
+            ]
+            if not waited_for:
+                return
+            for child in waited_for:
+                if child.restarts >= 2 or time.monotonic() > deadline:
+                    raise SurroundingsFailed(
+                        f"{child.name} does not get ready: {child.message or child.state.value}",
+                        remedy=f"trimtab logs {child.name}, then trimtab up again",
+                    )
+            time.sleep(POLL_S)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Two `up` or `down` of one project wait for each other."""
+        with (self.directory / "up.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
