@@ -6,15 +6,18 @@ scipy.special.
 """
 
 from trimtab.drift.base import Measure, Measured
+from trimtab.drift.episode import Watch, WindowsOverlap
 from trimtab.drift.learning import ReferenceUnusable, learn_profile
 from trimtab.drift.measures import CATEGORY, NUMBER
 from trimtab.drift.profile import ColumnProfile, LabelRule, Profile, ProfileUnreadable
 from trimtab.drift.settings import MeasureUnknown, Override, Settings, Trip
+from trimtab.drift.verdict import ColumnVerdict, Verdict, judge
 
 __all__ = [
     "CATEGORY",
     "NUMBER",
     "ColumnProfile",
+    "ColumnVerdict",
     "LabelRule",
     "Measure",
     "MeasureUnknown",
@@ -25,5 +28,9 @@ __all__ = [
     "ReferenceUnusable",
     "Settings",
     "Trip",
+    "Verdict",
+    "Watch",
+    "WindowsOverlap",
+    "judge",
     "learn_profile",
 ]

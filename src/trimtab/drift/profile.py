@@ -119,11 +119,16 @@ class Profile:
         """A sketch of no rows for each feature."""
         return {name: empty(column.grid) for name, column in self.columns.items()}
 
+    def learned_length(self, window_s: int) -> int | None:
+        """The longest window length with learned thresholds that is no longer than this one."""
+        return max((length for length in self.windows if length <= window_s), default=None)
+
     def seasonal(self, column: str, window_s: int) -> str | None:
         """Why a column's drift is shown but not counted; None where it is counted, or no times were known."""
         if self.start is None:
             return None
-        windows = self.windows.get(window_s, 0)
+        length = self.learned_length(window_s)
+        windows = 0 if length is None else self.windows[length]
         if windows < FEWEST_WINDOWS:
             return f"the reference holds {windows} such windows, fewer than {FEWEST_WINDOWS}"
         held = self.columns[column]
