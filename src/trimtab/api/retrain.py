@@ -7,9 +7,11 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from trimtab.api.cron import Cron
 from trimtab.api.values import Duration, Fraction, Name, Spec, Stored
 
 
@@ -24,9 +26,21 @@ class OnDrift(Spec):
 
 
 class OnSchedule(Spec):
-    """A run every so often, counted from the newest training data that any run read."""
+    """A run at each time of a five-field cron line (minute hour day month weekday), in a time zone."""
 
-    every: Annotated[Duration, Field(ge=timedelta(hours=1))]
+    cron: Annotated[str, Field(min_length=9, max_length=100)]
+    time_zone: Annotated[str, Field(max_length=64)] = "Etc/UTC"
+
+    @model_validator(mode="after")
+    def _parses(self) -> Self:
+        Cron.parse(self.cron)
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(
+                f"'{self.time_zone}' is no IANA time zone; write one such as Europe/Berlin"
+            ) from None
+        return self
 
 
 class OnNewData(Spec):
@@ -140,8 +154,15 @@ class Attempt(Stored):
 
 
 class RetrainStatus(Stored):
-    """What a policy has done: attempts, newest last, ≤ 50; the running one is the claim."""
+    """What a policy has done.
 
+    Attributes:
+        since: when it was first looked at; what was due before is not made up for.
+        attempts: newest last, ≤ 50; the running one is the claim.
+        waiting: why nothing runs though something asks for it; "" otherwise.
+    """
+
+    since: AwareDatetime | None = None
     attempts: tuple[Attempt, ...] = ()
     waiting: str = ""
 

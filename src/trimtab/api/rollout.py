@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from trimtab.api.values import Alpha, Duration, FileBound, MetricName, Name, Number, Percent, Spec
+from trimtab.api.values import Alpha, Bound, Duration, FileBound, MetricName, Name, Number, Percent, Spec
 
 DAY: Final = timedelta(days=1)
 LABELLED: Final = ("log_loss",)
@@ -238,12 +238,17 @@ class Rollout(Strategy):
     """The `rollout:` of a project: strategy and checks side by side."""
 
     checks: Annotated[tuple[Check, ...], Field(max_length=20)] = (
-        Check(name="loss", metric="log_loss", no_worse_than_stable_by="0.02", steps=("shadow",)),  # type: ignore[arg-type]  # the file's form
-        Check(name="errors", metric="error_rate", no_worse_than_stable_by="0.02"),  # type: ignore[arg-type]  # the file's form
+        Check(
+            name="loss",
+            metric="log_loss",
+            no_worse_than_stable_by=Bound(absolute=Decimal("0.02")),
+            steps=("shadow",),
+        ),
+        Check(name="errors", metric="error_rate", no_worse_than_stable_by=Bound(absolute=Decimal("0.02"))),
         Check(
             name="latency",
             metric="latency_p95",
-            no_worse_than_stable_by="20%",  # type: ignore[arg-type]  # the file's form
+            no_worse_than_stable_by=Bound(percent=Decimal(20)),
             require=Require.NOT_FAILED,
         ),
         Check(name="sane", metric="disagreement", at_most=Decimal("0.5"), require=Require.NOT_FAILED),
