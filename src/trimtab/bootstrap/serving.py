@@ -13,6 +13,7 @@ from pathlib import Path
 from trimtab.api.errors import ExitStatus, ExtraMissing, TrimtabError
 from trimtab.ports.online import OnlineStore
 from trimtab.serving import lean_kserve
+from trimtab.serving.folder import open_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,19 +57,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(parsed: argparse.Namespace) -> None:
+    folder = open_folder(parsed.model_dir)
     try:
         lean_kserve.prepare()
         from trimtab.serving import predictor, server
+        from trimtab.serving.events import BATCH_CONTENT_TYPE, Events
+        from trimtab.serving.lookup import Lookup
+        from trimtab.serving.payload_log import PayloadLog
+        from trimtab.serving.service import Service
+        from trimtab.serving.sink import Sink
     except ImportError as error:
         raise ExtraMissing("serving", f"the model server ({error})") from error
-    from trimtab.serving.events import BATCH_CONTENT_TYPE, Events
-    from trimtab.serving.folder import open_folder
-    from trimtab.serving.lookup import Lookup
-    from trimtab.serving.payload_log import PayloadLog
-    from trimtab.serving.service import Service
-    from trimtab.serving.sink import Sink
-
-    folder = open_folder(parsed.model_dir)
+    sink = Sink(parsed.sink, BATCH_CONTENT_TYPE) if parsed.sink else None
     lookup = Lookup(
         folder.plan.views,
         folder.plan.time,
@@ -77,7 +77,7 @@ def _serve(parsed: argparse.Namespace) -> None:
     )
     model = predictor.Predictor(folder, lookup)
     events = Events(parsed.model_name, parsed.revision, parsed.namespace)
-    payloads = PayloadLog(Sink(parsed.sink, BATCH_CONTENT_TYPE)) if parsed.sink else None
+    payloads = PayloadLog(sink) if sink else None
     service = Service(parsed.model_name, parsed.revision, model, events, payloads)
     with server.bind(parsed.host, parsed.http_port) as listening:
         port = listening.getsockname()[1]

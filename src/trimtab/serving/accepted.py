@@ -1,5 +1,6 @@
 """What a model takes: a request's fields compared with the serving plan, as columns."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +102,7 @@ def _text(name: str, row: int, value: Any) -> str:
         return value
     if value is None:
         return ""
-    if type(value) in (int, float):
+    if type(value) is int or (type(value) is float and math.isfinite(value)):
         return str(int(value)) if value == int(value) else repr(value)
     raise RequestRefused(f"input '{name}', row {row}: a key is a string or a number")
 

@@ -7,6 +7,7 @@ import logging
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -78,6 +79,7 @@ def kserve_application(service: Service, lookup: Lookup, plan: ServingPlan) -> A
     from trimtab.serving.kserve_model import OnnxModel
     from trimtab.serving.metrics import ServiceMetrics
 
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     model_server = ModelServer(enable_grpc=False)
     for name in ("kserve", "kserve.trace"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -66,15 +66,14 @@ class Sink:
         self._writer.writelines((self._head, str(len(body)).encode(), b"\r\n\r\n", body))
         await self._writer.drain()
         answer = _Answer()
-        parser = httptools.HttpResponseParser(answer)
         while not answer.complete:
             data = await self._reader.read(65536)
             if not data:
                 raise EOFError("the sink closed the connection")
-            parser.feed_data(data)
-        if not parser.should_keep_alive():
+            answer.parser.feed_data(data)
+        if not answer.kept_alive:
             self.close()
-        return int(parser.get_status_code())
+        return int(answer.parser.get_status_code())
 
     def close(self) -> None:
         if self._writer is not None:
@@ -83,10 +82,16 @@ class Sink:
 
 
 class _Answer:
-    """Callbacks of httptools: notes when the answer is whole."""
+    """Callbacks of httptools: notes when the answer is whole, and whether the connection goes on.
+
+    The parser knows the latter only until it returns from the callback.
+    """
 
     def __init__(self) -> None:
+        self.parser = httptools.HttpResponseParser(self)
         self.complete = False
+        self.kept_alive = False
 
     def on_message_complete(self) -> None:
         self.complete = True
+        self.kept_alive = bool(self.parser.should_keep_alive())
