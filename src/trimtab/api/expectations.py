@@ -26,7 +26,7 @@ class Schema(Spec):
 
     check: Literal["schema"]
     columns: Annotated[dict[Column, ColumnType], Field(min_length=1, max_length=4096)]
-    otherwise: OfTable = Field("fail", alias="else")
+    otherwise: OfTable = Field(default="fail", alias="else")
 
 
 class Complete(Spec):
@@ -35,7 +35,7 @@ class Complete(Spec):
     check: Literal["complete"]
     column: Column
     at_least: Annotated[float, Field(gt=0, le=1)] = 1.0
-    otherwise: Otherwise = Field("fail", alias="else")
+    otherwise: Otherwise = Field(default="fail", alias="else")
 
     @model_validator(mode="after")
     def _one_by_one(self) -> Self:
@@ -51,7 +51,7 @@ class Unique(Spec):
 
     check: Literal["unique"]
     columns: Annotated[list[Column], Field(min_length=1, max_length=16)]
-    otherwise: Otherwise = Field("fail", alias="else")
+    otherwise: Otherwise = Field(default="fail", alias="else")
 
 
 class Range(Spec):
@@ -61,7 +61,7 @@ class Range(Spec):
     column: Column
     at_least: Bounded | None = None
     at_most: Bounded | None = None
-    otherwise: Otherwise = Field("fail", alias="else")
+    otherwise: Otherwise = Field(default="fail", alias="else")
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
@@ -76,7 +76,7 @@ class Allowed(Spec):
     check: Literal["allowed"]
     column: Column
     values: Annotated[list[Value], Field(min_length=1, max_length=10_000)]
-    otherwise: Otherwise = Field("fail", alias="else")
+    otherwise: Otherwise = Field(default="fail", alias="else")
 
 
 class Row(Spec):
@@ -84,7 +84,7 @@ class Row(Spec):
 
     check: Literal["row"]
     expression: Annotated[str, Field(min_length=1, max_length=4096)]
-    otherwise: Otherwise = Field("fail", alias="else")
+    otherwise: Otherwise = Field(default="fail", alias="else")
 
 
 class Volume(Spec):
@@ -93,7 +93,7 @@ class Volume(Spec):
     check: Literal["volume"]
     at_least: Annotated[int, Field(ge=0)] = 0
     at_most: Annotated[int, Field(ge=0)] | None = None
-    otherwise: OfTable = Field("fail", alias="else")
+    otherwise: OfTable = Field(default="fail", alias="else")
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
@@ -110,7 +110,7 @@ class Fresh(Spec):
     check: Literal["fresh"]
     column: Column
     within: Duration
-    otherwise: OfTable = Field("fail", alias="else")
+    otherwise: OfTable = Field(default="fail", alias="else")
 
 
 Expectation = Annotated[

@@ -32,11 +32,15 @@ Zone = Annotated[str, Field(max_length=64), AfterValidator(_zone)]
 class Load(Spec):
     """How often-read files become one table."""
 
-    mode: Literal["full", "incremental"] = Field("full", description="full: the table is what the files hold")
+    mode: Literal["full", "incremental"] = Field(
+        default="full", description="full: the table is what the files hold"
+    )
     watermark: Column | None = Field(
         None, description="column by which rows grow: event time, a day, a number"
     )
-    lookback: Duration = Field(timedelta(0), description="rows this far behind the watermark are read anew")
+    lookback: Duration = Field(
+        default=timedelta(0), description="rows this far behind the watermark are read anew"
+    )
     key: Annotated[list[Column], Field(max_length=16)] = Field(
         default_factory=list,
         description="names a row; incremental loads replace by it, full ones refuse a second",
@@ -59,9 +63,9 @@ class Source(Spec):
     """Files that become one versioned table."""
 
     files: Pattern | Annotated[list[Pattern], Field(min_length=1, max_length=256)] = Field(
-        description="paths or globs, relative to dataRoot, or package:DIST/path; read in the order of their names"
+        description="paths or globs relative to dataRoot, or package:DIST/path; read in name order"
     )
-    format: FileFormat | None = Field(None, description="default: by the file's ending")
+    format: FileFormat | None = Field(default=None, description="default: by the file's ending")
     nulls: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=32)] = Field(
         default_factory=lambda: [""], description="texts of a csv file that mean: no value"
     )

@@ -1,0 +1,174 @@
+"""`Tables` on Delta Lake (delta-rs). What trimtab knows of a version stands in its commit, under `trimtab`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import deltalake
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from trimtab.adapters.delta.schema import columns_of
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.ports.tables import Bound, Content, TableVersion
+
+SMALL_FILE_BYTES: Final = 16 << 20
+_STATS_RESOLUTION: Final = timedelta(milliseconds=1)
+_KEEP: Final = {
+    "delta.enableExpiredLogCleanup": "false",  # a version is read for as long as its files stand
+    "delta.dataSkippingNumIndexedCols": "-1",  # `cut` needs the least and greatest of any column
+}
+_DISK_FULL: Final = ("os error 28", "No space left", "os error 27", "File too large", "os error 122")
+
+
+class DeltaTables:
+    """Delta tables in the folders of one root.
+
+    Args:
+        root: made on the first commit.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def head(self, name: str) -> TableVersion | None:
+        table = self._open(name)
+        return None if table is None else _version(name, table)
+
+    def at(self, name: str, version: int) -> TableVersion:
+        return _version(name, self._open_at(name, version))
+
+    def names(self) -> Sequence[str]:
+        logs = [*self._root.glob("*/_delta_log"), *self._root.glob("_*/*/_delta_log")]
+        return sorted(log.parent.relative_to(self._root).as_posix() for log in logs)
+
+    def address(self, name: str) -> str:
+        return str(self._root / name)
+
+    def files(self, name: str, version: int, order: str | None = None) -> Sequence[str]:
+        adds = _adds(self._open_at(name, version))
+        if order is None:
+            adds.sort(key=lambda add: str(add["path"]))
+        else:
+            adds.sort(key=lambda add: (add[f"min.{order}"], add[f"max.{order}"], str(add["path"])))
+        return [str(self._root / name / add["path"]) for add in adds]
+
+    def overwrite(self, name: str, content: Content) -> TableVersion:
+        with _writing(name, self._root):
+            deltalake.write_deltalake(
+                self.address(name), content.batches, mode="overwrite", schema_mode="overwrite",
+                configuration=_KEEP, commit_properties=_commit(content),
+            )  # fmt: skip
+        return self._written(name)
+
+    def cut(self, name: str, column: str, value: Bound) -> Bound | None:
+        table = self._open(name)
+        spans = [] if table is None else _spans(_adds(table), column)
+        slack = _STATS_RESOLUTION if isinstance(value, datetime) else None
+        if spans and spans[-1].size_bytes < SMALL_FILE_BYTES:
+            value = min(value, spans[-1].least)
+        found: Bound | None = None
+        for span in sorted(spans, key=lambda span: span.greatest, reverse=True):
+            greatest = span.greatest if slack is None else span.greatest + slack
+            if greatest < value:
+                break
+            value = found = min(value, span.least)
+        return found
+
+    def replace_from(self, name: str, column: str, bound: Bound, content: Content) -> TableVersion:
+        with _writing(name, self._root):
+            deltalake.write_deltalake(
+                self.address(name), content.batches, mode="overwrite",
+                predicate=f'"{column}" >= {_literal(bound)}', commit_properties=_commit(content),
+            )  # fmt: skip
+        return self._written(name)
+
+    def _written(self, name: str) -> TableVersion:
+        table = self._open(name)
+        assert table is not None
+        return _version(name, table)
+
+    def _open(self, name: str) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.address(name))
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise SurroundingsFailed(f"table '{name}' cannot be opened: {error}") from error
+
+    def _open_at(self, name: str, version: int) -> DeltaTable:
+        try:
+            return DeltaTable(self.address(name), version=version)
+        except TableNotFoundError:
+            raise InputRefused(
+                f"there is no table '{name}'", remedy="run `trimtab run` first, or correct the name"
+            ) from None
+        except (DeltaError, OSError) as error:
+            raise InputRefused(
+                f"table '{name}' has no version {version}: {error}",
+                remedy="name a version that was committed",
+            ) from None
+
+
+class _Span:
+    __slots__ = ("greatest", "least", "size_bytes")
+
+    def __init__(self, least: Any, greatest: Any, size_bytes: int) -> None:
+        self.least, self.greatest, self.size_bytes = least, greatest, size_bytes
+
+
+def _spans(adds: list[dict[str, Any]], column: str) -> list[_Span]:
+    """What each file spans of a column, in the column's order."""
+    spans = [_Span(add[f"min.{column}"], add[f"max.{column}"], int(add["size_bytes"])) for add in adds]
+    return sorted(spans, key=lambda span: (span.least, span.greatest))
+
+
+def _adds(table: DeltaTable) -> list[dict[str, Any]]:
+    return [dict(row) for row in pa.table(table.get_add_actions(flatten=True)).to_pylist()]
+
+
+def _version(name: str, table: DeltaTable) -> TableVersion:
+    held = json.loads(table.history(1)[0].get("trimtab", "{}"))
+    if not held:
+        raise SurroundingsFailed(
+            f"version {table.version()} of table '{name}' was not written by trimtab",
+            remedy=f"restore it, or remove {table.table_uri} and run `trimtab run`",
+        )
+    return TableVersion(
+        name, table.version(), columns_of(name, table), held["rows"], held["digest"], held["metadata"]
+    )
+
+
+def _commit(content: Content) -> CommitProperties:
+    held: Mapping[str, Any] = {
+        "rows": content.rows, "digest": content.digest, "metadata": dict(content.metadata)
+    }  # fmt: skip
+    return CommitProperties(custom_metadata={"trimtab": json.dumps(held, sort_keys=True)})
+
+
+def _literal(bound: Bound) -> str:
+    if isinstance(bound, datetime):
+        return f"'{bound.strftime('%Y-%m-%dT%H:%M:%S.%f')}Z'"
+    return f"'{bound.isoformat()}'" if isinstance(bound, date) else repr(bound)
+
+
+@contextmanager
+def _writing(name: str, root: Path) -> Iterator[None]:
+    try:
+        yield
+    except CommitFailedError as error:
+        raise SurroundingsFailed(
+            f"another run committed to table '{name}' meanwhile: {error}", remedy="run it again"
+        ) from error
+    except (DeltaError, OSError) as error:
+        if any(sign in str(error) for sign in _DISK_FULL):
+            raise SurroundingsFailed(
+                f"the disk is full: table '{name}' could not be written under {root}; "
+                "its last version stands",
+                remedy="free some space, or let another disk hold the tables, and run it again",
+            ) from error
+        raise SurroundingsFailed(f"table '{name}' could not be written: {error}") from error
