@@ -18,6 +18,8 @@ from pathlib import Path
 from trimtab.adapters.envoy import PROBE_HOST, EnvoyGateway, EnvoyPlace, command, write_start_files
 from trimtab.adapters.processes import ChildSpec, ChildState, ChildStatus, Control, LocalServers, record
 from trimtab.adapters.processes import logs as log_files
+from trimtab.adapters.processes.control import PlaneDown
+from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.local.supervisor import alone
 
@@ -41,8 +43,8 @@ class Plane:
     """
 
     def __init__(self, state: Path, model_name: str, timeout_s: float = 60.0) -> None:
-        self.state = state.absolute()
-        self.directory = self.state / "plane"
+        self.home = Home(state.absolute())
+        self.directory = self.home.plane
         self.model_name = self.host = model_name
         self.control = Control(self.directory)
         self.servers = LocalServers(self.control, self._server_arguments, self._readdress)
@@ -79,19 +81,25 @@ class Plane:
         """
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._one_at_a_time():
-            if not self.control.is_up():
-                self._start_supervisor()
-            if tie_to is not None:
-                self.control.tie(tie_to)
-            self.control.start(self._collector())
-            gateway_port = self.control.reserve(GATEWAY, port)
-            write_start_files(self._place, gateway_port)
-            self.control.start(self._gateway(gateway_port))
-            self._wait_until_ready((COLLECTOR, GATEWAY))
+            was_up = self.control.is_up()
+            try:
+                if not was_up:
+                    self._start_supervisor()
+                if tie_to is not None:
+                    self.control.tie(tie_to)
+                self.control.start(self._collector())
+                gateway_port = self.control.reserve(GATEWAY, port)
+                write_start_files(self._place, gateway_port)
+                self.control.start(self._gateway(gateway_port))
+                self._wait_until_ready((COLLECTOR, GATEWAY))
+            except BaseException:
+                if not was_up:
+                    self._end()
+                raise
 
     def mlflow_ui(self) -> str:
         """Start MLflow's pages, if they do not run, and say where they are."""
-        store = self.state / "mlflow"
+        store = self.home.mlflow
         argv = (
             *MODULE,
             *("mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", "{port}"),
@@ -118,12 +126,7 @@ class Plane:
             if self.control.is_up():
                 with contextlib.suppress(SurroundingsFailed):
                     self.gateway.drain(DRAIN_S)
-                self.control.shutdown()
-            with alone(self.directory, wait=True):
-                record.sweep(record.read(self.directory / "children.json"), SWEEP_WITHIN_S)
-            if self._supervisor:
-                self._supervisor.wait()
-                self._supervisor = None
+            self._end()
 
     def clean(self) -> None:
         """`down`, and forget ports, routes and logs."""
@@ -150,6 +153,15 @@ class Plane:
                 return f"curl -s {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
         return None
 
+    def _end(self) -> None:
+        with contextlib.suppress(PlaneDown):
+            self.control.shutdown()
+        with alone(self.directory, wait=True):
+            record.sweep(record.read(self.directory / "children.json"), SWEEP_WITHIN_S)
+        if self._supervisor:
+            self._supervisor.wait()
+            self._supervisor = None
+
     def _port(self, name: str) -> int:
         for child in self.control.children():
             if child.name == name and child.port is not None:
@@ -157,7 +169,7 @@ class Plane:
         raise SurroundingsFailed(f"{name} does not run", remedy="trimtab up")
 
     def _server_arguments(self) -> Sequence[str]:
-        return ("--online", str(self.state / "online.db"), "--sink", f"{self.collector_url}/")
+        return ("--online", str(self.home.online), "--sink", f"{self.collector_url}/")
 
     def _readdress(self) -> None:
         self.gateway.readdress()
@@ -165,7 +177,7 @@ class Plane:
     def _collector(self) -> ChildSpec:
         argv = (
             *MODULE,
-            *("trimtab.bootstrap.collector", "--dir", str(self.state / "collector"), "--http-port", "{port}"),
+            *("trimtab.bootstrap.collector", "--dir", str(self.home.collector), "--http-port", "{port}"),
         )
         return ChildSpec(
             COLLECTOR, argv, wants_port=0, ready_path="/readyz", environment=QUIET, labels={"kind": COLLECTOR}
