@@ -35,7 +35,7 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """From features to a matrix: numeric columns, then missing flags, then category codes (0: missing or new)."""
+    """From features to a matrix: numeric columns, missing flags, category codes (0: missing or new)."""
 
     numeric: tuple[Numeric, ...]
     categorical: tuple[Categorical, ...]
@@ -77,8 +77,8 @@ def fit_preprocessing(
     """Learn medians, scales and vocabularies.
 
     A vocabulary's values stand in order of their mean target (shrunk towards the mean of all by 20 rows), so
-    that a tree splits codes as it would split the categories (Fisher 1958); of a multiclass target in order of
-    frequency. Values in fewer than 10 rows share code 0 with new ones.
+    that a tree splits codes as it would split the categories (Fisher 1958); of a multiclass target in
+    order of frequency. Values in fewer than 10 rows share code 0 with new ones.
 
     Args:
         features: training rows, by name.
@@ -111,9 +111,12 @@ def _numeric(name: str, values: Array) -> Numeric:
     filled = np.where(np.isnan(values), median, values)
     deviation = float(filled.std())
     inverse = 1.0 / deviation if deviation > 1e-12 * max(1.0, abs(median)) else 1.0
-    return Numeric(
-        name, *(float(np.float32(x)) for x in (median, filled.mean(), inverse)), len(known) < len(values)
-    )
+    flagged = len(known) < len(values)
+    return Numeric(name, _single(median), _single(filled.mean()), _single(inverse), flagged)
+
+
+def _single(value: float) -> float:
+    return float(np.float32(value))
 
 
 def _vocabulary(values: Array, target: Array, task: Task) -> tuple[str, ...]:

@@ -1,0 +1,38 @@
+"""The tracking server: what was trained, on what, and how well."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What a step has to say of a run.
+
+    Attributes:
+        params: settings, as text.
+        metrics: final values.
+        history: value by epoch, from 0.
+        tags: data versions, bundle digest, commit, lock digest, seeds.
+        artefacts: files to keep with the run.
+    """
+
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    artefacts: Sequence[Path] = ()
+
+
+class Tracking(Protocol):
+    """Raises SurroundingsFailed when the server or its database fails."""
+
+    def start(self, experiment: str, name: str, record: RunRecord) -> str:
+        """A new run, with its first record; returns its id."""
+
+    def add(self, run_id: str, record: RunRecord) -> None:
+        """More of a run."""
+
+    def finish(self, run_id: str, *, failed: bool = False) -> None:
+        """The run has ended."""

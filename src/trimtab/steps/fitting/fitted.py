@@ -1,0 +1,136 @@
+"""A fitted model between the steps of one run: preprocessing, estimator, and where they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.features.columns import Array, Columns
+from trimtab.features.plan import ServingPlan
+from trimtab.features.schema import FeatureSchema
+from trimtab.steps.fitting.contract import ModelSource, answers, built, fitted, frozen_params
+from trimtab.steps.fitting.preprocessing import Preprocessing, fit_preprocessing
+
+FILE = "fitted.pickle"
+
+
+@dataclass(frozen=True, slots=True)
+class FittedModel:
+    """What a fit made.
+
+    Attributes:
+        plan: the serving plan of its features.
+        name: of the family or model.py, for messages.
+        model_digest: sha256 of model.py, hex; "" for a family.
+        params: what `build` was given.
+        frozen: what early stopping decided.
+        rows: training rows.
+        learned_from, learned_to: event times of the first and last training row, RFC 3339; "" without time.
+        tested_from: the first held-out row's event time; "" for a refit, or without time.
+        run_id: in the tracking server.
+        reference_skills: mean skill of each of the last days, out of sample (verdicts.md 3).
+        metrics: of the held-out rows; a refit carries those of its tested sibling.
+    """
+
+    plan: ServingPlan
+    preprocessing: Preprocessing
+    estimator: Any
+    schema: FeatureSchema
+    name: str
+    model_digest: str
+    params: Mapping[str, Any]
+    frozen: Mapping[str, Any]
+    seed: int
+    rows: int
+    learned_from: str
+    learned_to: str
+    tested_from: str = ""
+    run_id: str = ""
+    reference_skills: tuple[float, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def answers(self, features: Columns) -> Array:
+        """Probabilities, shape (rows, classes), or values, shape (rows, 1), float64."""
+        return answers(self.name, self.estimator, self.preprocessing.matrix(features), self.schema)
+
+    def scores(self, features: Columns) -> Array:
+        """As `trimtab.quality` takes them: positive-class probability or value, shape (rows,); of several
+        classes, shape (rows, classes).
+        """
+        return scores(self.answers(features), self.plan)
+
+    def tracked(self, run_id: str) -> "FittedModel":
+        return replace(self, run_id=run_id)
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder. An estimator of a class in model.py is kept with its class."""
+        import cloudpickle
+
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / FILE).write_bytes(cloudpickle.dumps(self))
+        except OSError as error:
+            raise SurroundingsFailed(
+                f"{folder}: cannot be written ({error.strerror})", remedy="free some disk"
+            ) from error
+
+    @staticmethod
+    def load(folder: Path) -> "FittedModel":
+        """From a folder that a step of this project wrote; never from elsewhere: it runs what it holds."""
+        import cloudpickle
+
+        model = cloudpickle.loads((folder / FILE).read_bytes())
+        assert isinstance(model, FittedModel)
+        return model
+
+
+def scores(answered: Array, plan: ServingPlan) -> Array:
+    """Answers as `trimtab.quality` takes them."""
+    if plan.task == "regression":
+        return answered[:, 0]
+    return answered[:, -1] if plan.task == "binary" else answered
+
+
+def fit_model(
+    source: ModelSource,
+    plan: ServingPlan,
+    features: Columns,
+    labels: Array,
+    times: Array | None,
+    seed: int,
+    validation: tuple[Columns, Array] | None = None,
+    frozen: Mapping[str, Any] | None = None,
+) -> FittedModel:
+    """Preprocessing and estimator fitted on these rows.
+
+    Args:
+        labels: class index or value, none missing.
+        validation: features and labels for early stopping.
+        frozen: what an earlier fit's early stopping decided; taken over its params.
+
+    Raises:
+        ModelRefused: build or fit raised.
+    """
+    preprocessing = fit_preprocessing(plan.outputs, features, labels, plan.task)
+    schema = preprocessing.schema(plan.task, plan.classes)
+    estimator = built(source, schema, seed)
+    if frozen:
+        estimator.set_params(**frozen)
+    held = None if validation is None else (preprocessing.matrix(validation[0]), validation[1])
+    estimator = fitted(source.name, estimator, preprocessing.matrix(features), labels, held)
+    moments = ["", ""] if times is None else [f"{moment}Z" for moment in (times.min(), times.max())]
+    return FittedModel(
+        plan=plan,
+        preprocessing=preprocessing,
+        estimator=estimator,
+        schema=schema,
+        name=source.name,
+        model_digest=source.digest,
+        params=source.params,
+        frozen=dict(frozen or frozen_params(estimator)),
+        seed=seed,
+        rows=len(labels),
+        learned_from=moments[0],
+        learned_to=moments[1],
+    )

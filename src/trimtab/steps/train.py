@@ -1,0 +1,185 @@
+"""train: fit a model on the rows before those that will judge it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trimtab.api.project import Project
+from trimtab.features.columns import Array
+from trimtab.ports.engine import Engine
+from trimtab.ports.tables import Pointer, Tables
+from trimtab.ports.tracking import RunRecord, Tracking
+from trimtab.quality.metrics import evaluate as measured
+from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
+from trimtab.steps.fitting.fitted import FittedModel, fit_model
+from trimtab.steps.fitting.graph import exported
+from trimtab.steps.fitting.refusals import TrainingRefused
+from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.split import Parts, split_at_random, split_by_time
+
+METRICS: Mapping[str, tuple[str, ...]] = {
+    "binary": ("log_loss", "roc_auc", "brier_score"),
+    "multiclass": ("log_loss", "roc_auc", "accuracy"),
+    "regression": ("root_mean_squared_error", "mean_absolute_error", "r2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What train made; the fitted model lies in `folder`.
+
+    Attributes:
+        rows: training, validation and test rows.
+        metrics: on the validation rows.
+        epochs: passes that early stopping chose; None where the estimator has none.
+    """
+
+    folder: Path
+    run_id: str
+    rows: Mapping[str, int]
+    metrics: Mapping[str, float]
+    epochs: int | None
+
+
+def train(
+    project: Project,
+    source: ModelSource,
+    features: Pointer,
+    engine: Engine,
+    tables: Tables,
+    tracking: Tracking | None,
+    folder: Path,
+    window: timedelta | None = None,
+    lineage: Mapping[str, str] | None = None,
+) -> Trained:
+    """Fit the project's model on a features table.
+
+    Args:
+        source: as `model_source` gives.
+        tracking: None leaves no trace of the run.
+        folder: where the fitted model goes.
+        window: only rows at most this much older than the newest; None takes `training.window`.
+        lineage: tags for the tracking run: bundle digest, commit, lock digest.
+
+    Raises:
+        TrainingRefused: too few rows, or one class only.
+        ModelRefused: model.py cannot be taken, or cannot be exported.
+    """
+    rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
+    labels = rows.filled()
+    parts = split(project, rows)
+    _check_classes(rows, labels, parts)
+    training, validation = rows.taken(parts.training), rows.taken(parts.validation)
+    model = fit_model(
+        source,
+        rows.plan,
+        training.features,
+        labels[parts.training],
+        training.times,
+        project.training.seed,
+        (validation.features, labels[parts.validation]),
+    )
+    exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
+    names = metric_names(project, rows.plan.task)
+    metrics = measured(names, labels[parts.validation], model.scores(validation.features))
+    if rows.times is not None:
+        model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
+    if tracking is not None:
+        record = _record(model, features, metrics, lineage or {}, project)
+        model = model.tracked(tracking.start(project.name, f"{source.name}-{features.version}", record))
+    model.save(folder)
+    counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
+    return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"))
+
+
+def model_source(project: Project, root: Path) -> ModelSource:
+    """The project's model: a family, or its model.py in `root`."""
+    if isinstance(project.model, str):
+        return file_source(root / project.model)
+    return family_source(project.model.family, project.model.params)
+
+
+def rows_of_window(project: Project, rows: LearningRows, window: timedelta | None) -> LearningRows:
+    """Usable rows within the training window.
+
+    Raises:
+        TrainingRefused: there are none.
+    """
+    length = window or (None if project.training.window == "all" else project.training.window)
+    wanted = rows.usable()
+    if not wanted.any():
+        raise TrainingRefused(
+            f"none of {len(rows)} examples has a mature label",
+            remedy="see examples.label: knownAt, matureAfter and missing; or run with a later until",
+        )
+    if length is not None:
+        if rows.times is None:
+            raise TrainingRefused(
+                "training.window needs examples.time", remedy="name the time column, or say all"
+            )
+        wanted = wanted & (rows.times > rows.times[wanted].max() - np.timedelta64(length, "us"))
+    return rows.taken(wanted)
+
+
+def split(project: Project, rows: LearningRows) -> Parts:
+    """Training, validation and test rows."""
+    if rows.times is None:
+        return split_at_random(len(rows), project.training.split, project.training.seed)
+    return split_by_time(rows.times, project.training.split, project.examples.label.mature_after)
+
+
+def metric_names(project: Project, task: str) -> tuple[str, ...]:
+    """The project's metrics, or those of the task; log loss is always among a classifier's."""
+    return tuple(project.evaluation.metrics) or METRICS[task]
+
+
+def _check_classes(rows: LearningRows, labels: Array, parts: Parts) -> None:
+    plan = rows.plan
+    if plan.task == "regression":
+        return
+    found = np.unique(labels[parts.training]).astype(int).tolist()
+    if len(found) < len(plan.classes):
+        held = ", ".join(plan.classes[i] for i in found)
+        raise TrainingRefused(
+            f"label '{plan.label.column}' is only {held} in the {int(parts.training.sum())} training rows, of the "
+            f"classes {', '.join(plan.classes) or held}",
+            remedy="a classifier needs rows of each class: train on a longer window, or see the label's SQL",
+        )
+
+
+def _record(
+    model: FittedModel,
+    features: Pointer,
+    metrics: Mapping[str, float],
+    lineage: Mapping[str, str],
+    project: Project,
+) -> RunRecord:
+    params: dict[str, Any] = {"model": model.name, **model.params, **model.frozen, "seed": model.seed}
+    given = model.estimator.get_params() if hasattr(model.estimator, "get_params") else {}
+    params |= {
+        f"estimator.{name}": value for name, value in given.items() if isinstance(value, int | float | str)
+    }
+    history = getattr(model.estimator, "validation_score_", None)
+    losses = [] if history is None else [-float(value) for value in np.asarray(history).ravel()]
+    return RunRecord(
+        params={name: str(value) for name, value in params.items()},
+        metrics={f"validation.{name}": value for name, value in metrics.items()},
+        history={"validation_loss": losses} if losses else {},
+        tags={
+            "trimtab.project": project.name,
+            "trimtab.features.table": features.table,
+            "trimtab.features.version": str(features.version),
+            "trimtab.features.digest": features.digest,
+            "trimtab.transform.digest": model.plan.transform_digest,
+            "trimtab.model.digest": model.model_digest,
+            "trimtab.learned.from": model.learned_from,
+            "trimtab.learned.to": model.learned_to,
+            "trimtab.rows": str(model.rows),
+            "trimtab.seed": str(model.seed),
+            **lineage,
+        },
+    )
