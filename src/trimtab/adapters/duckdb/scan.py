@@ -11,8 +11,8 @@ from trimtab.adapters.duckdb.failures import translated
 from trimtab.adapters.duckdb.header import header_of
 from trimtab.api.errors import DataRefused
 from trimtab.api.sources import ColumnType
-from trimtab.ports.engine import FILE_COLUMN, Scan, SqlFailed
 from trimtab.ports.dialect import literal, quoted
+from trimtab.ports.engine import FILE_COLUMN, Scan, SqlFailed
 from trimtab.ports.files import SourceFile
 
 _WHOLE: Final = r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?"
@@ -45,8 +45,9 @@ def scan(
             if kind == "foreign":
                 foreign[name] = described[name]
             elif types.setdefault(name, kind) != kind:
+                other = types[name] or "text"
                 raise DataRefused(
-                    f"{group[0].shown}: column '{name}' is {kind or 'text'}, but {types[name] or 'text'} in {files[0].shown}",
+                    f"{group[0].shown}: column '{name}' is {kind or 'text'}, but {other} in {files[0].shown}",
                     remedy="write both files with one type",
                 )
         chosen = ", ".join(f"{sql} as {quoted(name)}" for name, (sql, _) in said.items())

@@ -29,11 +29,20 @@ def full(
     content = sums(session, "incoming", plan.types)
     digest = content.digest(plan.types)
     if held is not None and held.digest == digest:
-        return Ingested.of(held, loaded.rows, nulled=loaded.nulled)
+        return Ingested(name, held.version, held.rows, held.digest, loaded.rows, nulled=loaded.nulled)
     metadata = {**metadata, "sums": content.to_json(), "order": None}
     batches = session.stream(f"select {listed(list(plan.types))} from incoming")
     made = tables.overwrite(name, Content(plan.types, batches, content.rows, digest, metadata))
-    return Ingested.of(made, loaded.rows, nulled=loaded.nulled, added=content.rows, committed=True)
+    return Ingested(
+        name,
+        made.version,
+        made.rows,
+        made.digest,
+        loaded.rows,
+        content.rows,
+        nulled=loaded.nulled,
+        committed=True,
+    )
 
 
 def _refuse_doubles(name: str, key: Sequence[str], session: Session) -> None:

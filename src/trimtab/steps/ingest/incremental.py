@@ -80,7 +80,7 @@ def _upsert(
     least = extreme(session, "min", "(from changes union all by name from replaced)", rules.watermark, kind)
     assert least is not None
     cut = tables.cut(name, rules.watermark, least)
-    bound = least if cut is None else min(least, cut)  # type: ignore[type-var]  # both are of the watermark's type
+    bound = least if cut is None else min(least, cut)
     content = Sums.from_json(held.metadata["sums"]) - old + new
     batches = session.stream(
         f"select {listed(columns)} from ("

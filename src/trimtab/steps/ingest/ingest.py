@@ -58,8 +58,8 @@ def _load(
     undecided = held is None or bool(held.metadata.get("undecided"))
     newest: Any = None
     growing = source.load.mode == "incremental"
-    if held is not None and growing and source.load.watermark in held.columns:
-        column = source.load.watermark
+    column = source.load.watermark
+    if held is not None and growing and column is not None and column in held.columns:
         newest = extreme(session, "max", "held", column, held.columns[column])
     for every_row in (False, True):
         planned = plan(name, source, scan, session, held, every_row=every_row)

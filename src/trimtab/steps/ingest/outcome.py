@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from trimtab.ports.tables import Pointer, TableVersion
+from trimtab.ports.tables import Pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,3 @@ class Ingested:
     def pointer(self) -> Pointer:
         """To all rows of the version."""
         return Pointer(self.table, self.version, self.rows, self.digest)
-
-    @classmethod
-    def of(cls, held: TableVersion, read: int, **counts: int) -> "Ingested":
-        """Of a version that stands."""
-        return cls(held.name, held.version, held.rows, held.digest, read, **counts)
