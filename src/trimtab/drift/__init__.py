@@ -6,31 +6,43 @@ scipy.special.
 """
 
 from trimtab.drift.base import Measure, Measured
+from trimtab.drift.columns import Table, TableUnreadable
+from trimtab.drift.compare import ColumnMissing, ColumnNotText, ColumnNotTime, NothingToCompare, compare
 from trimtab.drift.episode import Watch, WindowsOverlap
 from trimtab.drift.learning import ReferenceUnusable, learn_profile
 from trimtab.drift.measures import CATEGORY, NUMBER
 from trimtab.drift.profile import ColumnProfile, LabelRule, Profile, ProfileUnreadable
+from trimtab.drift.report import Report, SeenWindow
 from trimtab.drift.settings import MeasureUnknown, Override, Settings, Trip
 from trimtab.drift.verdict import ColumnVerdict, Verdict, judge
 
 __all__ = [
     "CATEGORY",
     "NUMBER",
+    "ColumnMissing",
+    "ColumnNotText",
+    "ColumnNotTime",
     "ColumnProfile",
     "ColumnVerdict",
     "LabelRule",
     "Measure",
     "MeasureUnknown",
     "Measured",
+    "NothingToCompare",
     "Override",
     "Profile",
     "ProfileUnreadable",
     "ReferenceUnusable",
+    "Report",
+    "SeenWindow",
     "Settings",
+    "Table",
+    "TableUnreadable",
     "Trip",
     "Verdict",
     "Watch",
     "WindowsOverlap",
+    "compare",
     "judge",
     "learn_profile",
 ]
