@@ -7,9 +7,10 @@ A null passes every check but `complete`: whether a value may be missing is one 
 another.
 """
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel, model_validator
+from pydantic import BeforeValidator, Field, RootModel, model_validator
 
 from trimtab.api.sources import Column, ColumnType
 from trimtab.api.values import Duration, Spec
@@ -17,7 +18,14 @@ from trimtab.api.values import Duration, Spec
 Otherwise = Literal["fail", "quarantine", "warn"]
 OfTable = Literal["fail", "warn"]
 Value = str | int | float | bool
-Bounded = str | int | float
+
+
+def _as_text(value: object) -> object:
+    """YAML reads an unquoted 2013-01-01 as a day."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+Bounded = Annotated[str | int | float, BeforeValidator(_as_text)]
 """A bound: a number, or a time or day as text (RFC 3339)."""
 
 

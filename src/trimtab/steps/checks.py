@@ -200,7 +200,7 @@ def _bound(value: Any, kind: ColumnType, column: str, seen: _Seen) -> str:
     if not fits:
         raise InputRefused(
             f"expectations.yaml: {seen.path}: {value!r} is no {kind}, and '{column}' is",
-            remedy="write it as 2013-01-01T00:00:00Z" if moment else f"write a {kind}",
+            remedy="write it as 2013-01-01T00:00:00Z" if moment else f"write it as {kind}",
         )
     return f"{literal(value)}::{SQL_TYPES[kind]}" if moment else literal(value)
 
