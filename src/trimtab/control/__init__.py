@@ -1,0 +1,12 @@
+"""Observe, decide, apply: the reconciles of a rollout, a monitor and a retraining policy, over ports.
+
+The laptop and the operator hand in different adapters; what is decided, and in which order it is written, is here.
+"""
+
+from trimtab.control.loop import Loop, Ticked
+from trimtab.control.monitor import ReconcileMonitor
+from trimtab.control.retrain import ReconcileRetrain
+from trimtab.control.rollout import ReconcileRollout
+from trimtab.control.target import Target
+
+__all__ = ["Loop", "ReconcileMonitor", "ReconcileRetrain", "ReconcileRollout", "Target", "Ticked"]

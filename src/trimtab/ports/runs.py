@@ -25,6 +25,7 @@ class Run:
         passed: whether the gates let it through; None before they were asked.
         because: one sentence on a refusal or failure.
         data_end: no row after this was read.
+        labelled: rows with a label that it learned from; 0 if not known. It paces the next arming.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Run:
     passed: bool | None = None
     because: str = ""
     data_end: datetime | None = None
+    labelled: int = 0
 
 
 class Runs(Protocol):

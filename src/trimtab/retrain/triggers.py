@@ -52,7 +52,8 @@ def _episode(trigger: Trigger, cause: str, spec: Retrain, seen: Observed, now: d
 
 def _schedule(trigger: Trigger, seen: Observed, now: datetime) -> Due | None:
     """The latest time of the schedule since the policy began, once; missed ones are not made up for."""
-    assert trigger.schedule is not None and seen.status.since is not None
+    assert trigger.schedule is not None
+    assert seen.status.since is not None
     fires = Cron.parse(trigger.schedule.cron).latest(now, trigger.schedule.time_zone)
     if fires is None or fires <= seen.status.since:
         return None
@@ -64,7 +65,8 @@ def _schedule(trigger: Trigger, seen: Observed, now: datetime) -> Due | None:
 
 def _new_data(trigger: Trigger, seen: Observed) -> Due | None:
     """Enough labelled rows since the newest run's data end, or since the policy began."""
-    assert trigger.new_data is not None and seen.status.since is not None
+    assert trigger.new_data is not None
+    assert seen.status.since is not None
     newest = max((a.data_end for a in seen.status.attempts), default=seen.status.since)
     have = seen.labelled_since(newest)
     if have < trigger.new_data.min_rows:

@@ -23,16 +23,16 @@ def rebuilt(routed: Routed | None, named: RevisionRef | None, known: Sequence[Ne
     barred = {revision for revision, version in by_revision.items() if version.rejected is not None}
     trusted = named if named is not None and named.revision not in barred else None
     if serving is not None and (serving.rejected is None or trusted is None):
-        stable, previous = serving.ref, trusted
+        stable: RevisionRef | None = serving.ref
     else:
-        stable, previous = trusted or named, None
+        stable = trusted or named
     if stable is None:
         return RolloutStatus()
     order = list(by_revision)
     after = order[order.index(stable.revision) + 1 :] if stable.revision in by_revision else []
     return RolloutStatus(
         stable=stable,
-        previous=previous if previous is not None and previous.revision != stable.revision else None,
+        previous=trusted if trusted is not None and trusted.revision != stable.revision else None,
         entered=sum(1 for revision in after if revision in barred),
     )
 

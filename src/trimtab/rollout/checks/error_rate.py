@@ -34,6 +34,7 @@ def judge_error_rate(
     check: Check,
     alphas: Alphas,
     step: str,
+    since: datetime,
     previous: CheckStatus | None,
     weight: float,
     buckets: Sequence[Bucket],
@@ -41,13 +42,14 @@ def judge_error_rate(
     """The verdict with all closed hours of the present step added.
 
     Args:
+        since: when the step began; hours of another beginning are folded already.
         weight: the candidate's share of the answers, in (0, 1).
         buckets: of this step, in order, from its beginning.
     """
     if previous is not None and is_lost(previous):
         return previous
     known = previous.evidence if previous else {}
-    here = known.get("step") == step
+    here = known.get("since") == since.isoformat()
     through = datetime.fromisoformat(known["through"]) if here and known.get("through") else None
     counted = int(known.get("counted", 0)) if here else 0
     old = [b for b in buckets if through is not None and b.start <= through]
@@ -72,7 +74,7 @@ def judge_error_rate(
         rows=strata.n_candidate,
         reason=f"{strata.n_candidate} of {betting.LEAST_CANDIDATE_REQUESTS} requests" if few else "",
         evidence={
-            "step": step,
+            "since": since.isoformat(),
             "through": (new or old)[-1].start.isoformat() if new or old else None,
             "counted": counted + sum(b.requests_candidate for b in new),
             "strata": strata.to_json(),

@@ -5,6 +5,7 @@ one of them bounds is bounded.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, Protocol
 
 from trimtab.api.rollout import Check
@@ -39,6 +40,7 @@ def judge_latency(
     check: Check,
     alphas: Alphas,
     step: str,
+    since: datetime,
     steps: int,
     previous: CheckStatus | None,
     candidate: HistogramLike,
@@ -47,6 +49,7 @@ def judge_latency(
     """The verdict on the answers of the present step.
 
     Args:
+        since: when the step began.
         steps: how many steps ask this check; each has an equal share of the alphas.
         candidate, stable: answers since the step began, on one grid.
     """
@@ -58,7 +61,7 @@ def judge_latency(
         Durations.of(stable.edges_ms, stable.counts),
     )
     known = previous.evidence if previous else {}
-    counted = known.get("counted", 0) if known.get("step") == step else 0
+    counted = known.get("counted", 0) if known.get("since") == since.isoformat() else 0
     if previous is not None and slow.n < LATE_SHARE * counted:
         return lost(previous, step, f"of {counted} durations that were counted the collector lacks some")
     bounds, estimate = held_bounds(previous), float("nan")
@@ -77,5 +80,5 @@ def judge_latency(
         units=slow.n,
         rows=slow.n,
         reason=f"{slow.n} and {fast.n} of {LEAST_REQUESTS} requests" if few else "",
-        evidence={"step": step, "counted": slow.n},
+        evidence={"since": since.isoformat(), "counted": slow.n},
     )

@@ -1,0 +1,61 @@
+"""Carries out what a rollout decided, one act a call; each may be repeated."""
+
+from datetime import datetime
+
+from trimtab.control.candidacy import Candidacy
+from trimtab.ports.evidence import Evidence
+from trimtab.ports.gateway import Gateway, Split
+from trimtab.ports.profiles import Profiles
+from trimtab.ports.servers import Revision, Servers
+from trimtab.rollout.decision import (
+    Act,
+    EnsureServer,
+    Lift,
+    NameStable,
+    Reject,
+    RetireServer,
+    Route,
+    WarmUp,
+)
+
+
+class Acting:
+    """The world's hands, for one rollout."""
+
+    def __init__(
+        self,
+        name: str,
+        gateway: Gateway,
+        servers: Servers,
+        evidence: Evidence,
+        profiles: Profiles,
+        candidacy: Candidacy,
+    ) -> None:
+        self._name, self._gateway, self._servers = name, gateway, servers
+        self._evidence, self._profiles, self._candidacy = evidence, profiles, candidacy
+
+    def do(self, act: Act, now: datetime) -> int:
+        """Do one act; returns the warm-up requests answered, 0 for other acts.
+
+        Raises SurroundingsFailed, RouteRefused, InputRefused as the ports do.
+        """
+        match act:
+            case EnsureServer(ref):
+                # The collector knows the profile before the first event comes.
+                self._evidence.observe(ref.revision, self._profiles.profile(ref.uri))
+                self._servers.ensure(self._name, Revision(ref.revision, ref.version, ref.uri, ref.digest))
+            case RetireServer(revision):
+                self._servers.retire(revision)
+            case WarmUp(revision, requests):
+                return self._servers.warm(revision, requests)
+            case Route(routed):
+                self._gateway.apply(
+                    self._name, Split(dict(routed.weights), routed.mirror, routed.mirror_percent)
+                )
+            case Reject(ref, because, attempt):
+                self._candidacy.reject(ref, because, attempt)
+            case Lift(ref, order):
+                self._candidacy.lift(ref, order)
+            case NameStable(ref):
+                self._candidacy.name_stable(ref)
+        return 0

@@ -1,0 +1,135 @@
+"""Asks the collector what the checks of a step need, and lets them judge; only when a block or an hour has closed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from trimtab.api.rollout import Check, Rollout, Step
+from trimtab.api.rollout_status import CheckStatus, RevisionRef, RolloutStatus
+from trimtab.control.target import Target, closed_hour
+from trimtab.ports.evidence import Evidence, RequestCount
+from trimtab.rollout.checks import (
+    Alphas,
+    Bucket,
+    judge_disagreement,
+    judge_error_rate,
+    judge_latency,
+    judge_paired_loss,
+)
+
+HOUR_S = 3600
+
+
+class Judging:
+    """The verdicts of one rollout's checks."""
+
+    def __init__(self, spec: Rollout, target: Target, evidence: Evidence) -> None:
+        self._spec, self._target, self._evidence = spec, target, evidence
+        self._judged: dict[str, tuple[str, int, str, datetime]] = {}
+
+    def checks(self, status: RolloutStatus, now: datetime) -> tuple[CheckStatus, ...]:
+        """The checks' verdicts with the evidence that has closed since the last look.
+
+        Raises SurroundingsFailed when the collector cannot be asked.
+        """
+        step = self._spec.traffic_step(status.step.name) if status.step else None
+        if status.step is None or status.stable is None or status.candidate is None or step is None:
+            return status.checks
+        found = list(status.checks)
+        for check in self._spec.checks_at(step):
+            closed = self._target.mature(now) if check.labelled else closed_hour(now)
+            key = (status.candidate.revision, status.attempt, step.name, closed)
+            if self._judged.get(check.name) == key:
+                continue
+            at = next((i for i, held in enumerate(found) if self._same(held, check, step)), None)
+            held = None if at is None else found[at]
+            judged = self._judge(check, step, status, held, closed, now)
+            if at is None:
+                found.append(judged)
+            else:
+                found[at] = judged
+            self._judged[check.name] = key
+        return tuple(found)
+
+    def requests(self, status: RolloutStatus, now: datetime) -> int:
+        """Requests that the candidate got since the step began."""
+        if status.step is None or status.candidate is None:
+            return 0
+        counts = self._evidence.requests(status.candidate.revision, status.step.started_at, now, HOUR_S)
+        return sum(count.requests for count in counts)
+
+    def _same(self, held: CheckStatus, check: Check, step: Step) -> bool:
+        """Evidence of shadows and of canaries is kept apart."""
+        if held.name != check.name:
+            return False
+        judged_at = next((s for s in self._spec.steps if s.name == held.step), step)
+        return bool(judged_at.shadow) == bool(step.shadow)
+
+    def _judge(
+        self,
+        check: Check,
+        step: Step,
+        status: RolloutStatus,
+        held: CheckStatus | None,
+        closed: datetime,
+        now: datetime,
+    ) -> CheckStatus:
+        stable, candidate, under_way = status.stable, status.candidate, status.step
+        assert stable is not None
+        assert candidate is not None
+        assert under_way is not None
+        alphas = Alphas.of(self._spec, check, status.entered)
+        since = under_way.started_at
+        # A hold or an approval goes on with the traffic, and so with the evidence, of the step before; blocks of
+        # labels go on through all shadows.
+        if held is not None and (check.labelled or under_way.name != step.name):
+            since = datetime.fromisoformat(held.evidence["since"])
+        until = max(closed, since)
+        if check.labelled:
+            blocks = self._evidence.paired(
+                stable.revision, candidate.revision, since, now, self._target.cut, now
+            )
+            judged = judge_paired_loss(check, alphas, step.name, held, blocks)
+        elif check.metric == "error_rate":
+            buckets = self._buckets(stable, candidate, since, until)
+            judged = judge_error_rate(check, alphas, step.name, since, held, _share(step), buckets)
+        elif check.metric == "disagreement":
+            agreement = self._evidence.agreement(stable.revision, candidate.revision, since, until)
+            judged = judge_disagreement(check, step.name, held, agreement)
+        else:
+            judged = judge_latency(
+                check,
+                alphas,
+                step.name,
+                since,
+                sum(check in self._spec.checks_at(s) for s in self._spec.steps),
+                held,
+                self._evidence.latencies(candidate.revision, since, until),
+                self._evidence.latencies(stable.revision, since, until),
+            )
+        return judged.model_copy(update={"evidence": {**judged.evidence, "since": since.isoformat()}})
+
+    def _buckets(
+        self, stable: RevisionRef, candidate: RevisionRef, since: datetime, closed: datetime
+    ) -> list[Bucket]:
+        """Closed hours in which either revision answered."""
+        of_stable = _by_start(self._evidence.requests(stable.revision, since, closed, HOUR_S))
+        of_candidate = _by_start(self._evidence.requests(candidate.revision, since, closed, HOUR_S))
+        nothing = RequestCount(since, 0, 0, 0)
+        found = []
+        for start in sorted(of_stable.keys() | of_candidate.keys()):
+            ours, theirs = of_candidate.get(start, nothing), of_stable.get(start, nothing)
+            found.append(Bucket(start, ours.requests, ours.errors, theirs.requests, theirs.errors))
+        return found
+
+
+def _share(step: Step) -> float:
+    """The candidate's share of all answers at a step; in a shadow both answer."""
+    if step.canary is not None:
+        return step.canary.percent / 100
+    assert step.shadow is not None
+    share = step.shadow.percent / 100
+    return share / (1 + share)
+
+
+def _by_start(counts: Sequence[RequestCount]) -> dict[datetime, RequestCount]:
+    return {count.start: count for count in counts}

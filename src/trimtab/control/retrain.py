@@ -1,0 +1,136 @@
+"""One retraining policy, reconciled: claim, then start; settle what has ended."""
+
+from datetime import datetime
+from typing import Final
+
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.monitor import MonitorStatus
+from trimtab.api.retrain import Outcome, Retrain, RetrainStatus
+from trimtab.api.rollout_status import RevisionRef, RolloutStatus
+from trimtab.control.candidacy import Candidacy
+from trimtab.control.memory import Memory
+from trimtab.control.target import Target
+from trimtab.ports.evidence import Evidence
+from trimtab.ports.runs import Run, Runs, RunState
+from trimtab.ports.state import Conflict, Event, State
+from trimtab.retrain import Fate, Observed, OpenEpisode, RunSeen, decide
+
+KIND: Final = "RetrainPolicy"
+MOVES: Final = 10
+
+
+class ReconcileRetrain:
+    """The reconcile of one policy over its ports."""
+
+    def __init__(
+        self,
+        spec: Retrain,
+        target: Target,
+        *,
+        state: State,
+        evidence: Evidence,
+        runs: Runs,
+        candidacy: Candidacy,
+    ) -> None:
+        self._spec, self._target, self._state = spec, target, state
+        self._evidence, self._runs, self._candidacy = evidence, runs, candidacy
+        self._memory = Memory(state, KIND, target.name, RetrainStatus)
+        self._labelled: dict[tuple[str, datetime, datetime], int] = {}
+        self.trouble = ""
+
+    @property
+    def status(self) -> RetrainStatus:
+        return self._memory.load() or RetrainStatus()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is on its way."""
+        return self.status.claim is not None
+
+    def tick(self, rollout: RolloutStatus, monitor: MonitorStatus, now: datetime) -> bool:
+        """Go as far as it goes now; returns whether a run ended, so that the registry is asked again."""
+        ended = False
+        self.trouble = ""
+        try:
+            for _ in range(MOVES):
+                status = self.status
+                seen = self._observe(status, rollout, monitor, now)
+                decision = decide(self._target.name, self._spec, seen, now)
+                if decision.claim is not None:
+                    events = [Event(now, KIND, h.kind, "", h.because, h.bounds) for h in decision.happened]
+                    self._memory.save(decision.claim, events)
+                    if status.claim is not None and decision.claim.claim is None:
+                        ended = True
+                        self._candidacy.forget()
+                if decision.start is not None:
+                    self._runs.start(decision.start.key, decision.start.parameters)
+                if decision.waits:
+                    break
+        except Conflict as conflict:
+            self.trouble = str(conflict)
+        except SurroundingsFailed as error:
+            self.trouble = error.message
+        return ended
+
+    def wake(self, now: datetime) -> datetime:
+        """Cooldowns, schedules and re-arming are looked at with every mature block and every hour."""
+        return min(self._target.next_mature(now), now + self._spec.guards.cooldown)
+
+    def _observe(
+        self, status: RetrainStatus, rollout: RolloutStatus, monitor: MonitorStatus, now: datetime
+    ) -> Observed:
+        run = self._runs.find(status.claim.key) if status.claim is not None else None
+        last = status.attempts[-1] if status.attempts else None
+        waiting = last is not None and last.outcome is Outcome.CANDIDATE and last.version is not None
+        return Observed(
+            status=status,
+            episodes=tuple(
+                OpenEpisode(e.id, e.cause, e.opened_at)
+                for e in monitor.episodes
+                if e.closed_at is None
+            ),
+            run=_seen(run) if run is not None else None,
+            fate=self._fate(last.version, rollout, now)
+            if waiting and last is not None and last.version
+            else Fate.UNDECIDED,
+            undecided=rollout.in_flight,
+            suspended=self._state.suspended(self._target.name),
+            labelled_since=lambda since: self._labelled_since(rollout.stable, since, now),
+        )
+
+    def _fate(self, version: str, rollout: RolloutStatus, now: datetime) -> Fate:
+        """What became of a version: a candidate that a newer one replaced is rejected too."""
+        if any(ref is not None and ref.version == version for ref in (rollout.stable, rollout.previous)):
+            return Fate.PROMOTED
+        if rollout.candidate is not None and rollout.candidate.version == version:
+            return Fate.UNDECIDED
+        if any(gone.version == version for gone in rollout.rejected):
+            return Fate.REJECTED
+        newest = self._candidacy.newest(now)
+        if newest is None or newest.ref.version != version or newest.rejected is not None:
+            return Fate.REJECTED
+        return Fate.UNDECIDED
+
+    def _labelled_since(self, stable: RevisionRef | None, since: datetime, now: datetime) -> int:
+        """Mature labels of what stable served since a time."""
+        if stable is None:
+            return 0
+        key = (stable.revision, since, self._target.mature(now))
+        if key not in self._labelled:
+            blocks = self._evidence.scored(stable.revision, since, now, self._target.cut, now)
+            self._labelled = {key: sum(block.rows for block in blocks)}
+        return self._labelled[key]
+
+
+def _seen(run: Run) -> RunSeen:
+    return RunSeen(
+        id=run.id,
+        ended=run.state in (RunState.SUCCEEDED, RunState.FAILED, RunState.SKIPPED),
+        failed=run.state is RunState.FAILED,
+        skipped=run.state is RunState.SKIPPED,
+        passed=run.passed,
+        version=run.version,
+        labelled=run.labelled,
+        data_end=run.data_end,
+        because=run.because,
+    )

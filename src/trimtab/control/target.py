@@ -1,0 +1,60 @@
+"""What a loop steers, and how it cuts time."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from trimtab.ports.evidence import BlockCut
+from trimtab.quality.blocks import block_end, block_starts
+
+GRACE: Final = timedelta(seconds=30)
+"""How long the last events of a closed hour may take to the collector."""
+HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One model in service.
+
+    Attributes:
+        name: of the rollout, and of its registered model and host; the project's name.
+        cut: blocks of labelled evidence.
+        mature_after: a cohort is scored this long after its time.
+        tick: how often the loop looks; elapsed time is credited two ticks at most.
+        poll_every: how often the registry is asked for a new candidate.
+    """
+
+    name: str
+    cut: BlockCut = field(default_factory=BlockCut)
+    mature_after: timedelta = timedelta()
+    tick: timedelta = timedelta(seconds=10)
+    poll_every: timedelta = timedelta(seconds=60)
+
+    def block_start(self, at: datetime) -> datetime:
+        """Start of the block that holds a time."""
+        here = np.array([at.astimezone(UTC).replace(tzinfo=None)], "datetime64[us]")
+        start: datetime = block_starts(here, self.cut.length_s, self.cut.zone, self.cut.cut_hour)[0].item()
+        return start.replace(tzinfo=UTC)
+
+    def block_end(self, start: datetime) -> datetime:
+        """End of the block that begins at `start`."""
+        return block_end(start, self.cut.length_s, self.cut.zone, self.cut.cut_hour)
+
+    def mature(self, now: datetime) -> datetime:
+        """Before this, every block is closed and its labels are mature."""
+        return self.block_start(now - self.mature_after)
+
+    def next_mature(self, now: datetime) -> datetime:
+        """When the next block will be."""
+        return self.block_end(self.mature(now)) + self.mature_after
+
+
+def closed_hour(now: datetime) -> datetime:
+    """Before this, every hour is closed and its events have come.
+
+    >>> closed_hour(datetime(2013, 4, 1, 10, 0, 10, tzinfo=UTC)).hour
+    9
+    """
+    return (now - GRACE).replace(minute=0, second=0, microsecond=0)
