@@ -88,7 +88,7 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
             features = seen.outputs["features"]
             trained = heavy(
                 train(
-                    project=project, until=until, features_version=seen.outputs["version"], features=features
+                    project=project, until=until, window=window, features_version=seen.outputs["version"], features=features
                 )
             )
             model = trained.outputs["model"]

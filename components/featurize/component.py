@@ -9,7 +9,6 @@ from kfp import dsl
 def featurize(
     project: str,
     until: str,
-    window: str,
     rows_version: str,
     rows: dsl.Input[dsl.Dataset],
     features: dsl.Output[dsl.Dataset],
@@ -19,7 +18,6 @@ def featurize(
     Args:
         project: A bundle's address, which ends in its digest.
         until: RFC 3339; no label known after it is read.
-        window: How far back examples go, such as 90d; all for no bound; "" for the project's own.
         rows_version: From validate, so that caches see the data change.
         rows: Pointers by table.
         features: A pointer {table, version, rows, digest} to features, label, key and time.
@@ -29,4 +27,4 @@ def featurize(
     """
     from trimtab.bootstrap import component
 
-    return component.featurize(project, until, window, rows_version, rows, features)
+    return component.featurize(project, until, rows_version, rows, features)

@@ -9,6 +9,7 @@ from kfp import dsl
 def train(
     project: str,
     until: str,
+    window: str,
     features_version: str,
     features: dsl.Input[dsl.Dataset],
     model: dsl.Output[dsl.Model],
@@ -19,6 +20,7 @@ def train(
     Args:
         project: A bundle's address, which ends in its digest.
         until: RFC 3339; recorded with the run.
+        window: How far back rows go, such as 90d; all for no bound; "" for the project's own.
         features_version: From featurize, so that caches see the data change.
         features: Pointer to the features.
         model: The fitted estimator with its preprocessing.
@@ -29,4 +31,4 @@ def train(
     """
     from trimtab.bootstrap import component
 
-    return component.train(project, until, features_version, features, model, metrics)
+    return component.train(project, until, window, features_version, features, model, metrics)

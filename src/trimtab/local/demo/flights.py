@@ -205,7 +205,7 @@ class FlightsYear:
 
     def _outcomes(self, after: np.datetime64, until: np.datetime64) -> list[Outcome]:
         rows = self._by_known.after(after, until)
-        part = self._flights.select(["flight_id", "arrived_late"]).take(rows)
+        part = self._flights.select(["flight_id", "arrived_late"]).take(pa.array(rows, pa.int64()))
         names, labels = part["flight_id"].to_pylist(), part["arrived_late"].to_pylist()
         return [
             Outcome(name, float(late), _datetime(self._known[row]), _datetime(self._departure[row]))
