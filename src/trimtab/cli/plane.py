@@ -22,7 +22,10 @@ def register(app: typer.Typer) -> None:
 
 def up(
     port: Annotated[
-        int, typer.Option(help="Where clients ask, on 127.0.0.1; 0: the last one, or a free one.")
+        int,
+        typer.Option(
+            min=0, max=65535, help="Where clients ask, on 127.0.0.1; 0: the last one, or a free one."
+        ),
     ] = 0,
     platform: Annotated[str | None, typer.Option(help="A name in platform.yaml.")] = None,
 ) -> None:

@@ -79,7 +79,10 @@ class Plane:
         Raises:
             SurroundingsFailed: a port is taken, or something does not start; with its last words.
         """
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SurroundingsFailed(f"{self.directory} cannot be made: {error.strerror}") from error
         with self._one_at_a_time():
             was_up = self.control.is_up()
             try:

@@ -8,6 +8,7 @@ from trimtab.api.errors import ExtraMissing
 
 Json = dict[str, Any]
 STAT_PREFIX = "model"
+MOST_CONNECTIONS = 10_000
 HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ALLOWED = (
     {"prefix": "/stats"},
@@ -26,6 +27,7 @@ def bootstrap(host: str, port: int, clusters: Path, routes: Path) -> Json:
             "allow_paths": list(ALLOWED),
         },
         "dynamic_resources": {"cds_config": _file(clusters)},
+        "overload_manager": {"resource_monitors": [_connections()]},
         "static_resources": {"listeners": [_listener(host, port, routes)]},
     }
 
@@ -86,6 +88,15 @@ def _listener(host: str, port: int, routes: Path) -> Json:
         "filter_chains": [
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
+    }
+
+
+def _connections() -> Json:
+    """A bound, so that a flood of clients ends in refused connections, not in an end for lack of memory."""
+    kind = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    return {
+        "name": "envoy.resource_monitors.global_downstream_max_connections",
+        "typed_config": {"@type": f"{ANY}{kind}", "max_active_downstream_connections": str(MOST_CONNECTIONS)},
     }
 
 

@@ -33,12 +33,16 @@ class Control:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def is_up(self) -> bool:
+    def pid(self) -> int | None:
+        """The supervisor's process id; None if it does not run."""
         try:
-            self._ask("ping")
+            number: int = self._ask("pid")
         except PlaneDown:
-            return False
-        return True
+            return None
+        return number
+
+    def is_up(self) -> bool:
+        return self.pid() is not None
 
     def reserve(self, name: str, port: int = 0) -> int:
         """A port for a child that will be started; see Supervisor.reserve."""
@@ -92,8 +96,8 @@ async def serve(
 
     async def act(order: Json) -> object:
         match order:
-            case {"do": "ping"}:
-                return True
+            case {"do": "pid"}:
+                return os.getpid()
             case {"do": "reserve", "name": str(name), "port": int(port)}:
                 return supervisor.reserve(name, port)
             case {"do": "start", "spec": dict(spec)}:

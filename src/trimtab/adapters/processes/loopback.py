@@ -5,6 +5,7 @@ or as the near end of a connection; a process that names the port and sets SO_RE
 still listen on it. So there is no moment between choosing a port and using it.
 """
 
+import errno
 import socket
 from pathlib import Path
 
@@ -37,16 +38,25 @@ class Reservation:
 
 
 def reserve(what: str, port: int = 0) -> Reservation:
-    """Reserve `port`, or one that the kernel chooses. Raises PortTaken."""
+    """Reserve `port`, or one that the kernel chooses.
+
+    Raises:
+        PortTaken: somebody listens there.
+        SurroundingsFailed: this user may not listen there.
+    """
     held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         held.bind(("127.0.0.1", port))
         if port and _listener_inode(port):
-            raise OSError
-    except OSError:
+            raise OSError(errno.EADDRINUSE, "another process listens")
+    except (OSError, OverflowError) as error:
         held.close()
-        raise PortTaken(what, port) from None
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise PortTaken(what, port) from None
+        raise SurroundingsFailed(
+            f"{what} cannot listen on port {port}: {error}", remedy="choose another port: 0, or 1024 to 65535"
+        ) from error
     return Reservation(held)
 
 

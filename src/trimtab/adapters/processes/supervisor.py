@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Supervisor:
         self._record = replace(before, children={})
         self._children: dict[str, Keeper] = {}
         self._reserved: dict[str, Reservation] = {}
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._write()
 
     def reserve(self, name: str, port: int) -> int:
@@ -50,25 +52,25 @@ class Supervisor:
 
     async def start(self, spec: ChildSpec) -> ChildStatus:
         """Keep `spec` running; the same spec again changes nothing, another one of that name replaces it."""
-        child = self._children.get(spec.name)
-        if child and child.spec != spec:
-            await self.stop(spec.name)
-            child = None
-        if child is None:
-            port = self._reserved.pop(spec.name, None)
-            if port is None and spec.wants_port is not None:
-                port = self._reserve(spec.name, spec.wants_port)
-            log = self._logs / f"{spec.name}.log"
-            child = Keeper(spec, port, log, {record.MARK: self._record.mark}, self._write)
-            self._children[spec.name] = child
-        return child.status(memory=False)
+        async with self._one_at_a_time[spec.name]:
+            child = self._children.get(spec.name)
+            if child and child.spec != spec:
+                await self._end(child)
+                child = None
+            if child is None:
+                port = self._reserved.pop(spec.name, None)
+                if port is None and spec.wants_port is not None:
+                    port = self._reserve(spec.name, spec.wants_port)
+                log = self._logs / f"{spec.name}.log"
+                child = Keeper(spec, port, log, {record.MARK: self._record.mark}, self._write)
+                self._children[spec.name] = child
+            return child.status(memory=False)
 
     async def stop(self, name: str) -> None:
         """End a child; nothing if there is none."""
-        if child := self._children.get(name):
-            await child.end()
-            if self._children.get(name) is child:
-                del self._children[name]
+        async with self._one_at_a_time[name]:
+            if child := self._children.get(name):
+                await self._end(child)
 
     def statuses(self, *, memory: bool) -> list[ChildStatus]:
         return [child.status(memory=memory) for child in self._children.values()]
@@ -83,6 +85,10 @@ class Supervisor:
             for path in self._logs.glob("*.log"):
                 logs.rotate(path)
             await asyncio.sleep(ROTATE_EVERY_S)
+
+    async def _end(self, child: Keeper) -> None:
+        await child.end()
+        del self._children[child.spec.name]
 
     def _reserve(self, name: str, port: int) -> Reservation:
         """Port 0 means the last one, if it is free, so that addresses outlive a restart."""
