@@ -6,8 +6,15 @@ scipy.special.
 """
 
 from trimtab.drift.base import Measure, Measured
-from trimtab.drift.columns import Table, TableUnreadable
-from trimtab.drift.compare import ColumnMissing, ColumnNotText, ColumnNotTime, NothingToCompare, compare
+from trimtab.drift.columns import Table, TableUnreadable, as_table
+from trimtab.drift.compare import (
+    ColumnMissing,
+    ColumnNotText,
+    ColumnNotTime,
+    NothingToCompare,
+    compare,
+    time_column,
+)
 from trimtab.drift.episode import Watch, WindowsOverlap
 from trimtab.drift.learning import ReferenceUnusable, learn_profile
 from trimtab.drift.measures import CATEGORY, NUMBER
@@ -42,7 +49,9 @@ __all__ = [
     "Verdict",
     "Watch",
     "WindowsOverlap",
+    "as_table",
     "compare",
     "judge",
     "learn_profile",
+    "time_column",
 ]

@@ -1,7 +1,7 @@
 """Two tables, one question: has the current one moved away from the reference?"""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -80,13 +80,15 @@ def compare(
     if isinstance(reference, Profile):
         profile, notes = reference, {}
         time = time or profile.time
-        times = None if profile.start is None or time not in now.columns else _times(now, time, "current")
+        times = (
+            None if profile.start is None or time not in now.columns else time_column(now, time, "current")
+        )
     else:
         before = as_table(reference, "reference")
         profile = _learned(before, now, time, settings)
         notes = {name: f"reference: {why}" for name, why in before.skipped.items()}
         notes |= {name: "only in the reference" for name in before.columns if name not in now.columns}
-        times = None if time is None else _times(now, time, "current")
+        times = None if time is None else time_column(now, time, "current")
     columns = {
         name: _alike(name, now, column.grid.kind)
         for name, column in profile.columns.items()
@@ -110,13 +112,14 @@ def compare(
         sketches=sketches,
         settings=settings,
         window_s=length,
+        **_ends(times),
         windows=() if times is None or length is None else _strip(profile, columns, times, settings, length),
         notes={name: why for name, why in notes.items() if name != time},
     )
 
 
 def _learned(before: Table, now: Table, time: str | None, settings: Settings) -> Profile:
-    times = None if time is None else _times(before, time, "reference")
+    times = None if time is None else time_column(before, time, "reference")
     shared = {name: column for name, column in before.columns.items() if name != time and name in now.columns}
     if not shared or not before.rows:
         raise NothingToCompare(
@@ -129,7 +132,8 @@ def _learned(before: Table, now: Table, time: str | None, settings: Settings) ->
     return learn_profile(shared, times, min_rows=max(settings.min_rows, FEWEST_ROWS_A_WINDOW), time=time)
 
 
-def _times(table: Table, time: str | None, role: str) -> NDArray[Any]:
+def time_column(table: Table, time: str | None, role: str) -> NDArray[Any]:
+    """A table's event times, datetime64, shape (rows,). Raises ColumnMissing or ColumnNotTime."""
     if time is None or time not in table.columns:
         raise ColumnMissing(str(time), role, table.columns)
     column = table.columns[time]
@@ -151,6 +155,16 @@ def _alike(name: str, table: Table, kind: Kind) -> Column:
 
 def _no_texts(rows: int) -> Encoded:
     return Encoded(np.full(rows, -1), [])
+
+
+def _ends(times: NDArray[Any] | None) -> dict[str, datetime]:
+    known = np.array([]) if times is None else seconds(times)[~np.isnat(times)]
+    if not len(known):
+        return {}
+    return {
+        name: EPOCH + timedelta(seconds=int(at))
+        for name, at in (("start", known.min()), ("end", known.max()))
+    }
 
 
 def _span_s(times_s: NDArray[np.int64]) -> int:

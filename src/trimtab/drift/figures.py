@@ -41,13 +41,15 @@ def percent(share: float | None) -> str:
     """A share.
 
     >>> percent(0.1234), percent(0.0), percent(0.00001), percent(1.0), percent(None)
-    ('12.3 %', '0 %', '< 0.1 %', '100 %', '–')
+    ('12.3 %', '0 %', '< 0.01 %', '100 %', '–')
     """
     if share is None:
         return "–"
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{share * 100:.1f}".removesuffix(".0") + " %"
+    if 0 < share < 0.0001:
+        return "< 0.01 %"
+    digits = 2 if 0 < share < 0.01 else 1
+    text = f"{share * 100:.{digits}f}"
+    return text.rstrip("0").rstrip(".") + " %"
 
 
 def chance(p_value: float | None) -> str:

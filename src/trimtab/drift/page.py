@@ -129,9 +129,8 @@ def _categories(before: Sketch, now: Sketch | None) -> dict[str, Any] | None:
     if not isinstance(before, CategorySketch) or not isinstance(now, CategorySketch):
         return None
     kept, rest = shares(before, now)
-    every = [*kept, rest] if rest else kept
-    top = max((max(one.reference, one.current) for one in every), default=1.0) or 1.0
-    return {"shares": every, "top": top}
+    top = max((max(one.reference, one.current) for one in kept), default=1.0) or 1.0
+    return {"shares": kept, "rest": rest, "top": top}
 
 
 def _strip(report: Report) -> dict[str, Any] | None:

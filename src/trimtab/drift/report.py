@@ -37,6 +37,7 @@ class Report:
     Attributes:
         verdict: on the current table as one window.
         sketches: of the current table, by column.
+        start, end: first and last time of the current rows; None without times.
         window_s, windows: length and verdicts of its windows; None and empty without times.
         notes: columns that were not compared, with the reason.
     """
@@ -46,6 +47,8 @@ class Report:
     sketches: Mapping[str, Sketch]
     settings: Settings
     window_s: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
     windows: tuple[SeenWindow, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
 

@@ -60,7 +60,7 @@ def histogram(reference: NumberSketch, current: NumberSketch) -> Histogram | Non
 def _bars(sketch: NumberSketch, low: float, high: float, bars: int) -> Floats:
     """Rows by bar; a cell that spans several bars is spread over them evenly."""
     start, end = sketch.grid.spans(sketch.cells)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         a, b = ((np.clip(edge, low, high) - low) / (high - low) * bars for edge in (start, end))
         width = end - start
         inside = np.where(width > 0, (np.minimum(end, high) - np.maximum(start, low)) / width, 1.0)
