@@ -34,28 +34,21 @@ class Front:
     Args:
         service: what answers predictions.
         kserve: KServe's application.
-        most_body_bytes: a larger body is refused with 400.
     """
 
-    def __init__(
-        self, service: Service, kserve: Application, *, most_body_bytes: int = MOST_BODY_BYTES
-    ) -> None:
+    def __init__(self, service: Service, kserve: Application) -> None:
         self._service = service
         self._kserve = kserve
-        self._most = most_body_bytes
-        self._direct: dict[str, Callable[..., Answer]] = {
-            f"/v2/models/{service.model_name}/infer": service.v2,
-            f"/v1/models/{service.model_name}:predict": service.v1,
-        }
+        self._direct = direct_paths(service)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._kserve(scope, receive, send)
             return
-        request_id, warmup, length, foreign = _headers(scope["headers"])
+        request_id, warmup, length, foreign = headers_of(scope["headers"])
         answer = self._direct.get(scope["path"]) if scope["method"] == "POST" else None
-        if length > self._most:
-            refused = self._too_large(request_id, warmup)
+        if length > MOST_BODY_BYTES:
+            refused = too_large(self._service, request_id, warmup)
             await _respond(send, refused, request_id, close=True)
         elif answer is not None and not foreign:
             message = await receive()
@@ -63,8 +56,9 @@ class Front:
             while message.get("more_body"):
                 message = await receive()
                 body += message.get("body", b"")
-                if len(body) > self._most:
-                    await _respond(send, self._too_large(request_id, warmup), request_id, close=True)
+                if len(body) > MOST_BODY_BYTES:
+                    refused = too_large(self._service, request_id, warmup)
+                    await _respond(send, refused, request_id, close=True)
                     return
             if message["type"] == "http.request":
                 await _respond(send, answer(body, request_id.decode(), warmup=warmup), request_id)
@@ -75,7 +69,7 @@ class Front:
             await _respond(send, Answer(404, orjson.dumps(missing)), request_id, close=True)
         else:
             scope["headers"] = [*scope["headers"], (b"x-request-id", request_id)]
-            await self._kserve(scope, _limited(receive, self._most), _with_id(send, request_id))
+            await self._kserve(scope, _limited(receive, MOST_BODY_BYTES), _with_id(send, request_id))
 
     def _other_model(self, scope: Scope) -> str | None:
         """The name in a prediction's path that is not the served one."""
@@ -84,10 +78,6 @@ class Front:
         path: str = scope["path"]
         match = _PREDICT_V2.fullmatch(path) or _PREDICT_V1.fullmatch(path)
         return match[1] if match and match[1] != self._service.model_name else None
-
-    def _too_large(self, request_id: bytes, warmup: bool) -> Answer:
-        refused = RequestRefused(f"the body is larger than {self._most} bytes; send fewer rows a request")
-        return self._service.refused(request_id.decode(), refused, warmup=warmup)
 
     def _logged(self) -> dict[str, int]:
         log = self._service.payloads
@@ -106,7 +96,21 @@ class Front:
         }
 
 
-def _headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool, int, bool]:
+def direct_paths(service: Service) -> dict[str, Callable[..., Answer]]:
+    """By path of a POST, what answers it."""
+    return {
+        f"/v2/models/{service.model_name}/infer": service.v2,
+        f"/v1/models/{service.model_name}:predict": service.v1,
+    }
+
+
+def too_large(service: Service, request_id: bytes, warmup: bool) -> Answer:
+    """The answer to a body of more than `MOST_BODY_BYTES`."""
+    refused = RequestRefused(f"the body is larger than {MOST_BODY_BYTES} bytes; send fewer rows a request")
+    return service.refused(request_id.decode(), refused, warmup=warmup)
+
+
+def headers_of(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool, int, bool]:
     """Request id (made where none came), warm-up, declared body length, and whether KServe must decode it."""
     request_id = b""
     warmup = foreign = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import gc
 import logging
 import signal
@@ -16,8 +17,9 @@ import uvloop
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.features import ServingPlan
-from trimtab.serving.front import Front
+from trimtab.serving.front import Front, direct_paths
 from trimtab.serving.lookup import Lookup
+from trimtab.serving.protocol import PredictProtocol
 from trimtab.serving.service import Service
 
 GRACE_S = 30
@@ -52,7 +54,7 @@ def serve(
     config = uvicorn.Config(
         front,
         loop="uvloop",
-        http="httptools",
+        http=_protocol(service),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -67,6 +69,12 @@ def serve(
     gc.freeze()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_stopped(server, service, listening))
+
+
+def _protocol(service: Service) -> Any:
+    """Makes a connection's protocol, as uvicorn calls for one."""
+    direct = {path.encode(): answer for path, answer in direct_paths(service).items()}
+    return functools.partial(PredictProtocol, service, direct)
 
 
 def kserve_application(service: Service, lookup: Lookup, plan: ServingPlan) -> Any:

@@ -103,6 +103,9 @@ class Service:
         except TrimtabError as error:
             log.error("request %s: %s", request_id, error.message)
             prediction, answer = None, _failure(_status(error), error)
+        except Exception as error:
+            log.exception("request %s", request_id)
+            prediction, answer = None, _failure(500, TrimtabError(f"{type(error).__name__}: {error}"))
         self._note(request_id, asked, prediction, answer.status, started, warmup)
         return answer
 

@@ -39,6 +39,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _FIRST_US: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 _LAST_US: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // _MICROSECOND
 _NAT: Final = np.iinfo(np.int64).min
+_NUMERIC: Final = frozenset((float, int, NoneType))
+_TEXT: Final = frozenset((str,))
+_TRUTH: Final = frozenset((bool, NoneType))
 
 
 class RequestRefused(InputRefused):
@@ -55,7 +58,7 @@ def column(name: str, kind: Kind, values: Sequence[Any]) -> Array:
 
 
 def _numbers(name: str, values: Sequence[Any]) -> Array:
-    if not set(map(type, values)) <= {float, int, NoneType}:
+    if not _NUMERIC.issuperset(map(type, values)):
         values = [_number(name, row, value) for row, value in enumerate(values)]
     return np.array(values, dtype=np.float64)
 
@@ -69,7 +72,7 @@ def _number(name: str, row: int, value: object) -> float | int | None:
 
 
 def _strings(name: str, values: Sequence[Any]) -> Array:
-    if set(map(type, values)) != {str}:
+    if not _TEXT.issuperset(map(type, values)):
         values = [_string(name, row, value) for row, value in enumerate(values)]
     return np.array(values, dtype=object)
 
@@ -105,7 +108,7 @@ def _micros(name: str, row: int, value: object) -> int:
 
 
 def _booleans(name: str, values: Sequence[Any]) -> Array:
-    if not set(map(type, values)) <= {bool, NoneType}:
+    if not _TRUTH.issuperset(map(type, values)):
         values = [_boolean(name, row, value) for row, value in enumerate(values)]
     return np.array(values, dtype=np.float64)
 

@@ -6,15 +6,14 @@ V2 is the Open Inference Protocol (inputs with name, shape, datatype, data); V1 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from trimtab.serving.values import RequestRefused
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """Values of one input; `datatype` is V2's, None in V1."""
 
     values: Sequence[Any]
@@ -53,7 +52,7 @@ def parse_v2(body: bytes) -> Asked:
     fields: dict[str, Field] = {}
     rows = -1
     for position, tensor in enumerate(inputs):
-        name, field = _tensor(position, tensor)
+        name, field = _plain(tensor) or _tensor(position, tensor)
         if name in fields:
             raise RequestRefused(f"input '{name}' comes twice")
         if rows < 0:
@@ -70,6 +69,19 @@ def parse_v2(body: bytes) -> Asked:
     if type(parameters) is not dict:
         raise RequestRefused("'parameters' must be an object")
     return Asked(fields, rows, _flag(parameters), identity, _outputs(request.get("outputs")))
+
+
+def _plain(tensor: Any) -> tuple[str, Field] | None:
+    """Name and values of a tensor as nearly all are; None where `_tensor` must look closer."""
+    try:
+        name, datatype, data = tensor["name"], tensor["datatype"], tensor["data"]
+        if type(name) is str and name and type(datatype) is str and type(data[0]) is not list:
+            rows = len(data)
+            if type(data) is list and tensor["shape"] in ([rows, 1], [rows]):
+                return name, Field(data, datatype)
+    except (KeyError, IndexError, TypeError):
+        pass
+    return None
 
 
 def _tensor(position: int, tensor: Any) -> tuple[str, Field]:
