@@ -22,7 +22,7 @@ class World(Protocol):
     gateway: Gateway
     host: str
 
-    def serve(self, revision: str) -> None: ...
+    def serve(self, revision: str, delay_s: float = 0.0) -> None: ...
     def retire(self, revision: str) -> None: ...
     def ask(self, headers: dict[str, str] | None = None) -> tuple[int, str, dict[str, str]]: ...
     def seen(self, revision: str) -> dict[str, int]:
@@ -175,6 +175,17 @@ class GatewayBehaviour:
         eventually(lambda: world.gateway.sent(world.host)[CANDIDATE].mirrored_failed == 50)
         sent = world.gateway.sent(world.host)[STABLE]
         assert (sent.requests, sent.failed) == (50, 0)
+
+    def test_a_slow_mirror_slows_nobody_and_its_copies_are_pending_until_they_end(self, world: World):
+        world.serve(STABLE)
+        world.serve(CANDIDATE, delay_s=2.0)
+        world.gateway.apply(world.host, Split({STABLE: 100}, CANDIDATE, 100))
+        assert answers(world, 5) == {STABLE: 5}
+        sent = world.gateway.sent(world.host)
+        assert sent[STABLE].requests == 5
+        assert (sent[CANDIDATE].pending, sent[CANDIDATE].mirrored) == (5, 0)
+        eventually(lambda: world.gateway.sent(world.host)[CANDIDATE].mirrored == 5)
+        eventually(lambda: world.gateway.sent(world.host)[CANDIDATE].pending == 0)
 
     def test_applying_the_same_split_again_changes_nothing(self, world: World):
         world.serve(STABLE)

@@ -27,6 +27,8 @@ class Sent:
     Attributes:
         requests, failed: routed requests that were completed, and those not answered by 2xx.
         mirrored, mirrored_failed: the same for copies.
+        pending: requests and copies on their way. A request that was answered is among `requests`, and its
+            copy is among `mirrored` or `pending`.
     """
 
     epoch: str
@@ -34,6 +36,7 @@ class Sent:
     failed: int
     mirrored: int
     mirrored_failed: int
+    pending: int = 0
 
 
 class RouteRefused(Exception):

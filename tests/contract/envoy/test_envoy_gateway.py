@@ -76,8 +76,8 @@ class EnvoyWorld:
         for revision in list(self.servers):
             self.retire(revision)
 
-    def serve(self, revision: str) -> None:
-        arguments = [sys.executable, str(HERE / "echo_server.py"), "0", revision]
+    def serve(self, revision: str, delay_s: float = 0.0) -> None:
+        arguments = [sys.executable, str(HERE / "echo_server.py"), "0", revision, str(delay_s)]
         process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
         self.servers[revision] = (process, int(process.stderr.readline().split()[1]))
 

@@ -118,6 +118,8 @@ class EnvoyGateway:
         if host != self._place.host:
             return {}
         started = self._admin.started()
+        # in this order: what is no longer on its way has been counted
+        waiting = self._admin.counters(r"^cluster\..*\.upstream_rq_(active|pending_active)$")
         counted = self._admin.counters(r"^cluster\..*\.upstream_rq_(completed|2xx)$")
         held = [cluster_files.from_resource(r) for r in watched.read(self._place.clusters).resources]
 
@@ -126,11 +128,18 @@ class EnvoyGateway:
             done = int(counted.get(f"{prefix}_completed", 0))
             return done, done - int(counted.get(f"{prefix}_2xx", 0))
 
+        def pending(revision: str) -> int:
+            names = {f"cluster.{cluster_name(revision, purpose)}." for purpose in Purpose}
+            return sum(int(value) for name, value in waiting.items() if name.startswith(tuple(names)))
+
         answers = {}
         for revision in cluster_files.oldest_first(held):
             added = min(c.added for c in held if c.revision == revision)
             answers[revision] = Sent(
-                f"{started}-{added}", *count(revision, Purpose.ANSWER), *count(revision, Purpose.MIRROR)
+                f"{started}-{added}",
+                *count(revision, Purpose.ANSWER),
+                *count(revision, Purpose.MIRROR),
+                pending(revision),
             )
         return answers
 
