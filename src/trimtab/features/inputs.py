@@ -46,9 +46,13 @@ def placed(
     if view.max_age_s is not None and request_times is not None:
         limit = np.timedelta64(round(view.max_age_s * 1e6), "us")
         absent = absent | (request_times - found_times > limit)
+    all_there = not absent.any()
     columns: dict[str, Array] = {}
     for column in view.columns:
         held = found.get(column.source)
+        if held is not None and all_there:
+            columns[column.name] = held
+            continue
         empty = missing_column(column.type, len(found_times))
         columns[column.name] = empty if held is None else np.where(absent, empty, held)
     return columns
