@@ -36,7 +36,7 @@ def block_starts(times: Times, length_s: int = DAY_S, zone: str = "UTC", cut_hou
     >>> block_starts(night, zone="America/New_York").astype(str).tolist()
     ['2013-06-30T08:00:00.000000', '2013-07-01T08:00:00.000000']
     """
-    if length_s % DAY_S and (length_s <= 0 or DAY_S % length_s):
+    if length_s <= 0 or (length_s % DAY_S and DAY_S % length_s):
         raise ValueError(f"a block is whole days or divides one, and {length_s} s does neither")
     micros = times.astype("datetime64[us]").astype(np.int64)
     if length_s % DAY_S:
