@@ -1,0 +1,53 @@
+"""One MLflow client a process and address; telemetry off, failures in words."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from trimtab.api.errors import ExtraMissing, SurroundingsFailed
+
+
+def local_uri(database: Path) -> str:
+    """The address of an SQLite file, whose folder is made. MLflow makes its tables at the first use (4 s)."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    return f"sqlite:///{database.resolve()}"
+
+
+@lru_cache(maxsize=4)
+def client(uri: str) -> Any:
+    """The client of a tracking server and registry.
+
+    Raises:
+        ExtraMissing: mlflow is not installed.
+        SurroundingsFailed: the server cannot be reached, or its database not be read.
+    """
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["DO_NOT_TRACK"] = "true"
+    try:
+        from mlflow.tracking import MlflowClient
+    except ImportError as error:
+        raise ExtraMissing("train", "the model registry") from error
+    with failures(uri):
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def failures(uri: str) -> Iterator[None]:
+    """MLflow's and the database's errors as SurroundingsFailed."""
+    import logging
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise SurroundingsFailed(
+            f"MLflow at {uri} failed: {first}", remedy="see that it runs, and that its disk has room"
+        ) from error

@@ -1,0 +1,59 @@
+"""Runs in MLflow: a record is one batch, so that a step costs one write and not fifty."""
+
+import time
+from pathlib import Path
+
+from trimtab.adapters.mlflow.client import client, failures
+from trimtab.ports.tracking import RunRecord
+
+MAX_TEXT = 500
+BATCH = 100
+
+
+class MlflowTracking:
+    """`trimtab.ports.tracking.Tracking`.
+
+    Args:
+        uri: MLflow's tracking address; `client.local_uri` for a file.
+        artefacts: folder of a local store's artefacts; None leaves them to the server.
+    """
+
+    def __init__(self, uri: str, artefacts: Path | None = None) -> None:
+        self._uri = uri
+        self._artefacts = artefacts
+
+    def start(self, experiment: str, name: str, record: RunRecord) -> str:
+        mlflow = client(self._uri)
+        with failures(self._uri):
+            run = mlflow.create_run(self._experiment(experiment), run_name=name)
+        run_id = str(run.info.run_id)
+        self.add(run_id, record)
+        return run_id
+
+    def add(self, run_id: str, record: RunRecord) -> None:
+        mlflow = client(self._uri)
+        with failures(self._uri):
+            from mlflow.entities import Metric, Param, RunTag
+
+            now = int(time.time() * 1000)
+            metrics = [Metric(name, value, now, 0) for name, value in record.metrics.items()]
+            for name, values in record.history.items():
+                metrics += [Metric(name, float(value), now, epoch) for epoch, value in enumerate(values)]
+            params = [Param(name, value[:MAX_TEXT]) for name, value in record.params.items()]
+            tags = [RunTag(name, value[:MAX_TEXT]) for name, value in record.tags.items()]
+            mlflow.log_batch(run_id, metrics[:1000], params[:BATCH], tags[:BATCH])
+            for path in record.artefacts:
+                mlflow.log_artifact(run_id, str(path))
+
+    def finish(self, run_id: str, *, failed: bool = False) -> None:
+        mlflow = client(self._uri)
+        with failures(self._uri):
+            mlflow.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+
+    def _experiment(self, name: str) -> str:
+        mlflow = client(self._uri)
+        found = mlflow.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        folder = None if self._artefacts is None else (self._artefacts / name).resolve().as_uri()
+        return str(mlflow.create_experiment(name, artifact_location=folder))

@@ -1,0 +1,135 @@
+"""export: the model folder, once the ONNX file has been proven equal to the source model on real rows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trimtab.api.project import Project
+from trimtab.drift import LabelRule, learn_profile
+from trimtab.features.columns import Array, take
+from trimtab.ports.engine import Engine
+from trimtab.ports.tables import Pointer, Tables
+from trimtab.steps.fitting.fitted import FittedModel
+from trimtab.steps.fitting.graph import exported
+from trimtab.steps.fitting.refusals import ModelRefused
+from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.model_folder import ModelFolder, write_model_folder
+from trimtab.steps.refit import lineage_of
+from trimtab.steps.scoring import OnnxModel
+
+PROVEN_ROWS = 10_000
+TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What export made.
+
+    Attributes:
+        folder: the model folder.
+        difference: greatest difference between ONNX Runtime and the source model over `rows` real rows.
+    """
+
+    folder: ModelFolder
+    difference: float
+    rows: int
+
+
+def export(
+    project: Project,
+    fitted: Path,
+    features: Pointer,
+    transform: bytes | None,
+    engine: Engine,
+    tables: Tables,
+    models: Path,
+    lineage: Mapping[str, str] | None = None,
+) -> Exported:
+    """Write the model folder of a fitted model.
+
+    Args:
+        fitted: folder of the model, refitted or not.
+        features: the table that it learned from.
+        transform: features.py's bytes; None where the project has none.
+        models: root of the model folders.
+        lineage: bundle digest, commit, lock digest.
+
+    Raises:
+        ModelRefused: the ONNX file answers otherwise than the model by more than 1e-5.
+    """
+    model = FittedModel.load(fitted)
+    rows = read_learning_rows(features, engine, tables)
+    onnx = exported(model.preprocessing, model.estimator, model.plan.outputs, model.plan.task, model.name)
+    difference, proven = _proven(model, onnx, rows)
+    files = {
+        "model.onnx": onnx,
+        "plan.json": model.plan.to_json().encode(),
+        "profile.json": _profile(model, rows),
+        "samples.json": _samples(tables, features),
+    }
+    if transform is not None:
+        files["features.py"] = transform
+    metadata: dict[str, Any] = {
+        "project": project.name,
+        "metrics": dict(model.metrics),
+        "features": features.to_json(),
+        **lineage_of(model),
+        **(lineage or {}),
+    }
+    return Exported(write_model_folder(models, files, metadata), difference, proven)
+
+
+def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> tuple[float, int]:
+    chosen = np.unique(np.linspace(0, len(rows) - 1, PROVEN_ROWS).round().astype(np.int64))
+    real = take(rows.features, chosen)
+    expected = model.answers(real)
+    off = np.abs(OnnxModel(onnx, model.plan).answers(real) - expected).max(axis=1)
+    scale = np.maximum(1.0, np.abs(expected).max(axis=1))  # of a regression, relative to the value
+    worst = int(np.argmax(off / scale))
+    difference = float(off[worst] / scale[worst])
+    if not difference <= TOLERANCE:
+        row = {name: values[worst] for name, values in real.items()}
+        raise ModelRefused(
+            f"{model.name}: the ONNX file differs from the model by {difference:.2g} on "
+            f"row {rows.ids[chosen[worst]]}: {row}",
+            remedy="this estimator does not export exactly; no native categorical splits, see docs on model.py",
+        )
+    return difference, len(chosen)
+
+
+def _profile(model: FittedModel, rows: LearningRows) -> bytes:
+    learned = _learned_from(model, rows)
+    reference = rows.taken(learned)
+    plan = model.plan
+    missing: str | float = plan.label.missing
+    if missing != "exclude":
+        missing = float(missing)
+    return learn_profile(
+        reference.features,
+        reference.times,
+        label=LabelRule(plan.label.column, plan.label.known_at, int(plan.label.mature_after_s), missing),
+        key=plan.key,
+        time=plan.time,
+        time_zone=plan.time_zone,
+        reference_skills=model.reference_skills,
+        classes=plan.classes,
+    ).to_bytes()
+
+
+def _learned_from(model: FittedModel, rows: LearningRows) -> Array:
+    """The rows that the model learned from: the drift reference."""
+    if rows.times is None:
+        return np.asarray(rows.usable())
+    first, last = (
+        np.datetime64(moment.removesuffix("Z"), "us") for moment in (model.learned_from, model.learned_to)
+    )
+    return np.asarray(rows.usable() & (rows.times >= first) & (rows.times <= last))
+
+
+def _samples(tables: Tables, features: Pointer) -> bytes:
+    samples = tables.at(features.table, features.version).metadata["samples"]
+    return (json.dumps(samples, indent=1) + "\n").encode()

@@ -1,0 +1,134 @@
+"""refit: after its gates, the model learns from all rows, so that the newest ones are not lost (verdicts.md 5).
+
+Epochs stay as early stopping chose them. What the model's skill was on days it had not seen is measured on
+the way, by fits that stop before the days that they score (verdicts.md 3).
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from trimtab.api.project import Project
+from trimtab.ports.engine import Engine
+from trimtab.ports.tables import Pointer, Tables
+from trimtab.quality.blocks import local_days
+from trimtab.quality.climatology import climatology, mature_days
+from trimtab.quality.skill import daily_skill, rolling_origins
+from trimtab.steps.fitting.contract import ModelSource
+from trimtab.steps.fitting.fitted import FittedModel, fit_model
+from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.train import rows_of_window
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """What refit made; the model lies in `folder`.
+
+    Attributes:
+        refitted: False where training.split.refit is off: the tested model itself, with its reference skills.
+        rows: that the model learned from.
+        skills: mean daily skill, out of sample, oldest first; empty without a time or two classes.
+    """
+
+    folder: Path
+    refitted: bool
+    rows: int
+    skills: tuple[float, ...]
+
+
+def refit(
+    project: Project,
+    source: ModelSource,
+    tested: Path,
+    features: Pointer,
+    engine: Engine,
+    tables: Tables,
+    folder: Path,
+    window: timedelta | None = None,
+) -> Refitted:
+    """Fit the tested model anew on all usable rows.
+
+    Args:
+        tested: folder of the model that train made and evaluate let through.
+        folder: where the new one goes.
+
+    Raises:
+        ModelRefused: build or fit raised.
+    """
+    model = FittedModel.load(tested)
+    rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
+    labels = rows.filled()
+    again = project.training.split.refit
+    with ThreadPoolExecutor(max_workers=project.training.resources.cpu) as pool:
+        whole = pool.submit(_fit, source, model, rows, np.ones(len(rows), bool)) if again else None
+        skills = _reference_skills(project, source, model, rows, pool)
+        made = model if whole is None else whole.result()
+    made = replace(
+        made,
+        run_id=model.run_id,
+        tested_from=model.tested_from,
+        metrics=model.metrics,
+        reference_skills=skills,
+        plan=rows.plan,
+    )
+    made.answers({name: values[:100] for name, values in rows.features.items()})
+    made.save(folder)
+    return Refitted(folder, again, len(labels) if again else model.rows, skills)
+
+
+def _fit(
+    source: ModelSource,
+    model: FittedModel,
+    rows: LearningRows,
+    chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+) -> FittedModel:
+    part = rows.taken(chosen)
+    return fit_model(
+        source, rows.plan, part.features, part.filled(), part.times, model.seed, frozen=model.frozen
+    )
+
+
+def _reference_skills(
+    project: Project, source: ModelSource, model: FittedModel, rows: LearningRows, pool: ThreadPoolExecutor
+) -> tuple[float, ...]:
+    """Mean daily skill over the last 28 days; none where rows do not reach back far enough."""
+    if rows.times is None or rows.plan.task != "binary":
+        return ()
+    zone, wait = project.time_zone, rows.plan.label.mature_after_s
+    labels = rows.filled()
+    days = local_days(rows.times, zone)
+    reference = climatology(rows.times, labels, zone, mature_after_s=wait)
+    fits = {}
+    for first, scored in rolling_origins(int(days.max()), mature_days(wait)):
+        known = days < first
+        if len(np.unique(labels[known])) < 2:
+            return ()
+        fits[scored] = pool.submit(_fit, source, model, rows, known)
+    means: dict[int, float] = {}
+    for scored, fitted in fits.items():
+        part = (days >= scored.start) & (days < scored.stop)
+        if part.any():
+            predicted = fitted.result().scores(rows.taken(part).features)
+            found = daily_skill(days[part], labels[part], predicted, reference[part])
+            means |= {day.day: day.mean for day in found}
+    return tuple(means[day] for day in sorted(means))
+
+
+def lineage_of(model: FittedModel) -> Mapping[str, str]:
+    """Where a model comes from, as tags."""
+    return {
+        "trimtab.run": model.run_id,
+        "trimtab.testedOn": model.run_id,
+        "trimtab.testedFrom": model.tested_from,
+        "trimtab.learned.from": model.learned_from,
+        "trimtab.learned.to": model.learned_to,
+        "trimtab.rows": str(model.rows),
+        "trimtab.seed": str(model.seed),
+        "trimtab.model": model.name,
+        "trimtab.model.digest": model.model_digest,
+        "trimtab.transform.digest": model.plan.transform_digest,
+    }

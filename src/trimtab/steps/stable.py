@@ -1,0 +1,58 @@
+"""The revision in service, on the same held-out rows: by its own plan, features.py and ONNX file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trimtab.api.project import Project
+from trimtab.features.columns import Array, take
+from trimtab.features.definition import load_features
+from trimtab.features.plan import ServingPlan
+from trimtab.ports.engine import Engine
+from trimtab.ports.tables import Pointer
+from trimtab.steps.arrow_columns import column
+from trimtab.steps.fitting.fitted import scores
+from trimtab.steps.inputs import EXAMPLES, ID, assembled, read_examples
+from trimtab.steps.learning_rows import LearningRows
+from trimtab.steps.model_folder import read_model_folder
+from trimtab.steps.scoring import OnnxModel
+
+
+def unseen_by(stable: Path, rows: LearningRows) -> Array:
+    """Mask of rows later than any that stable learned from; all rows where that cannot be known."""
+    learned_to = str(read_model_folder(stable).metadata.get("trimtab.learned.to", ""))
+    if rows.times is None or not learned_to:
+        return np.ones(len(rows), bool)
+    return np.asarray(rows.times > np.datetime64(learned_to.removesuffix("Z"), "us"))
+
+
+def stable_scores(
+    project: Project, stable: Path, rows: LearningRows, pointers: Mapping[str, Pointer], engine: Engine
+) -> Array:
+    """Stable's answers for these rows, as `trimtab.quality` takes them.
+
+    Args:
+        stable: its model folder.
+        pointers: the examples' and the viewed tables, from which its features are computed where its
+            features.py is another.
+
+    Raises:
+        TrimtabError: its features can no longer be computed from the tables.
+    """
+    plan = ServingPlan.from_json((stable / "plan.json").read_bytes())
+    model = OnnxModel(stable / "model.onnx", plan)
+    if (plan.transform_digest, plan.outputs) == (rows.plan.transform_digest, rows.plan.outputs):
+        return scores(model.answers(rows.features), plan)
+    definition = load_features(stable / "features.py")
+    examples = project.examples
+    with engine.session(until=rows.until) as session:
+        session.mount(EXAMPLES, pointers[project.examples_table])
+        for view in plan.views:
+            session.mount(view.name, pointers[view.name])
+        asked = [*definition.request, *examples.key]
+        table = read_examples(session, examples.key, examples.time, asked, rows.until)
+        place = {name: i for i, name in enumerate(column(table.column(ID), "string").tolist())}
+        chosen = np.array([place[name] for name in rows.ids.tolist()])
+        inputs = assembled(session, table, definition.request, plan.views, examples.time is not None)
+    return scores(model.answers(definition.features(take(inputs, chosen))), plan)
