@@ -99,15 +99,16 @@ def _anew(
 ) -> tuple[TableVersion, int, int]:  # fmt: skip
     """Write the whole table: its first version, or one with other columns than the last."""
     columns = listed(list(types))
-    kept = 0
+    kept = changed = 0
     session.materialise("whole", f"select {columns} from latest")
     if held is not None:
         old = ", ".join(_reshaped(column, kind, held) for column, kind in types.items())
-        apart = keyed(rules.key, "h", "l")
-        session.run(
-            f"insert into whole select * from (select {old} from held) h "
-            f"where not exists (select 1 from latest l where {apart})"
-        )
+        session.materialise("reshaped", f"select {old} from held")
+        met = f"select 1 from latest l where {keyed(rules.key, 'h', 'l')}"
+        same = f"select 1 from latest l where {keyed(list(types), 'h', 'l')}"
+        counted = f"select count(*) from reshaped h where exists ({met}) and not exists ({same})"
+        changed = int(session.rows(counted)[0][0])
+        session.run(f"insert into whole select * from reshaped h where not exists ({met})")
         kept = held.rows
     content = sums(session, "whole", types)
     digest = content.digest(types)
@@ -116,7 +117,7 @@ def _anew(
     batches = session.stream(f"select {columns} from whole order by {order}")
     metadata = {**metadata, "sums": content.to_json()}
     made = tables.overwrite(name, Content(types, batches, content.rows, digest, metadata))
-    return made, content.rows - kept, 0
+    return made, content.rows - kept, changed
 
 
 def _reshaped(column: str, kind: ColumnType, held: TableVersion) -> str:
