@@ -133,8 +133,8 @@ class ReconcileRollout:
             weights = {revision: share for revision, share in split.weights.items() if share > 0}
             routed = Routed(weights, split.mirror, split.mirror_percent if split.mirror else 0)
         status = self._base(stored, routed)
-        status = self._timed(status, routed, monotonic)
         status = self._judged(status, now)
+        status = self._timed(status, routed, monotonic)
         if routed is not None:
             status = status.model_copy(update={"traffic": dict(routed.weights), "mirror": routed.mirror})
         self._current = status

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from trimtab.api.rollout import OnInconclusive, Require, Rollout, Step
 from trimtab.api.rollout_status import CheckStatus, Move, Phase, RolloutStatus, StepStatus
+from trimtab.rollout.checks.base import is_lost
 from trimtab.rollout.decision import Decision, Happened, noted, obeyed
 from trimtab.rollout.failing import sentence
 from trimtab.rollout.rolling_back import bounds_of, roll_back
@@ -137,7 +138,7 @@ def holding_back(spec: Rollout, seen: Observed, step: Step) -> str:
     found = {check.name: check for check in asked(spec, status, step)}
     for check in spec.checks_at(step):
         held = found.get(check.name)
-        if check.labelled:
+        if check.labelled and not is_lost(held):
             least = until.min_blocks or least_blocks(spec.alphas(check)[0])
             if held is None or held.units < least:
                 return f"{check.name}: {held.units if held else 0} of {least} blocks"
