@@ -352,6 +352,44 @@ def sink() -> Iterator[Collecting]:
     collecting.shut()
 
 
+@dataclass
+class Logged:
+    """A server and its sink, shared by tests: counts are since the test began."""
+
+    server: Server
+    sink: Collecting
+    before: dict[str, int] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int]:
+        return {name: count - self.before.get(name, 0) for name, count in self.server.logged().items()}
+
+
+@pytest.fixture(scope="session")
+def shared_logged(folder: Path, online: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
+    sink = Collecting()
+    sink.open()
+    log = tmp_path_factory.mktemp("logged") / "log"
+    since = time.monotonic()
+    process = launch(folder, log, "--online", str(online), "--sink", sink.url, "--namespace", "prod")
+    try:
+        yield Logged(answering(process, log, since), sink)
+    finally:
+        process.kill()
+        process.wait()
+        sink.shut()
+
+
+@pytest.fixture
+def logged(shared_logged: Logged) -> Logged:
+    """With nothing in flight, a sink that takes everything, and no event in it."""
+    server, sink = shared_logged.server, shared_logged.sink
+    sink.status, sink.delay_s = 202, 0.0
+    eventually(lambda: server.logged()["in_flight"] == 0)
+    sink.events.clear()
+    sink.batches.clear()
+    return Logged(server, sink, server.logged())
+
+
 def columns(**values: list[Any]) -> dict[str, list[Any]]:
     """A request of two rows in form (a), with replacements."""
     base: dict[str, list[Any]] = {

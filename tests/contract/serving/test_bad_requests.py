@@ -45,7 +45,10 @@ WRONG_V2 = {
         "'scheduled_departure', row 1: '2013-07-01T12:00:00' is not an RFC 3339 time with an offset",
     ),
     "a fraction of a microsecond": (v2(columns(scheduled_departure=[1.5, None])), "row 0: 1.5"),
-    "a time beyond the calendar": (v2(columns(scheduled_departure=[2**62, None])), "'scheduled_departure', row 0"),
+    "a time beyond the calendar": (
+        v2(columns(scheduled_departure=[2**62, None])),
+        "'scheduled_departure', row 0",
+    ),
     "another datatype": (changed("carrier", datatype="FP64"), "'carrier' has datatype FP64"),
     "an unknown datatype": (changed("distance", datatype="DECIMAL"), "'distance' has datatype DECIMAL"),
     "no datatype": (changed("carrier", datatype=None), "'carrier' has no datatype"),
@@ -219,8 +222,7 @@ def test_without_a_store_the_columns_of_views_must_be_sent(start: Start):
     assert server.infer(request).status == 200
 
 
-def test_a_transform_that_raises_is_a_500_that_says_where(start: Start, online):
-    server = start("--online", str(online))
+def test_a_transform_that_raises_is_a_500_that_says_where(server: Server):
     reply = server.infer(v2(columns(distance=[666, 1])))
     assert reply.status == 500
     assert "a distance that this transform does not like" in reply.json["error"]

@@ -21,7 +21,6 @@ from .conftest import (
     eventually,
     launch,
     v2,
-    write_manifest,
 )
 
 pytestmark = pytest.mark.xdist_group("serving")
@@ -37,8 +36,7 @@ def ends(folder: Path, tmp_path: Path, *more: str) -> tuple[int, str]:
         process.kill()
 
 
-def test_it_ends_with_status_0_at_sigterm_and_at_sigint(start: Start):
-    assert start().stop() == 0
+def test_it_ends_with_status_0_at_sigint(start: Start):
     server = start()
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(30) == 0
@@ -116,7 +114,9 @@ import kserve.protocol.rest.server
 unwanted = {"feast", "mlflow", "torch", "ray", "kfp", "duckdb", "pandas", "pyarrow", "sklearn", "kubernetes", "scipy"}
 print(sorted(unwanted & sys.modules.keys()))
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert told.returncode == 0, told.stderr
     assert told.stdout.strip() == "[]"
 
@@ -130,86 +130,21 @@ frame = InferRequest("m", [InferInput("a", [2], "FP64", [1.0, 2.0])]).as_datafra
 import pandas
 assert type(frame) is pandas.DataFrame and list(frame["a"]) == [1, 2]
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert told.returncode == 0, told.stderr
 
 
-@pytest.fixture
-def spoilt(tmp_path: Path) -> Path:
-    return build_folder(tmp_path / "spoilt")
-
-
-def test_a_folder_that_is_not_there(tmp_path: Path):
-    status, said = ends(tmp_path / "nowhere", tmp_path)
+def test_a_bad_folder_is_told_without_a_traceback(tmp_path: Path):
+    spoilt = build_folder(tmp_path / "spoilt")
+    with (spoilt / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    status, said = ends(spoilt, tmp_path)
     assert status == 2
-    assert "no manifest.json" in said
+    assert "model.onnx: sha256 is" in said
     assert "remedy:" in said
     assert "Traceback" not in said
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "features.py", "plan.json"])
-def test_a_file_that_was_changed(spoilt: Path, tmp_path: Path, name: str):
-    with (spoilt / name).open("ab") as file:
-        file.write(b"\n")
-    status, said = ends(spoilt, tmp_path)
-    assert status == 2
-    assert f"{name}: sha256 is" in said
-    assert "Traceback" not in said
-
-
-def test_a_file_that_is_gone(spoilt: Path, tmp_path: Path):
-    (spoilt / "model.onnx").unlink()
-    status, said = ends(spoilt, tmp_path)
-    assert status == 2
-    assert "model.onnx: listed in manifest.json but cannot be read" in said
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "says"),
-    [
-        ("model.onnx", "no model", "ONNX Runtime cannot load it"),
-        ("plan.json", "{", "plan.json is damaged"),
-        ("plan.json", '{"format": 99}', "plan.json has format 99"),
-        ("features.py", "REQUEST = 1", "features.py"),
-    ],
-)
-def test_a_file_that_is_wrong_though_its_digest_is_right(
-    spoilt: Path, tmp_path: Path, name: str, content: str, says: str
-):
-    (spoilt / name).write_text(content)
-    write_manifest(spoilt)
-    status, said = ends(spoilt, tmp_path)
-    assert status == 2
-    assert says in said
-    assert "Traceback" not in said
-
-
-@pytest.mark.parametrize("manifest", ["[]", "{", '{"files": 3}', '{"files": {"plan.json": "00"}}'])
-def test_a_manifest_that_is_wrong(spoilt: Path, tmp_path: Path, manifest: str):
-    (spoilt / "manifest.json").write_text(manifest)
-    status, said = ends(spoilt, tmp_path)
-    assert status == 2
-    assert "manifest.json" in said
-    assert "Traceback" not in said
-
-
-def test_features_that_the_plan_does_not_name(spoilt: Path, tmp_path: Path):
-    with (spoilt / "features.py").open("a") as file:
-        file.write("# changed\n")
-    write_manifest(spoilt)
-    status, said = ends(spoilt, tmp_path)
-    assert status == 2
-    assert "plan.json was made with" in said
-
-
-def test_a_model_with_an_input_that_the_plan_does_not_list(spoilt: Path, tmp_path: Path):
-    plan = json.loads((spoilt / "plan.json").read_text())
-    plan["outputs"] = [field for field in plan["outputs"] if field["name"] != "temp"]
-    (spoilt / "plan.json").write_text(json.dumps(plan))
-    write_manifest(spoilt)
-    status, said = ends(spoilt, tmp_path)
-    assert status == 2
-    assert "takes the input 'temp'" in said
 
 
 def test_a_port_that_is_taken(folder: Path, tmp_path: Path):
