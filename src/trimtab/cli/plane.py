@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trimtab.local.plane import Plane
 
 FOLLOW_S = 0.2
+SERVED_WITHIN_S = 60.0
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +30,7 @@ def up(
     ] = 0,
     platform: Annotated[str | None, typer.Option(help="A name in platform.yaml.")] = None,
 ) -> None:
-    """Serve this project here: gateway, collector, model servers. They outlive the terminal.
+    """Serve this project here: gateway, collector, model servers, and the loop. They outlive the terminal.
 
     \b
     trimtab up
@@ -41,9 +42,15 @@ def up(
     console = Console()
     with console.status("starting the gateway and the collector"):
         plane.up(port)
+        plane.steer(Path.cwd(), platform)
+    if any(plane.home.models.glob("*")):
+        with console.status("bringing the model into service"):
+            plane.wait_until_served(SERVED_WITHIN_S)
     console.print(f"{plane.model_name} is up at [bold]{plane.url}[/bold]", highlight=False)
     if row := plane.curl():
         console.print(f"ask it:  {row}", highlight=False, soft_wrap=True)
+    else:
+        console.print("no revision is in service: trimtab run, then see trimtab logs loop", highlight=False)
     console.print("see it:  trimtab status    end it:  trimtab down", highlight=False)
 
 
@@ -97,7 +104,8 @@ def _plane(platform: str | None) -> "Plane":
     from trimtab.local.plane import Plane
 
     loaded, home = open_project(Path.cwd(), platform)
-    return Plane(home.path, loaded.project.name)
+    project = loaded.project
+    return Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
 
 
 def _print(plane: "Plane", children: list["ChildStatus"]) -> None:

@@ -23,7 +23,7 @@ from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.local.supervisor import alone
 
-GATEWAY, COLLECTOR, MLFLOW = "envoy", "collector", "mlflow"
+GATEWAY, COLLECTOR, MLFLOW, LOOP = "envoy", "collector", "mlflow", "loop"
 UP_WITHIN_S = 30.0
 DRAIN_S = 5.0
 SWEEP_WITHIN_S = 5.0
@@ -40,15 +40,19 @@ class Plane:
         state: the project's `.trimtab`.
         model_name: served name; the gateway's host has this name too.
         timeout_s: the gateway cuts a request after this.
+        reject_unknown_keys: a key that the online store does not hold gets 400 instead of nulls.
     """
 
-    def __init__(self, state: Path, model_name: str, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, state: Path, model_name: str, timeout_s: float = 60.0, *, reject_unknown_keys: bool = False
+    ) -> None:
         self.home = Home(state.absolute())
         self.directory = self.home.plane
         self.model_name = self.host = model_name
         self.control = Control(self.directory)
         self.servers = LocalServers(self.control, self._server_arguments, self._readdress)
         self._place = EnvoyPlace(self.directory / "envoy", model_name, model_name, timeout_s)
+        self._reject_unknown_keys = reject_unknown_keys
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
@@ -99,6 +103,21 @@ class Plane:
                 if not was_up:
                     self._end()
                 raise
+
+    def steer(self, project_folder: Path, platform: str | None = None) -> None:
+        """Keep the loop running: it brings models into service, watches them, and has them retrained."""
+        more = (platform,) if platform else ()
+        argv = (*MODULE, "trimtab.local.live", str(project_folder.absolute()), *more)
+        self.control.start(ChildSpec(LOOP, argv, drain_s=30.0, environment=QUIET, labels={"kind": LOOP}))
+
+    def wait_until_served(self, within_s: float) -> bool:
+        """Whether some revision answers for the host within that time."""
+        deadline = time.monotonic() + within_s
+        while self.gateway.split(self.host) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
 
     def mlflow_ui(self) -> str:
         """Start MLflow's pages, if they do not run, and say where they are."""
@@ -172,7 +191,8 @@ class Plane:
         raise SurroundingsFailed(f"{name} does not run", remedy="trimtab up")
 
     def _server_arguments(self) -> Sequence[str]:
-        return ("--online", str(self.home.online), "--sink", f"{self.collector_url}/")
+        missing = ("--online-missing", "reject") if self._reject_unknown_keys else ()
+        return ("--online", str(self.home.online), "--sink", f"{self.collector_url}/", *missing)
 
     def _readdress(self) -> None:
         self.gateway.readdress()

@@ -1,0 +1,88 @@
+"""The loop as a process of the plane: `python -m trimtab.local.live PROJECT_FOLDER [PLATFORM]`.
+
+It looks every few seconds, writes one line for each thing that happened, and ends with SIGTERM; what it
+decided is in the state file, so the next one goes on where it was.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from trimtab.adapters.clock import WallClock
+from trimtab.adapters.state import SqliteState
+from trimtab.api.errors import ExitStatus, TrimtabError
+from trimtab.bootstrap.local import local_runs, open_project, pipeline_host
+from trimtab.local.background_runs import BackgroundRuns
+from trimtab.local.plane import Plane
+from trimtab.local.runs import LocalRuns, Record, run_id
+from trimtab.local.steering import steer
+from trimtab.ports.runs import Run
+
+TICK = timedelta(seconds=5)
+BUSY_S = 0.25
+
+
+def live(folder: Path, platform_name: str | None, leave: threading.Event) -> None:
+    """Steer the project in `folder` until `leave` is set."""
+    loaded, home = open_project(folder, platform_name)
+    with ExitStack() as ending:
+
+        @cache
+        def runs() -> LocalRuns:
+            host = ending.enter_context(pipeline_host(loaded, home))
+            return local_runs(loaded, home, lambda: host)
+
+        def find(key: str) -> Run | None:
+            record = Record.read(home.runs / run_id(key))
+            return record.as_run() if record else None
+
+        def parameters(key: str) -> Mapping[str, str]:
+            record = Record.read(home.runs / run_id(key))
+            return {} if record is None else {k: v for k, v in record.arguments.items() if k != "project"}
+
+        project = loaded.project
+        plane = Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
+        background = BackgroundRuns(runs, find, parameters)
+        loop = steer(project, home, plane, WallClock(), background, TICK)
+        state = SqliteState(home.state)
+        told = max((number for number, _ in state.events()), default=0)
+        because = trouble = ""
+        while not leave.is_set():
+            ticked = loop.tick()
+            for number, event in state.events(after=told):
+                _say(f"{event.resource} {event.kind} {event.revision} {event.because}")
+                told = number
+            if ticked.because != because:
+                because = ticked.because
+                _say(f"rollout: {because}")
+            if ticked.trouble != trouble:
+                trouble = ticked.trouble
+                _say(f"trouble: {trouble}" if trouble else "the trouble is over")
+            rest = (ticked.wake - datetime.now(UTC)).total_seconds()
+            leave.wait(BUSY_S if ticked.busy else min(max(rest, BUSY_S), TICK.total_seconds()))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+    sys.stderr.flush()
+
+
+def main(arguments: list[str]) -> int:
+    leave = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: leave.set())
+    try:
+        live(Path(arguments[0]), arguments[1] if len(arguments) > 1 else None, leave)
+    except TrimtabError as error:
+        _say(str(error))
+        return int(error.status)
+    return int(ExitStatus.DONE)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
