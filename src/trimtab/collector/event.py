@@ -22,6 +22,7 @@ LONGEST_NAME: Final = 1024
 MOST_FEATURES: Final = 2_000
 EARLIEST_US: Final = 0
 LATEST_US: Final = 7_258_118_400_000_000  # the year 2200
+BAD_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
@@ -111,11 +112,11 @@ def decode_batch(body: bytes) -> list[Event | EventRefused]:
     """
     try:
         return [checked(envelope) for envelope in _envelopes.decode(body)]
-    except msgspec.DecodeError:
+    except BAD_JSON:
         pass
     try:
         raws = _raws.decode(body)
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise EventRefused(f"body: {error}", remedy="send a JSON list of CloudEvents") from error
     return [_one(raw) for raw in raws]
 
@@ -143,7 +144,7 @@ def structured(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     }
     try:
         attributes["data"] = msgspec.json.decode(body, type=Raw)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         attributes["data"] = None
     return b"[" + msgspec.json.encode(attributes) + b"]"
 
@@ -156,7 +157,7 @@ def split_batch(body: bytes) -> list[bytes]:
 def _one(raw: Raw) -> Event | EventRefused:
     try:
         return checked(_envelope.decode(raw))
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         return EventRefused(str(error))
 
 
@@ -200,7 +201,7 @@ def _inference(envelope: Envelope) -> Inference | EventRefused:
         return EventRefused(f"time: {envelope.time.isoformat()} is outside 1970–2200")
     try:
         rows = _rows.decode(envelope.data) if bytes(envelope.data) != b"null" else None
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         return EventRefused(f"data: {error}")
     if rows is not None and (fault := _uneven(rows)):
         return EventRefused(fault)
@@ -240,7 +241,7 @@ def _agent_half(envelope: Envelope) -> AgentHalf | EventRefused:
         return EventRefused("time: missing")
     try:
         body = _any.decode(envelope.data)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         body = None
     return AgentHalf(
         revision,
@@ -259,7 +260,7 @@ def _logged_request_id(metadata: str) -> str:
         return ""
     try:
         headers = _any.decode(metadata)
-    except msgspec.DecodeError:
+    except BAD_JSON:
         return ""
     if not isinstance(headers, dict):
         return ""

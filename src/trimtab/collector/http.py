@@ -108,7 +108,12 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._parser = None  # it holds this object's methods: a cycle
         self._connections.discard(self)
+
+    def eof_received(self) -> None:
+        """A client may close its side once it has asked: it gets its answers before we close ours."""
+        self._settle()
 
     def data_received(self, data: bytes) -> None:
         if self._closing:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from trimtab.collector.event import EARLIEST_US, LATEST_US, EventRefused, Name, microseconds
+from trimtab.collector.event import BAD_JSON, EARLIEST_US, LATEST_US, EventRefused, Name, microseconds
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -48,7 +48,7 @@ def decode_labels(body: bytes) -> list[Label]:
     """
     try:
         posted = _body.decode(body).labels
-    except msgspec.DecodeError as error:
+    except BAD_JSON as error:
         raise EventRefused(
             f"labels: {error}", remedy='send {"labels": [{"id": "…", "label": 0, "known_at": "<RFC 3339>"}]}'
         ) from error

@@ -23,6 +23,7 @@ from trimtab.ports.evidence import BlockCut, Latencies, RequestCount
 
 Moment = Annotated[datetime, Meta(tz=True)]
 DAY_S: Final = 86_400
+MOMENTS: Final = ("start", "end", "now")
 
 
 class QuestionRefused(InputRefused):
@@ -97,6 +98,9 @@ S = TypeVar("S", bound=Struct)
 
 
 def parsed(query: Mapping[str, str], shape: type[S]) -> S:
+    for name in MOMENTS:
+        if query.get(name, "T").replace(".", "").lstrip("-").isdigit():  # which would pass as seconds
+            raise QuestionRefused(f"query: {name} is no RFC 3339 time: {query[name]}")
     try:
         return msgspec.convert(dict(query), shape, strict=False)
     except msgspec.ValidationError as error:

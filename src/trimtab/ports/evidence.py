@@ -31,6 +31,9 @@ class BlockCut:
 class ScoredBlock:
     """Mature, labelled predictions of one revision in one closed block.
 
+    A label counts when it was known by the row's time + matureAfter; one that comes later leaves the row
+    missing, so the block never changes. A prediction that is not finite counts as certain and wrong.
+
     Attributes:
         start: the block's start.
         rows: predictions with a label.
@@ -91,7 +94,10 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class RequestCount:
-    """Requests that one revision answered in one time bucket; a request counts once, an error once."""
+    """Requests that one revision answered in one time bucket (of UTC); a request counts once, an error once.
+
+    An error is a request that was not answered 2xx.
+    """
 
     start: datetime
     requests: int
@@ -101,7 +107,7 @@ class RequestCount:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Durations of answered requests as counts on a fixed geometric grid.
+    """Durations of requests that were answered 2xx, as counts on a fixed geometric grid.
 
     Attributes:
         edges_ms: upper edge of each bucket, ascending, ratio 1.02 between neighbours, shape (buckets,).
@@ -119,7 +125,11 @@ class Evidence(Protocol):
         """Make a revision known: its profile carries grids, label rule, key and time zone. Idempotent."""
 
     def sketches(self, revision: str, start: datetime, end: datetime) -> Mapping[str, Sketch]:
-        """Sketch of each feature over the span; buckets of one hour, merged."""
+        """Sketch of each feature over the UTC hours that begin in the span.
+
+        Raises:
+            InputRefused: the revision's profile has not come.
+        """
 
     def requests(self, revision: str, start: datetime, end: datetime, bucket_s: int) -> Sequence[RequestCount]:
         """Requests a time bucket, empty buckets left out; `bucket_s` divides 86400."""
@@ -129,12 +139,15 @@ class Evidence(Protocol):
     def scored(
         self, revision: str, start: datetime, end: datetime, cut: BlockCut, now: datetime
     ) -> Sequence[ScoredBlock]:
-        """Closed, wholly mature blocks, in order."""
+        """Blocks that end by `end` and were wholly mature at `now`, in order; empty ones are left out.
+
+        A block that begins before `start` holds its rows from `start` on, and is named by its own start.
+        """
 
     def paired(
         self, stable: str, candidate: str, start: datetime, end: datetime, cut: BlockCut, now: datetime
     ) -> Sequence[PairedBlock]:
-        """Closed, wholly mature blocks in which both revisions predicted, in order."""
+        """Blocks as of `scored`, of the examples that both revisions predicted; time and label rule are stable's."""
 
     def agreement(self, stable: str, candidate: str, start: datetime, end: datetime) -> Agreement: ...
 
