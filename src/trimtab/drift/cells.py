@@ -26,20 +26,19 @@ class Coarse:
 
     Attributes:
         reference, current: rows, shape (cells,), cells ≥ 1.
-        noise: 1/n + 1/m, the variance that sampling alone brings.
-        rows_per_unit: as in Pair.
     """
 
     reference: Floats
     current: Floats
-    rows_per_unit: float | None
 
     @property
     def noise(self) -> float:
+        """1/n + 1/m: the variance that sampling alone brings."""
         return float(1 / self.reference.sum() + 1 / self.current.sum())
 
     @property
     def freedom(self) -> int:
+        """Degrees of freedom: cells − 1."""
         return len(self.reference) - 1
 
     def shares(self) -> tuple[Floats, Floats]:
@@ -60,7 +59,7 @@ def coarse(pair: Pair, most: int | None = None) -> Coarse | Measured:
         q, p = _pooled(pair, allowed)
     else:
         q, p = _binned(pair, min(BINS, allowed))
-    return Coarse(q, p, pair.rows_per_unit)
+    return Coarse(q, p)
 
 
 def _binned(pair: Pair, bins: int) -> tuple[Floats, Floats]:

@@ -11,17 +11,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.sketch.buckets import buckets, lower_edges
+from trimtab.sketch.buckets import LARGEST, buckets, lower_edges
 from trimtab.sketch.errors import SketchUnreadable
 
 Kind = Literal["number", "timestamp", "category"]
-CATEGORY_LIMIT = 10_000
-SPREAD = 0.5  # a piecewise map takes the knots to [-0.5, 0.5], where 16 bits give cells of at most 0.002
+CATEGORY_LIMIT: Final = 10_000
+FURTHEST: Final = float(np.finfo(np.float64).max)
+SPREAD: Final = (
+    0.5  # a piecewise map takes the knots to [-0.5, 0.5], where 16 bits give cells of at most 0.002
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class Grid:
         last = (1 << self.bits) - 1
         low = self._unscaled(lower_edges(np.minimum(bucket, last), self.bits))
         high = self._unscaled(lower_edges(np.minimum(bucket + 1, last), self.bits))
+        first, final = buckets(np.array([-LARGEST, LARGEST]), self.bits)  # hold all that lies beyond, too
+        low[bucket <= first], high[bucket >= final] = -FURTHEST, FURTHEST
         if self.atoms:
             fence = np.concatenate([[-np.inf], self._atoms, [np.inf]])
             low, high = np.maximum(low, fence[gap]), np.minimum(high, fence[gap + 1])
@@ -148,8 +153,7 @@ class Grid:
                 below, above = scaled < levels[0], scaled > levels[-1]
                 values[below] = knots[0] + (scaled[below] - levels[0]) * self.scale
                 values[above] = knots[-1] + (scaled[above] - levels[-1]) * self.scale
-        largest = np.finfo(np.float64).max
-        return np.clip(values, -largest, largest)
+        return np.clip(values, -FURTHEST, FURTHEST)
 
     @cached_property
     def _knots(self) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """Two sketches of one grid on the same cells: what every measure of drift reads."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from trimtab.sketch.categories import CategorySketch
 from trimtab.sketch.errors import GridsDiffer
 from trimtab.sketch.numbers import NumberSketch
 
+OTHERS: Final = ""  # the label of all categories that are not counted by name
 Floats = NDArray[np.float64]
 
 
@@ -20,7 +21,7 @@ class Pair:
 
     Attributes:
         reference, current: rows, shape (cells,), same cells in the same order; ascending in value for numbers
-            (infinite rows in the outer cells), by descending total for categories. Missing rows are left out.
+            (infinite rows in the outer cells), by descending reference for categories. Missing rows are left out.
         low, high: least and greatest value of each cell, shape (cells,); equal where a cell holds one value;
             both empty for categories.
         centre, scale: the reference's median and its spread, the unit of distances.
@@ -74,6 +75,15 @@ class Pair:
     def current_rows(self) -> float:
         return float(self.current.sum())
 
+    def thinned(self) -> "Pair":
+        """The pair as counts of independent rows; as it is where their worth is not known."""
+        worth = self.rows_per_unit or 1.0
+        if worth == 1.0:
+            return self
+        return replace(
+            self, reference=self.reference / worth, current=self.current / worth, rows_per_unit=1.0
+        )
+
     @property
     def middle(self) -> Floats:
         """The value that stands for each cell, in scale units from the reference's centre, shape (cells,)."""
@@ -110,12 +120,16 @@ def _categories(reference: CategorySketch, current: CategorySketch, rows_per_uni
     labels = list(reference.counts) + [value for value in current.counts if value not in reference.counts]
     q = np.array([reference.counts.get(label, 0) for label in labels], np.float64)
     p = np.array([current.counts.get(label, 0) for label in labels], np.float64)
+    complete = reference.exact and current.exact
+    if not complete:
+        labels.append(OTHERS)
+        q, p = np.append(q, reference.uncounted), np.append(p, current.uncounted)
     return Pair(
         q,
         p,
         np.empty(0),
         np.empty(0),
         labels=tuple(labels),
-        complete=reference.exact and current.exact,
+        complete=complete,
         rows_per_unit=rows_per_unit,
     )

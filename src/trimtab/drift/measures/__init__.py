@@ -42,7 +42,7 @@ NUMBER: Final[dict[str, Measure]] = {
         Measure("anderson_darling", anderson_darling, 0.05, "a shift of a tenth of the rows", "distance"),
         Measure("energy", energy, 0.1, "a tenth of the square root of the spread", "√spreads", False),
         Measure("mean_shift", mean_shift, 0.2, "Cohen's small effect", "standard deviations", False),
-        Measure("std_shift", std_shift, 0.2, "a spread larger or smaller by a fifth", "log ratio"),
+        Measure("std_shift", std_shift, 0.2, "a spread larger or smaller by a fifth", "log ratio", False),
         Measure("quantile_shift", quantile_shift, 0.2, "a fifth of the reference's spread", "spreads", False),
     )
 }

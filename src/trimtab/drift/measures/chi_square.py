@@ -7,10 +7,10 @@ its mean is (B − 1) / (N − 1), which is taken off (Bergsma 2013). The p-valu
 from typing import Final
 
 import numpy as np
-from scipy.special import chdtrc
 
 from trimtab.drift.base import Measured
-from trimtab.drift.cells import coarse
+from trimtab.drift.cells import Coarse, coarse
+from trimtab.drift.measures.divergence import chance
 from trimtab.sketch import Pair
 
 MOST_CELLS: Final = 50
@@ -25,11 +25,12 @@ def chi_square(pair: Pair) -> Measured:
     cells = coarse(pair, MOST_CELLS)
     if isinstance(cells, Measured):
         return cells
+    statistic, rows = _statistic(cells), cells.reference.sum() + cells.current.sum()
+    squared = max(0.0, statistic / rows - cells.freedom / (rows - 1))
+    return Measured(float(np.sqrt(squared)), chance(pair, _statistic, MOST_CELLS), effect=statistic)
+
+
+def _statistic(cells: Coarse) -> float:
     q, p = cells.reference, cells.current
     n, m = q.sum(), p.sum()
-    statistic = float(np.sum((p * np.sqrt(n / m) - q * np.sqrt(m / n)) ** 2 / (p + q)))
-    chance = None
-    if cells.rows_per_unit is not None:
-        chance = float(chdtrc(cells.freedom, statistic / cells.rows_per_unit)) if cells.freedom else 1.0
-    squared = max(0.0, statistic / (n + m) - cells.freedom / (n + m - 1))
-    return Measured(float(np.sqrt(squared)), chance, effect=statistic)
+    return float(np.sum((p * np.sqrt(n / m) - q * np.sqrt(m / n)) ** 2 / (p + q)))

@@ -7,11 +7,12 @@ holds about its side, which does not grow with the number of rows.
 """
 
 import numpy as np
-from scipy.special import chdtrc, xlogy
+from scipy.special import xlogy
 
 from trimtab.drift.base import Measured
-from trimtab.drift.cells import coarse
+from trimtab.drift.cells import Coarse, coarse
 from trimtab.drift.measures.chi_square import MOST_CELLS
+from trimtab.drift.measures.divergence import chance
 from trimtab.sketch import Pair
 
 
@@ -24,11 +25,13 @@ def g_test(pair: Pair) -> Measured:
     cells = coarse(pair, MOST_CELLS)
     if isinstance(cells, Measured):
         return cells
+    g, rows = _statistic(cells), cells.reference.sum() + cells.current.sum()
+    value = float(np.sqrt(max(0.0, g - cells.freedom) / rows))
+    return Measured(value, chance(pair, _statistic, MOST_CELLS), effect=g)
+
+
+def _statistic(cells: Coarse) -> float:
     q, p = cells.reference, cells.current
     n, m = q.sum(), p.sum()
     both = (p + q) / (n + m)
-    g = max(0.0, 2 * float(np.sum(xlogy(q, q / (both * n)) + xlogy(p, p / (both * m)))))
-    chance = None
-    if cells.rows_per_unit is not None:
-        chance = float(chdtrc(cells.freedom, g / cells.rows_per_unit)) if cells.freedom else 1.0
-    return Measured(float(np.sqrt(max(0.0, g - cells.freedom) / (n + m))), chance, effect=g)
+    return max(0.0, 2 * float(np.sum(xlogy(q, q / (both * n)) + xlogy(p, p / (both * m)))))

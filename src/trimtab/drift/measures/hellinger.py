@@ -8,7 +8,7 @@ With no drift H² has the mean (B − 1)(1/n + 1/m) / 8, which is taken off.
 import numpy as np
 
 from trimtab.drift.base import Measured
-from trimtab.drift.cells import coarse
+from trimtab.drift.cells import Coarse, coarse
 from trimtab.drift.measures.divergence import chance
 from trimtab.sketch import Pair
 
@@ -22,7 +22,15 @@ def hellinger(pair: Pair) -> Measured:
     cells = coarse(pair)
     if isinstance(cells, Measured):
         return cells
-    q, p = cells.shares()
-    raw = max(0.0, 1 - float(np.sum(np.sqrt(p * q))))
+    raw = _squared(cells)
     squared = max(0.0, raw - cells.freedom * cells.noise / 8)
-    return Measured(float(np.sqrt(squared)), chance(cells, 8 * raw), effect=float(np.sqrt(raw)))
+    return Measured(
+        float(np.sqrt(squared)),
+        chance(pair, lambda independent: 8 * _squared(independent) / independent.noise),
+        effect=float(np.sqrt(raw)),
+    )
+
+
+def _squared(cells: Coarse) -> float:
+    q, p = cells.shares()
+    return max(0.0, 1 - float(np.sum(np.sqrt(p * q))))

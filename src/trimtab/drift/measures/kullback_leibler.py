@@ -8,7 +8,7 @@ Half a row is added to each cell. With no drift its mean is (B − 1)(1/n + 1/m)
 import numpy as np
 
 from trimtab.drift.base import Measured
-from trimtab.drift.cells import coarse
+from trimtab.drift.cells import Coarse, coarse
 from trimtab.drift.measures.divergence import chance
 from trimtab.sketch import Pair
 
@@ -22,6 +22,14 @@ def kullback_leibler(pair: Pair) -> Measured:
     cells = coarse(pair)
     if isinstance(cells, Measured):
         return cells
+    raw = _raw(cells)
+    return Measured(
+        max(0.0, raw - cells.freedom * cells.noise / 2),
+        chance(pair, lambda independent: 2 * _raw(independent) / independent.noise),
+        effect=raw,
+    )
+
+
+def _raw(cells: Coarse) -> float:
     q, p = cells.shares()
-    raw = float(np.sum(p * np.log(p / q)))
-    return Measured(max(0.0, raw - cells.freedom * cells.noise / 2), chance(cells, 2 * raw), effect=raw)
+    return float(np.sum(p * np.log(p / q)))

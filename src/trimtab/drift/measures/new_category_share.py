@@ -10,8 +10,8 @@ def new_category_share(pair: Pair) -> Measured:
     >>> new_category_share(Pair.of_counts([500, 500, 0], [450, 450, 100])).value
     0.1
     """
+    if not pair.complete:
+        return undefined("more than 10,000 categories: not all rows are known by name")
     if few := too_few(pair):
         return few
-    if not pair.complete:
-        return undefined("more than 10,000 categories: not all are known by name")
     return Measured(float(pair.current[pair.reference == 0].sum()) / pair.current_rows)

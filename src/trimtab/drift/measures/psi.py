@@ -10,7 +10,7 @@ PSI / (1/n + 1/m) is then χ² with B − 1 degrees of freedom (Yurdakul & Naran
 import numpy as np
 
 from trimtab.drift.base import Measured
-from trimtab.drift.cells import coarse
+from trimtab.drift.cells import Coarse, coarse
 from trimtab.drift.measures.divergence import chance
 from trimtab.sketch import Pair
 
@@ -24,6 +24,14 @@ def psi(pair: Pair) -> Measured:
     cells = coarse(pair)
     if isinstance(cells, Measured):
         return cells
+    raw = _raw(cells)
+    return Measured(
+        max(0.0, raw - cells.freedom * cells.noise),
+        chance(pair, lambda independent: _raw(independent) / independent.noise),
+        effect=raw,
+    )
+
+
+def _raw(cells: Coarse) -> float:
     q, p = cells.shares()
-    raw = float(np.sum((p - q) * np.log(p / q)))
-    return Measured(max(0.0, raw - cells.freedom * cells.noise), chance(cells, raw), effect=raw)
+    return float(np.sum((p - q) * np.log(p / q)))
