@@ -25,6 +25,8 @@ from trimtab.serving.service import Service
 GRACE_S = 30
 FLUSH_S = 5.0
 BACKLOG = 2048
+# Longer than a proxy keeps an idle connection (Envoy: an hour), else a request may meet one that closes.
+KEEP_ALIVE_S = 7200
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -61,7 +63,7 @@ def serve(
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=65,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = _Server(config, ready)
