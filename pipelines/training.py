@@ -35,25 +35,21 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
         return placed(task).set_cpu_limit(str(cpu)).set_memory_limit(memory)
 
     def publish(
-        project: str,
-        until: str,
-        key: str,
-        passed: bool,
-        judged: Any,
-        trained: Any,
-        rows: Any,
-        features: Any,
-        model: Any,
+        project: str, until: str, key: str, *, passed: bool, because: Any, features: Any, model: Any
     ) -> None:
-        run = trained.outputs["run"]
-        exported = placed(export(project=project, run=run, rows=rows, features=features, model=model))
+        exported = placed(export(project=project, features=features, model=model))
         placed(
             register(
-                project=project, until=until, run=run, key=key, digest=exported.outputs["digest"], passed=passed,
-                because=judged.outputs["because"], servable=exported.outputs["servable"],
+                project=project,
+                until=until,
+                key=key,
+                digest=exported.outputs["digest"],
+                passed=passed,
+                because=because,
+                servable=exported.outputs["servable"],
             ),
             cached=False,
-        )  # fmt: skip
+        )
 
     @dsl.pipeline(name="trimtab-training", description="From source files to a candidate, or to a refusal.")
     def pipeline(
@@ -80,7 +76,6 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
                 featurize(
                     project=project,
                     until=until,
-                    window=window,
                     rows_version=valid.outputs["version"],
                     rows=rows,
                 )
@@ -88,22 +83,38 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
             features = seen.outputs["features"]
             trained = heavy(
                 train(
-                    project=project, until=until, window=window, features_version=seen.outputs["version"], features=features
+                    project=project,
+                    until=until,
+                    window=window,
+                    features_version=seen.outputs["version"],
+                    features=features,
                 )
             )
             model = trained.outputs["model"]
             judged = placed(
                 evaluate(
-                    project=project, stable=stable, run=trained.outputs["run"], force_past_gate=force_past_gate,
-                    features=features, model=model,
+                    project=project,
+                    window=window,
+                    stable=stable,
+                    force_past_gate=force_past_gate,
+                    rows=rows,
+                    features=features,
+                    model=model,
                 )
-            )  # fmt: skip
+            )
+            because = judged.outputs["because"]
             with dsl.If(judged.outputs["passed"] == True, name="passed"):  # noqa: E712  a condition in the IR
-                final = heavy(
-                    refit(project=project, run=trained.outputs["run"], features=features, model=model)
+                final = heavy(refit(project=project, window=window, features=features, model=model))
+                publish(
+                    project,
+                    until,
+                    key,
+                    passed=True,
+                    because=because,
+                    features=features,
+                    model=final.outputs["final"],
                 )
-                publish(project, until, key, True, judged, trained, rows, features, final.outputs["final"])
             with dsl.Else(name="refused"):
-                publish(project, until, key, False, judged, trained, rows, features, model)
+                publish(project, until, key, passed=False, because=because, features=features, model=model)
 
     return pipeline

@@ -8,24 +8,26 @@ from kfp import dsl
 @dsl.component(base_image="trimtab:latest", install_kfp_package=False)
 def evaluate(
     project: str,
+    window: str,
     stable: str,
-    run: str,
     force_past_gate: bool,
+    rows: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
-    curve: dsl.Output[dsl.ClassificationMetrics],
+    metrics: dsl.Output[dsl.Metrics],
     report: dsl.Output[dsl.HTML],
 ) -> NamedTuple("Judged", [("passed", bool), ("because", str)]):
     """Judge a model on held-out rows against its gates and the revision in service.
 
     Args:
         project: A bundle's address, which ends in its digest.
+        window: As train had it.
         stable: Registry version in service; "" when there is none.
-        run: The tracking run's id.
         force_past_gate: Let a refused model through, and say so; for demonstrations.
+        rows: Pointers by table, from which a stable with other features gets its own.
         features: Pointer to the features.
         model: The fitted estimator.
-        curve: ROC curve and confusion matrix, for classifiers.
+        metrics: On the test part.
         report: Metrics, calibration, slices, gates.
 
     Returns:
@@ -34,4 +36,6 @@ def evaluate(
     """
     from trimtab.bootstrap import component
 
-    return component.evaluate(project, stable, run, force_past_gate, features, model, curve, report)
+    return component.evaluate(
+        project, window, stable, force_past_gate, rows, features, model, metrics, report
+    )

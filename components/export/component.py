@@ -8,8 +8,6 @@ from kfp import dsl
 @dsl.component(base_image="trimtab:latest", install_kfp_package=False)
 def export(
     project: str,
-    run: str,
-    rows: dsl.Input[dsl.Dataset],
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     servable: dsl.Output[dsl.Model],
@@ -18,8 +16,6 @@ def export(
 
     Args:
         project: A bundle's address, which ends in its digest.
-        run: The tracking run's id.
-        rows: Pointers by table, for sample requests.
         features: Pointer to the features, for proof and reference profile.
         model: The fitted estimator.
         servable: Pointer to the model folder.
@@ -29,4 +25,4 @@ def export(
     """
     from trimtab.bootstrap import component
 
-    return component.export(project, run, rows, features, model, servable)
+    return component.export(project, features, model, servable)

@@ -6,7 +6,7 @@ from kfp import dsl
 @dsl.component(base_image="trimtab:latest", install_kfp_package=False)
 def refit(
     project: str,
-    run: str,
+    window: str,
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     final: dsl.Output[dsl.Model],
@@ -17,11 +17,11 @@ def refit(
 
     Args:
         project: A bundle's address, which ends in its digest.
-        run: The tracking run's id.
+        window: As train had it.
         features: Pointer to the features.
         model: The model that passed its gates.
         final: The refitted one.
     """
     from trimtab.bootstrap import component
 
-    component.refit(project, run, features, model, final)
+    component.refit(project, window, features, model, final)

@@ -9,19 +9,17 @@ from kfp import dsl
 def register(
     project: str,
     until: str,
-    run: str,
     key: str,
     digest: str,
     passed: bool,
     because: str,
     servable: dsl.Input[dsl.Model],
-) -> NamedTuple("Registered", [("version", str)]):
+) -> NamedTuple("Registered", [("version", str), ("candidate", bool), ("labelled", int)]):
     """Register the folder with its lineage; a model that passed becomes `candidate`.
 
     Args:
         project: A bundle's address, which ends in its digest.
         until: RFC 3339; the end of its data.
-        run: The tracking run's id.
         key: Who asked for this run; "" for a person.
         digest: sha256 of the folder's content.
         passed: A refused model is registered as refused and gets no alias.
@@ -30,7 +28,9 @@ def register(
 
     Returns:
         version: The registry's version.
+        candidate: Whether it now holds the alias; a rejected revision never does again.
+        labelled: Rows with a label that it learned from.
     """
     from trimtab.bootstrap import component
 
-    return component.register(project, until, run, key, digest, passed, because, servable)
+    return component.register(project, until, key, digest, passed, because, servable)

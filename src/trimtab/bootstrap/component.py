@@ -6,9 +6,11 @@ A component's source travels inside the IR and only calls in here, so an image n
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,9 +29,11 @@ from trimtab.api.values import parse_duration
 from trimtab.ports.tables import Pointer
 
 if TYPE_CHECKING:
+    from trimtab.adapters.mlflow import MlflowRegistry, MlflowTracking
     from trimtab.steps.validate import Validated
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
+COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 
 
 class Versioned(NamedTuple):
@@ -47,6 +51,12 @@ class Judged(NamedTuple):
 
 class Exported(NamedTuple):
     digest: str
+
+
+class Registered(NamedTuple):
+    version: str
+    candidate: bool
+    labelled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,25 @@ class Workplace:
         if file is None:
             return None
         return validated(Expectations, read((self.loaded.root / file).read_text(encoding="utf-8"), file))
+
+    def tracking(self) -> "MlflowTracking":
+        from trimtab.adapters.mlflow import MlflowTracking
+
+        return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
+
+    def registry(self) -> "MlflowRegistry":
+        from trimtab.adapters.mlflow import MlflowRegistry
+
+        return MlflowRegistry(tracking_uri(self.home))
+
+    def lineage(self) -> dict[str, str]:
+        """What made a model, besides its data: bundle, code commit, installed packages."""
+        installed = sorted(f"{one.name}=={one.version}" for one in distributions())
+        return {
+            "trimtab.bundle": self.loaded.root.name,
+            "trimtab.commit": os.environ.get(COMMIT_VARIABLE, ""),
+            "trimtab.lock": digest_of(installed),
+        }
 
 
 def ingest(project: str, until: str, sources: Any) -> Versioned:
@@ -136,9 +165,7 @@ def build(project: str, until: str, sources_version: str, sources: Any, tables: 
     )
 
 
-def validate(
-    project: str, until: str, tables_version: str, tables: Any, good: Any, report: Any
-) -> Versioned:
+def validate(project: str, until: str, tables_version: str, tables: Any, good: Any, report: Any) -> Versioned:
     """Expectations on the tables; a failed one ends the run."""
     from trimtab.steps.validation_report import html
 
@@ -181,6 +208,141 @@ def featurize(project: str, until: str, rows_version: str, rows: Any, features: 
     return Versioned(write_pointers({"features": made.pointer}, features))
 
 
+def train(
+    project: str, until: str, window: str, features_version: str, features: Any, model: Any, metrics: Any
+) -> Trained:
+    """A model fitted on the training part."""
+    from trimtab.steps.train import model_source
+    from trimtab.steps.train import train as step
+
+    place = Workplace.open(project)
+    declared = place.loaded.project
+    made = step(
+        declared,
+        model_source(declared, place.loaded.root),
+        read_pointers(features)["features"],
+        place.engine,
+        place.tables,
+        place.tracking(),
+        Path(model.path),
+        window_of(window),
+        place.lineage(),
+    )
+    for name, value in made.metrics.items():
+        metrics.log_metric(name, value)
+    print(made)  # noqa: T201  a task's log is its standard output
+    return Trained(made.run_id or "")
+
+
+def evaluate(
+    project: str, window: str, stable: str, force_past_gate: bool, rows: Any, features: Any, model: Any, metrics: Any,
+    report: Any,
+) -> Judged:  # fmt: skip
+    """A model judged on held-out rows."""
+    from trimtab.steps.evaluate import evaluate as step
+
+    place = Workplace.open(project)
+    name = place.loaded.project.name
+    held = place.registry().version(name, stable) if stable else None
+    found = step(
+        place.loaded.project,
+        Path(model.path),
+        read_pointers(features)["features"],
+        place.engine,
+        place.tables,
+        place.tracking(),
+        Path(report.path),
+        Path(held.uri) if held else None,
+        read_pointers(rows),
+        window_of(window),
+        force=force_past_gate,
+    )
+    for metric, value in found.metrics.items():
+        metrics.log_metric(metric, value)
+    forced = "forced past the gate: " if found.forced else ""
+    return Judged(found.passed, f"{forced}{found.because}")
+
+
+def refit(project: str, window: str, features: Any, model: Any, final: Any) -> None:
+    """The judged model, fitted anew on all rows; the same model where the project does without."""
+    from trimtab.steps.refit import refit as step
+    from trimtab.steps.train import model_source
+
+    place = Workplace.open(project)
+    declared = place.loaded.project
+    if not declared.training.split.refit:
+        shutil.copytree(model.path, final.path, dirs_exist_ok=True)
+        return
+    made = step(
+        declared,
+        model_source(declared, place.loaded.root),
+        Path(model.path),
+        read_pointers(features)["features"],
+        place.engine,
+        place.tables,
+        Path(final.path),
+        window_of(window),
+    )
+    print(made)  # noqa: T201  a task's log is its standard output
+
+
+def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
+    """The model folder, proven."""
+    from trimtab.steps.export import export as step
+
+    place = Workplace.open(project)
+    file = place.loaded.project.features
+    made = step(
+        place.loaded.project,
+        Path(model.path),
+        read_pointers(features)["features"],
+        (place.loaded.root / file).read_bytes() if file else None,
+        place.engine,
+        place.tables,
+        place.home.models,
+        place.lineage(),
+    )
+    print(f"differs from its source by at most {made.difference:.2g} on {made.rows} rows")  # noqa: T201
+    Path(servable.path).write_text(
+        json.dumps({"folder": str(made.folder.path), "digest": made.folder.digest})
+    )
+    return Exported(made.folder.digest)
+
+
+def register(
+    project: str, until: str, key: str, digest: str, passed: bool, because: str, servable: Any
+) -> Registered:
+    """The model folder as a version."""
+    from trimtab.steps.model_folder import read_model_folder
+    from trimtab.steps.register import register as step
+
+    place = Workplace.open(project)
+    folder = read_model_folder(Path(json.loads(Path(servable.path).read_text())["folder"]))
+    tags = {"trimtab.until": until, "trimtab.key": key, "trimtab.because": because}
+    done = step(place.registry(), place.loaded.project.name, folder, None if passed else because, tags)
+    print(done)  # noqa: T201  a task's log is its standard output
+    labelled = int(folder.metadata.get("trimtab.rows", 0))
+    return Registered(done.version.version, done.candidate, labelled)
+
+
+def report(project: str, until: str, status: Any, page: Any) -> None:
+    """What the run did, whatever became of it."""
+    from trimtab.steps.run_report import html
+
+    place = Workplace.open(project)
+    heads = [head for name in place.tables.names() if (head := place.tables.head(name)) is not None]
+    versions = place.registry().versions(place.loaded.project.name)
+    text = html(place.loaded.project.name, until, status.state, status.error_message or "", heads, versions)
+    Path(page.path).write_text(text, encoding="utf-8")
+
+
+def tracking_uri(home: Home) -> str:
+    """MLflow's address: an SQLite file in `.trimtab`."""
+    from trimtab.adapters.mlflow.client import local_uri
+
+    return local_uri(home.mlflow / "mlflow.db")
+
+
 def window_of(text: str) -> timedelta | None:
     """A run's window: None for the project's own; all rows for `all`."""
     if not text:
@@ -192,7 +354,9 @@ def write_pointers(pointers: Mapping[str, Pointer], artifact: Any) -> str:
     """Write pointers where kfp wants the artefact; returns the version of them all."""
     body = {name: pointer.to_json() for name, pointer in sorted(pointers.items())}
     Path(artifact.path).write_text(json.dumps(body, indent=1))
-    version = digest_of(f"{name}@{pointer.version}:{pointer.digest}" for name, pointer in sorted(pointers.items()))
+    version = digest_of(
+        f"{name}@{pointer.version}:{pointer.digest}" for name, pointer in sorted(pointers.items())
+    )
     artifact.metadata.update({"version": version, "rows": {name: p.rows for name, p in pointers.items()}})
     return version
 

@@ -1,19 +1,45 @@
-"""Composition root of the commands that work on a project's folder: builds what a run on this machine needs."""
+"""Composition root of the commands that work on a project's folder: adapters over its `.trimtab`."""
 
 import os
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trimtab.adapters.kfp.client import PipelineHost
-from trimtab.adapters.kfp.compile import compile_training
 from trimtab.adapters.projects.bundle import pack
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
-from trimtab.local.runs import LocalRuns
+
+if TYPE_CHECKING:
+    from trimtab.adapters.kfp.client import PipelineHost
+    from trimtab.adapters.mlflow import MlflowRegistry
+    from trimtab.control import Loop
+    from trimtab.ports.clock import Clock
+    from trimtab.ports.evidence import Evidence
+    from trimtab.ports.gateway import Gateway
+    from trimtab.ports.runs import Runs
+    from trimtab.ports.servers import Servers
+    from trimtab.ports.state import State
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
+COMMIT_VARIABLE = "TRIMTAB_COMMIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A project ready to run.
+
+    Attributes:
+        bundle: its content, by digest.
+        ir: the pipeline, compiled for its environment.
+    """
+
+    loaded: Loaded
+    home: Home
+    bundle: Path
+    ir: Path
 
 
 def open_project(folder: Path, platform: str | None = None) -> tuple[Loaded, Home]:
@@ -29,28 +55,123 @@ def open_project(folder: Path, platform: str | None = None) -> tuple[Loaded, Hom
     return loaded, Home.of(folder)
 
 
-def pipeline_host(loaded: Loaded, home: Home) -> PipelineHost:
-    """A host whose fork server has imported what this project's steps import."""
-    return PipelineHost(home.runs / "host.log")
+def prepare(loaded: Loaded, home: Home) -> Prepared:
+    """Pack the project as it stands now, and compile its pipeline."""
+    from trimtab.adapters.kfp.compile import compile_training
 
-
-def local_runs(
-    loaded: Loaded,
-    home: Home,
-    host: Callable[[], PipelineHost],
-    on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
-) -> LocalRuns:
-    """Runs of the project as it stands now: its bundle and its compiled IR."""
     bundle = pack(loaded, home.bundles)
     ir = home.runs / f"{bundle.name}.yaml"
     if not ir.exists():
         making = ir.with_suffix(f".{os.getpid()}.yaml")
         compile_training(loaded.project, making)
         making.replace(ir)
-    return LocalRuns(home, ir, bundle, host, on_event)
+    return Prepared(loaded, home, bundle, ir)
 
 
-def run_parameters(until: datetime | None, window: str | None, stable: str, force: bool) -> dict[str, Any]:
+def pipeline_host(loaded: Loaded, home: Home) -> "PipelineHost":
+    """A host whose fork server imports what this project's steps need; ready when its imports are done."""
+    from trimtab.adapters.kfp.client import PipelineHost
+
+    os.environ.setdefault(COMMIT_VARIABLE, commit_of(loaded.root))
+    return PipelineHost(home.runs / "host.log")
+
+
+def commit_of(folder: Path) -> str:
+    """The commit of the code in a folder; "" outside a checkout, marked where there are changes on top."""
+    try:
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
+        )
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "."], cwd=folder, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
+
+
+def registry(home: Home) -> "MlflowRegistry":
+    from trimtab.adapters.mlflow import MlflowRegistry
+    from trimtab.adapters.mlflow.client import local_uri
+
+    return MlflowRegistry(local_uri(home.mlflow / "mlflow.db"))
+
+
+def stable_version(loaded: Loaded, home: Home) -> str:
+    """The registry version in service here; "" when there is none."""
+    if not (home.mlflow / "mlflow.db").exists():
+        return ""
+    held = registry(home).alias(loaded.project.name, "stable")
+    return held.version if held else ""
+
+
+def run_parameters(until: datetime | None, window: str | None, stable: str, force: bool) -> Mapping[str, Any]:
     """The pipeline's arguments but for its project and key."""
     end = until or datetime.now(UTC)
     return {"until": end.isoformat(), "window": window or "", "stable": stable, "force_past_gate": force}
+
+
+def write_expectations(folder: Path) -> Path:
+    """A first expectations.yaml from what the project's sources hold.
+
+    Raises:
+        InputRefused: there is one already.
+    """
+    from trimtab.api.errors import InputRefused
+    from trimtab.bootstrap.component import Workplace
+    from trimtab.steps.expect import expect
+    from trimtab.steps.ingest import ingest
+
+    loaded, home = open_project(folder)
+    target = folder / (loaded.project.expectations or "expectations.yaml")
+    if target.exists():
+        raise InputRefused(f"{target} is there already", remedy="remove it first, or edit it")
+    place = Workplace.open(str(pack(loaded, home.bundles)))
+    taken = {
+        name: ingest(name, place.source(name), files=place.files, engine=place.engine, tables=place.tables)
+        for name in loaded.project.sources
+    }
+    keys = {name: source.load.key for name, source in loaded.project.sources.items() if source.load.key}
+    pointers = {name: one.pointer for name, one in taken.items()}
+    target.write_text(expect(pointers, keys, engine=place.engine, tables=place.tables), encoding="utf-8")
+    return target
+
+
+def control_loop(
+    loaded: Loaded,
+    clock: "Clock",
+    state: "State",
+    evidence: "Evidence",
+    gateway: "Gateway",
+    servers: "Servers",
+    registry: Any,
+    runs: "Runs",
+    tick: timedelta,
+) -> "Loop":
+    """The loop of one project's model over its plane.
+
+    Args:
+        tick: how often it looks; elapsed time is credited two ticks at most.
+    """
+    from trimtab.adapters.profiles import FolderProfiles
+    from trimtab.control import Loop, ReconcileMonitor, ReconcileRetrain, ReconcileRollout, Target
+    from trimtab.ports.evidence import BlockCut
+
+    project, profiles = loaded.project, FolderProfiles()
+    target = Target(
+        name=project.name,
+        cut=BlockCut(zone=project.time_zone),
+        mature_after=project.examples.label.mature_after,
+        tick=tick,
+    )
+    rollout = ReconcileRollout(
+        project.rollout, target, clock=clock, state=state, evidence=evidence, gateway=gateway, servers=servers,
+        registry=registry, profiles=profiles,
+    )  # fmt: skip
+    monitor = ReconcileMonitor(
+        project.monitor, target, state=state, evidence=evidence, gateway=gateway, profiles=profiles
+    )
+    retrain = ReconcileRetrain(
+        project.retrain, target, state=state, evidence=evidence, runs=runs, candidacy=rollout.candidacy
+    )
+    return Loop(target, rollout, monitor, retrain, clock=clock, state=state, gateway=gateway, servers=servers)

@@ -16,8 +16,12 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    until: Annotated[str | None, typer.Option(help="Read nothing from this time on (RFC 3339). Default: now.")] = None,
-    window: Annotated[str | None, typer.Option(help="How far back examples go: 90d, all. Default: the project's.")] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Read nothing from this time on (RFC 3339). Default: now.")
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="How far back examples go: 90d, all. Default: the project's.")
+    ] = None,
     platform: Annotated[str | None, typer.Option(help="A name in platform.yaml.")] = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with a run that failed or was killed: its id, or `latest`.")
@@ -35,13 +39,13 @@ def run(
 
     Exit status 1: the gates refused the model.
     """
-    from trimtab.bootstrap.local import local_runs, open_project, pipeline_host, run_parameters
-    from trimtab.local.runs import TaskFailed, latest, new_id
+    from trimtab.bootstrap.local import open_project, pipeline_host, prepare, run_parameters, stable_version
+    from trimtab.local.runs import LocalRuns, TaskFailed, latest, new_id
 
     loaded, home = open_project(Path.cwd(), platform)
     shown = Steps()
     with pipeline_host(loaded, home) as host:
-        runs = local_runs(loaded, home, lambda: host, shown)
+        runs = LocalRuns(prepare(loaded, home), lambda: host, shown)
         if resume is not None:
             identity = latest(home) if resume == "latest" else resume
             if identity is None:
@@ -51,23 +55,18 @@ def run(
         else:
             identity = new_id()
             shown.begin(identity, loaded.project.name)
-            stable = stable_version(loaded.project.name, home)
+            stable = stable_version(loaded, home)
             record = runs.run(identity, run_parameters(_moment(until), window, stable, force_past_gate))
     failed = next((task for task in record.tasks if not task.succeeded), None)
     if failed is not None:
         raise TaskFailed(identity, failed)
     result = record.as_run()
     if result.passed is None:
-        raise SurroundingsFailed(f"run {identity} ended before its gates", remedy=f"see {home.runs / identity}/kfp.log")
+        raise SurroundingsFailed(
+            f"run {identity} ended before its gates", remedy=f"see {home.runs / identity}/kfp.log"
+        )
     shown.end(result.passed, result.because, result.version, home.runs / identity)
     return ExitStatus.DONE if result.passed else ExitStatus.NO
-
-
-def stable_version(name: str, home: Any) -> str:
-    """The registry version in service here; "" when there is none."""
-    from trimtab.bootstrap.local import stable_in_service
-
-    return stable_in_service(name, home)
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -76,7 +75,9 @@ def _moment(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InputRefused(f"--until {text}: no RFC 3339 time", remedy="such as 2013-07-01T00:00:00Z") from None
+        raise InputRefused(
+            f"--until {text}: no RFC 3339 time", remedy="such as 2013-07-01T00:00:00Z"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

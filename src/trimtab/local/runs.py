@@ -15,6 +15,7 @@ from typing import Any
 from trimtab.adapters.kfp.client import PipelineHost
 from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.bootstrap.local import Prepared
 from trimtab.ports.runs import Run, RunState
 
 RECORD = "run.json"
@@ -83,6 +84,7 @@ class Record:
             passed=self.output("passed"),
             because=str(failed["sentence"]) if failed else str(self.output("because") or ""),
             data_end=datetime.fromisoformat(self.arguments["until"]),
+            labelled=int(self.output("labelled") or 0),
         )
 
     @property
@@ -106,22 +108,19 @@ class LocalRuns:
     """Runs of one project; implements ports.runs.Runs, one run at a time.
 
     Args:
-        home: the project's `.trimtab`.
-        ir: the compiled pipeline.
-        project: the bundle's address.
+        prepared: the project as it stands now.
         host: gives the warm pipeline host, started on first use.
         on_event: hears of each task's start and end.
     """
 
     def __init__(
         self,
-        home: Home,
-        ir: Path,
-        project: Path,
+        prepared: Prepared,
         host: Callable[[], PipelineHost],
         on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        self._home, self._ir, self._project, self._host, self._on_event = home, ir, project, host, on_event
+        self._home, self._ir, self._project = prepared.home, prepared.ir, prepared.bundle
+        self._host, self._on_event = host, on_event
 
     def start(self, key: str, parameters: Mapping[str, Any]) -> Run:
         """Run to the end, or return the run that this key already has."""

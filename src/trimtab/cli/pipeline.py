@@ -1,0 +1,7 @@
+"""Not there yet."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    pass
