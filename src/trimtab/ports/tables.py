@@ -97,8 +97,12 @@ class Tables(Protocol):
     def files(self, name: str, version: int, order: str | None = None) -> Sequence[str]:
         """The Parquet files of a version, sorted by the least value of column `order`, then by name."""
 
-    def overwrite(self, name: str, content: Content) -> TableVersion:
-        """Commit the content as the whole table, making the table if there is none."""
+    def overwrite(self, name: str, content: Content, *, base: int | None = None) -> TableVersion:
+        """Commit the content as the whole table, making the table if there is none.
+
+        Args:
+            base: version on which the content rests; SurroundingsFailed if another has been committed since.
+        """
 
     def cut(self, name: str, column: str, value: Bound) -> Bound | None:
         """The largest bound ≤ value that splits no file when rows ≥ bound are replaced; None: no such rows.
@@ -106,5 +110,11 @@ class Tables(Protocol):
         Small last files are taken in, so that many small commits do not leave many small files.
         """
 
-    def replace_from(self, name: str, column: str, bound: Bound, content: Content) -> TableVersion:
-        """Commit with rows of `column` ≥ bound replaced by the content's batches, all of which are ≥ bound."""
+    def replace_from(
+        self, name: str, column: str, bound: Bound, content: Content, *, base: int
+    ) -> TableVersion:
+        """Commit with rows of `column` ≥ bound replaced by the content's batches, all of which are ≥ bound.
+
+        Args:
+            base: version on which the content rests; SurroundingsFailed if another has been committed since.
+        """

@@ -1,6 +1,6 @@
 """What a table's content is, as a digest that does not depend on the order of rows.
 
-Each row is written as JSON and hashed to 128 bits (MD5, as a checksum and not against an adversary); the
+Each row is written as JSON, a list of texts, and hashed to 128 bits (MD5: a checksum, no guard against an enemy); the
 halves are added modulo 2⁶⁴ (AdHash, Bellare & Micciancio 1997). So the digest of a table after an upsert is
 that of the old one, less the rows replaced, plus the new ones: nobody reads the whole table again.
 """
@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from trimtab.ports.dialect import literal, quoted
+from trimtab.ports.dialect import quoted
 from trimtab.ports.engine import Session
 from trimtab.ports.tables import Columns
 
@@ -50,9 +50,10 @@ class Sums:
 
 def sums(session: Session, relation: str, columns: Columns) -> Sums:
     """Those of a relation's rows."""
-    row = ", ".join(f"{literal(name)}: {quoted(name)}" for name in columns)
+    row = ", ".join(f"{quoted(name)}::varchar" for name in columns)
     found = session.rows(
-        "select count(*), coalesce(sum(md5_number_lower(row)), 0), coalesce(sum(md5_number_upper(row)), 0) "
-        f"from (select to_json({{{row}}})::varchar as row from {relation})"
+        f"select count(*), coalesce(sum((hash & {_MODULUS - 1}::uhugeint)::ubigint), 0), "
+        "coalesce(sum((hash >> 64)::ubigint), 0) "
+        f"from (select md5_number(to_json([{row}])::varchar) as hash from {relation})"
     )[0]
     return Sums(int(found[0]), int(found[1]) % _MODULUS, int(found[2]) % _MODULUS)

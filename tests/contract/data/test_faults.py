@@ -58,7 +58,8 @@ KILLED = """
 
     import gzip
     def write(step):
-        rows = "".join(f"{i},2013-01-01T{i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}Z\\n" for i in range(2000 * (step + 1)))
+        stamps = ((i, i // 3600, i // 60 % 60, i % 60) for i in range(2000 * (step + 1)))
+        rows = "".join(f"{i},2013-01-01T{hour:02}:{minute:02}:{second:02}Z\\n" for i, hour, minute, second in stamps)
         (root / "a.csv.gz").write_bytes(gzip.compress(("id,at\\n" + rows).encode(), 1))
 
     write(0)

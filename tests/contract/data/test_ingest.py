@@ -137,10 +137,12 @@ def test_packed_and_plain_formats_give_the_same_rows(workshop):
     workshop.write("a.tsv", text.replace(",", "\t"))
     workshop.write("bom.csv", b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     workshop.write(
-        "a.jsonl", "".join(f'{{"id": {i}, "at": "2013-01-01T0{i - 1}:00:00Z", "value": {i}.5}}\n' for i in (1, 2))
+        "a.jsonl",
+        "".join(f'{{"id": {i}, "at": "2013-01-01T0{i - 1}:00:00Z", "value": {i}.5}}\n' for i in (1, 2)),
     )
     at = [datetime(2013, 1, 1, hour, tzinfo=UTC) for hour in (0, 1)]
-    pq.write_table(pa.table({"id": pa.array([1, 2], pa.int32()), "at": at, "value": [1.5, 2.5]}), workshop.root / "a.parquet")
+    table = pa.table({"id": pa.array([1, 2], pa.int32()), "at": at, "value": [1.5, 2.5]})
+    pq.write_table(table, workshop.root / "a.parquet")
     names = ["a.csv", "a.csv.gz", "a.csv.zip", "a.tsv", "bom.csv", "a.jsonl", "a.parquet"]
     digests = {name: workshop.ingest(name.replace(".", "_"), files=name).digest for name in names}
     assert len(set(digests.values())) == 1, digests
@@ -154,7 +156,9 @@ def test_many_files_are_one_table_in_the_order_of_their_names(workshop):
 
 
 def test_codes_keep_their_zeros_and_long_numbers_their_digits(workshop):
-    workshop.write("a.csv", 'zip,long,flag,ratio,day,text\n00501,12345678901234567890,True,1e-3,2013-01-01,"a,\nb"\n')
+    workshop.write(
+        "a.csv", 'zip,long,flag,ratio,day,text\n00501,12345678901234567890,True,1e-3,2013-01-01,"a,\nb"\n'
+    )
     workshop.ingest("t", files="a.csv")
     assert dict(workshop.tables.head("t").columns) == {
         "zip": "string", "long": "string", "flag": "boolean", "ratio": "number", "day": "date", "text": "string"
@@ -171,7 +175,7 @@ def test_a_number_that_turns_fractional_after_the_sample_is_seen(workshop):
 def test_local_times_are_read_in_their_declared_zone(workshop):
     workshop.write("a.csv", "id,at\n1,2013-07-01 10:00\n2,2013-01-01T10:00:00\n3,2013-01-01T10:00:00Z\n")
     workshop.ingest("t", files="a.csv", timeZones={"at": "America/New_York"})
-    hours = workshop.rows("t", "select hour("at") from t order by id")
+    hours = workshop.rows("t", 'select hour("at") from t order by id')
     assert hours == [(14,), (15,), (10,)]
 
 

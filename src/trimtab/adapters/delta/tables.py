@@ -1,23 +1,23 @@
 """`Tables` on Delta Lake (delta-rs). What trimtab knows of a version stands in its commit, under `trimtab`."""
 
+import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import deltalake
-import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from trimtab.adapters.delta.schema import columns_of
+from trimtab.adapters.delta.spans import file_spans
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.ports.tables import Bound, Content, TableVersion
 
 SMALL_FILE_BYTES: Final = 16 << 20
-_STATS_RESOLUTION: Final = timedelta(milliseconds=1)
 _KEEP: Final = {
     "delta.enableExpiredLogCleanup": "false",  # a version is read for as long as its files stand
     "delta.dataSkippingNumIndexedCols": "-1",  # `cut` needs the least and greatest of any column
@@ -50,15 +50,11 @@ class DeltaTables:
         return str(self._root / name)
 
     def files(self, name: str, version: int, order: str | None = None) -> Sequence[str]:
-        adds = _adds(self._open_at(name, version))
-        if order is None:
-            adds.sort(key=lambda add: str(add["path"]))
-        else:
-            adds.sort(key=lambda add: (add[f"min.{order}"], add[f"max.{order}"], str(add["path"])))
-        return [str(self._root / name / add["path"]) for add in adds]
+        held = file_spans(self._open_at(name, version), order)
+        return [str(self._root / name / span.path) for span in held]
 
-    def overwrite(self, name: str, content: Content) -> TableVersion:
-        with _writing(name, self._root):
+    def overwrite(self, name: str, content: Content, *, base: int | None = None) -> TableVersion:
+        with _writing(name, self._root), self._alone(name, base):
             deltalake.write_deltalake(
                 self.address(name), content.batches, mode="overwrite", schema_mode="overwrite",
                 configuration=_KEEP, commit_properties=_commit(content),
@@ -67,25 +63,42 @@ class DeltaTables:
 
     def cut(self, name: str, column: str, value: Bound) -> Bound | None:
         table = self._open(name)
-        spans = [] if table is None else _spans(_adds(table), column)
-        slack = _STATS_RESOLUTION if isinstance(value, datetime) else None
-        if spans and spans[-1].size_bytes < SMALL_FILE_BYTES:
-            value = min(value, spans[-1].least)
+        held = [] if table is None else file_spans(table, column)
+        if held and held[-1].size_bytes < SMALL_FILE_BYTES:
+            value = min(value, held[-1].least)
         found: Bound | None = None
-        for span in sorted(spans, key=lambda span: span.greatest, reverse=True):
-            greatest = span.greatest if slack is None else span.greatest + slack
-            if greatest < value:
+        for span in sorted(held, key=lambda span: span.greatest, reverse=True):
+            if span.greatest < value:
                 break
             value = found = min(value, span.least)
         return found
 
-    def replace_from(self, name: str, column: str, bound: Bound, content: Content) -> TableVersion:
-        with _writing(name, self._root):
+    def replace_from(
+        self, name: str, column: str, bound: Bound, content: Content, *, base: int
+    ) -> TableVersion:
+        with _writing(name, self._root), self._alone(name, base):
             deltalake.write_deltalake(
                 self.address(name), content.batches, mode="overwrite",
                 predicate=f'"{column}" >= {_literal(bound)}', commit_properties=_commit(content),
             )  # fmt: skip
         return self._written(name)
+
+    @contextmanager
+    def _alone(self, name: str, base: int | None) -> Iterator[None]:
+        """No other process of this machine commits meanwhile, nor has since `base`.
+
+        Delta's own check lets two writers that both make the table append to each other.
+        """
+        folder = self._root / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            held = None if base is None else self._open(name)
+            if held is not None and held.version() != base:
+                raise SurroundingsFailed(
+                    f"another run committed to table '{name}' meanwhile", remedy="run it again"
+                )
+            yield
 
     def _written(self, name: str) -> TableVersion:
         table = self._open(name)
@@ -112,23 +125,6 @@ class DeltaTables:
                 f"table '{name}' has no version {version}: {error}",
                 remedy="name a version that was committed",
             ) from None
-
-
-class _Span:
-    __slots__ = ("greatest", "least", "size_bytes")
-
-    def __init__(self, least: Any, greatest: Any, size_bytes: int) -> None:
-        self.least, self.greatest, self.size_bytes = least, greatest, size_bytes
-
-
-def _spans(adds: list[dict[str, Any]], column: str) -> list[_Span]:
-    """What each file spans of a column, in the column's order."""
-    spans = [_Span(add[f"min.{column}"], add[f"max.{column}"], int(add["size_bytes"])) for add in adds]
-    return sorted(spans, key=lambda span: (span.least, span.greatest))
-
-
-def _adds(table: DeltaTable) -> list[dict[str, Any]]:
-    return [dict(row) for row in pa.table(table.get_add_actions(flatten=True)).to_pylist()]
 
 
 def _version(name: str, table: DeltaTable) -> TableVersion:

@@ -90,7 +90,11 @@ def _upsert(
     )
     metadata = {**metadata, "sums": content.to_json()}
     made = Content(held.columns, batches, content.rows, content.digest(held.columns), metadata)
-    return tables.replace_from(name, rules.watermark, bound, made), new.rows - old.rows, old.rows
+    return (
+        tables.replace_from(name, rules.watermark, bound, made, base=held.version),
+        new.rows - old.rows,
+        old.rows,
+    )
 
 
 def _anew(
@@ -116,7 +120,9 @@ def _anew(
         return held, 0, 0
     batches = session.stream(f"select {columns} from whole order by {order}")
     metadata = {**metadata, "sums": content.to_json()}
-    made = tables.overwrite(name, Content(types, batches, content.rows, digest, metadata))
+    made = tables.overwrite(
+        name, Content(types, batches, content.rows, digest, metadata), base=held.version if held else None
+    )
     return made, content.rows - kept, changed
 
 
