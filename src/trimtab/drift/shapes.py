@@ -41,14 +41,16 @@ class Share:
 
 
 def histogram(reference: NumberSketch, current: NumberSketch) -> Histogram | None:
-    """Both as bars; None where one of them holds no finite number."""
+    """Both as bars; None where one holds no finite number, or the range is too wide for a float."""
     if not reference.finite or not current.finite:
         return None
     ends = [quantiles(sketch, (TAIL, 1 - TAIL)) for sketch in (reference, current)]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if not low < high:
         low, high = low - 0.5, high + 0.5
-    atoms = sorted(set(reference.grid.atoms))
+    if not np.isfinite(2 * (high - low)):
+        return None
+    atoms = reference.grid.atoms
     bars = BARS
     if 2 <= len(atoms) <= BARS and np.allclose(np.diff(atoms), atoms[1] - atoms[0]):
         step = atoms[1] - atoms[0]  # few, evenly spaced values: a bar each
