@@ -43,14 +43,15 @@ def up(
     with console.status("starting the gateway and the collector"):
         plane.up(port)
         plane.steer(Path.cwd(), platform)
+    served = False
     if any(plane.home.models.glob("*")):
         with console.status("bringing the model into service"):
-            plane.wait_until_served(SERVED_WITHIN_S)
+            served = plane.wait_until_served(SERVED_WITHIN_S)
     console.print(f"{plane.model_name} is up at [bold]{plane.url}[/bold]", highlight=False)
-    if row := plane.curl():
+    if served and (row := plane.curl()):
         console.print(f"ask it:  {row}", highlight=False, soft_wrap=True)
     else:
-        console.print("no revision is in service: trimtab run, then see trimtab logs loop", highlight=False)
+        console.print("no revision is in service yet: trimtab run, or see trimtab logs loop", highlight=False)
     console.print("see it:  trimtab status    end it:  trimtab down", highlight=False)
 
 

@@ -12,44 +12,42 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trimtab.adapters.clock import WallClock
+from trimtab.adapters.collector import Collector
 from trimtab.adapters.state import SqliteState
 from trimtab.api.errors import ExitStatus, TrimtabError
-from trimtab.bootstrap.local import local_runs, open_project, pipeline_host
+from trimtab.bootstrap import local
 from trimtab.local.background_runs import BackgroundRuns
 from trimtab.local.plane import Plane
 from trimtab.local.runs import LocalRuns, Record, run_id
-from trimtab.local.steering import steer
 from trimtab.ports.runs import Run
+
+if TYPE_CHECKING:
+    from trimtab.adapters.kfp.client import PipelineHost
 
 TICK = timedelta(seconds=5)
 BUSY_S = 0.25
 
 
-def live(folder: Path, platform_name: str | None, leave: threading.Event) -> None:
+def live(folder: Path, platform: str | None, leave: threading.Event) -> None:
     """Steer the project in `folder` until `leave` is set."""
-    loaded, home = open_project(folder, platform_name)
+    loaded, home = local.open_project(folder, platform)
+    project, state = loaded.project, SqliteState(home.state)
+    plane = Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
     with ExitStack() as ending:
-
-        @cache
-        def runs() -> LocalRuns:
-            host = ending.enter_context(pipeline_host(loaded, home))
-            return local_runs(loaded, home, lambda: host)
-
-        def find(key: str) -> Run | None:
-            record = Record.read(home.runs / run_id(key))
-            return record.as_run() if record else None
-
-        def parameters(key: str) -> Mapping[str, str]:
-            record = Record.read(home.runs / run_id(key))
-            return {} if record is None else {k: v for k, v in record.arguments.items() if k != "project"}
-
-        project = loaded.project
-        plane = Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
-        background = BackgroundRuns(runs, find, parameters)
-        loop = steer(project, home, plane, WallClock(), background, TICK)
-        state = SqliteState(home.state)
+        loop = local.control_loop(
+            loaded,
+            WallClock(),
+            state,
+            Collector(plane.collector_url),
+            plane.gateway,
+            plane.servers,
+            local.registry(home),
+            _runs(folder, platform, ending),
+            TICK,
+        )
         told = max((number for number, _ in state.events()), default=0)
         because = trouble = ""
         while not leave.is_set():
@@ -65,6 +63,31 @@ def live(folder: Path, platform_name: str | None, leave: threading.Event) -> Non
                 _say(f"trouble: {trouble}" if trouble else "the trouble is over")
             rest = (ticked.wake - datetime.now(UTC)).total_seconds()
             leave.wait(BUSY_S if ticked.busy else min(max(rest, BUSY_S), TICK.total_seconds()))
+
+
+def _runs(folder: Path, platform: str | None, ending: ExitStack) -> BackgroundRuns:
+    """Runs of the project as it stands when each of them starts; the warm host comes with the first."""
+    loaded, home = local.open_project(folder, platform)
+
+    @cache
+    def host() -> "PipelineHost":
+        return ending.enter_context(local.pipeline_host(loaded, home))
+
+    def run(key: str, asked: Mapping[str, str]) -> None:
+        now, _ = local.open_project(folder, platform)
+        until, stable = datetime.fromisoformat(asked["until"]), local.stable_version(now, home)
+        parameters = local.run_parameters(until, asked.get("window"), stable, force=False)
+        LocalRuns(local.prepare(now, home), host).start(key, parameters)
+
+    def find(key: str) -> Run | None:
+        record = Record.read(home.runs / run_id(key))
+        return record.as_run() if record else None
+
+    def parameters(key: str) -> Mapping[str, str]:
+        record = Record.read(home.runs / run_id(key))
+        return dict(record.arguments) if record else {}
+
+    return BackgroundRuns(run, find, parameters)
 
 
 def _say(line: str) -> None:

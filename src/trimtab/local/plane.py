@@ -22,12 +22,14 @@ from trimtab.adapters.processes.control import PlaneDown
 from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.local.supervisor import alone
+from trimtab.ports.servers import ServerState
 
 GATEWAY, COLLECTOR, MLFLOW, LOOP = "envoy", "collector", "mlflow", "loop"
 UP_WITHIN_S = 30.0
 DRAIN_S = 5.0
 SWEEP_WITHIN_S = 5.0
 POLL_S = 0.02
+WATCH_S = 0.1
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "FEAST_USAGE": "False"}
 MODULE = (sys.executable, "-P", "-m")
 """-P: a project's own files must not shadow modules."""
@@ -111,13 +113,17 @@ class Plane:
         self.control.start(ChildSpec(LOOP, argv, drain_s=30.0, environment=QUIET, labels={"kind": LOOP}))
 
     def wait_until_served(self, within_s: float) -> bool:
-        """Whether some revision answers for the host within that time."""
+        """Whether every revision on the route is ready within that time."""
         deadline = time.monotonic() + within_s
-        while self.gateway.split(self.host) is None:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(POLL_S)
-        return True
+        while time.monotonic() < deadline:
+            split, servers = self.gateway.split(self.host), self.servers.observed()
+            if split and all(
+                revision in servers and servers[revision].state is ServerState.READY
+                for revision in split.weights
+            ):
+                return True
+            time.sleep(WATCH_S)
+        return False
 
     def mlflow_ui(self) -> str:
         """Start MLflow's pages, if they do not run, and say where they are."""

@@ -1,0 +1,82 @@
+"""Runs beside the loop: started at once, found by key, gone on with after a kill, failed in words."""
+
+import threading
+import time
+
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.local.background_runs import BackgroundRuns
+from trimtab.ports.runs import Run, RunState
+
+
+class Records:
+    """What a real run writes to its folder, held in memory, and a gate that keeps a run running."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, Run] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.gate = threading.Event()
+
+    def run(self, key, parameters):
+        self.asked.append((key, dict(parameters)))
+        self.runs[key] = Run(id=key, key=key, state=RunState.RUNNING)
+        assert self.gate.wait(10)
+        self.runs[key] = Run(id=key, key=key, state=RunState.SUCCEEDED, version="2", passed=True)
+
+    def background(self):
+        return BackgroundRuns(self.run, self.runs.get, lambda key: {"until": f"recorded {key}"})
+
+
+def eventually(done):
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_a_start_returns_at_once_and_the_run_is_found_until_it_ended():
+    records = Records()
+    runs = records.background()
+    assert runs.find("k") is None
+    assert runs.start("k", {"until": "u"}).state is RunState.PENDING
+    assert runs.start("k", {"until": "u"}).state in (RunState.PENDING, RunState.RUNNING)
+    records.gate.set()
+    eventually(lambda: runs.find("k").state is RunState.SUCCEEDED)
+    assert runs.start("k", {"until": "u"}).version == "2"
+    assert records.asked == [("k", {"until": "u"})]
+
+
+def test_one_run_at_a_time():
+    records = Records()
+    runs = records.background()
+    runs.start("one", {})
+    runs.start("two", {})
+    eventually(lambda: len(records.asked) == 1)
+    assert {runs.find("one").state, runs.find("two").state} == {RunState.RUNNING, RunState.PENDING}
+    records.gate.set()
+    eventually(lambda: all(runs.find(key).state is RunState.SUCCEEDED for key in ("one", "two")))
+
+
+def test_what_a_killed_loop_left_running_is_gone_on_with_once():
+    records = Records()
+    records.runs["k"] = Run(id="k", key="k", state=RunState.RUNNING)
+    runs = records.background()
+    for _ in range(3):
+        assert runs.find("k").state is RunState.RUNNING
+    records.gate.set()
+    eventually(lambda: runs.find("k").state is RunState.SUCCEEDED)
+    assert records.asked == [("k", {"until": "recorded k"})]
+
+
+def test_a_run_that_cannot_run_is_failed_with_the_reason_and_not_tried_for_ever():
+    tries = []
+
+    def broken(key, parameters):
+        tries.append(key)
+        raise SurroundingsFailed("the disk is full")
+
+    runs = BackgroundRuns(broken, lambda _: None, lambda _: {})
+    runs.start("k", {})
+    eventually(lambda: runs.find("k").state is RunState.FAILED)
+    assert runs.find("k").because == "the disk is full"
+    assert runs.start("k", {}).state is RunState.FAILED
+    assert tries == ["k"]
