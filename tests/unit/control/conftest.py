@@ -156,7 +156,9 @@ class World:
         up = server is not None and server.state is ServerState.READY
         failed = round(requests * self.models[revision].errors) if up else requests
         if mirrored:
-            held = replace(held, mirrored=held.mirrored + requests, mirrored_failed=held.mirrored_failed + failed)
+            held = replace(
+                held, mirrored=held.mirrored + requests, mirrored_failed=held.mirrored_failed + failed
+            )
         else:
             held = replace(held, requests=held.requests + requests, failed=held.failed + failed)
         self.counts[revision] = held
@@ -399,7 +401,11 @@ PROFILE = learn_profile(
 SPEC = Rollout.model_validate(
     {
         "steps": [
-            {"name": "shadow", "shadow": {}, "until": {"minDuration": "7d", "maxDuration": "28d", "minBlocks": 7}},
+            {
+                "name": "shadow",
+                "shadow": {},
+                "until": {"minDuration": "7d", "maxDuration": "28d", "minBlocks": 7},
+            },
             {"name": "first", "canary": {"percent": 20}, "until": {"minDuration": "2d", "maxDuration": "5d"}},
             {"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "3d", "maxDuration": "10d"}},
         ],
@@ -449,7 +455,12 @@ class Stage:
     def make(self) -> Loop:
         """A process starts."""
         world = self.world
-        ports = {"clock": world.clock, "state": Guarded(world), "gateway": world.gateway, "servers": world.servers}
+        ports = {
+            "clock": world.clock,
+            "state": Guarded(world),
+            "gateway": world.gateway,
+            "servers": world.servers,
+        }
         rollout = ReconcileRollout(
             self.spec,
             self.target,
@@ -459,7 +470,12 @@ class Stage:
             profiles=world,
         )
         monitor = ReconcileMonitor(
-            Monitor(), self.target, state=ports["state"], evidence=world.evidence, gateway=world.gateway, profiles=world  # type: ignore[arg-type]
+            Monitor(),
+            self.target,
+            state=ports["state"],
+            evidence=world.evidence,
+            gateway=world.gateway,
+            profiles=world,  # type: ignore[arg-type]
         )
         retrain = ReconcileRetrain(
             self.retrain_spec,
