@@ -128,7 +128,7 @@ class DeltaTables:
 
 
 def _version(name: str, table: DeltaTable) -> TableVersion:
-    held = json.loads(table.history(1)[0].get("trimtab", "{}"))
+    held = _said(table)
     if not held:
         raise SurroundingsFailed(
             f"version {table.version()} of table '{name}' was not written by trimtab",
@@ -137,6 +137,20 @@ def _version(name: str, table: DeltaTable) -> TableVersion:
     return TableVersion(
         name, table.version(), columns_of(name, table), held["rows"], held["digest"], held["metadata"]
     )
+
+
+def _said(table: DeltaTable) -> dict[str, Any]:
+    """What was committed with this version, {} if trimtab did not write it.
+
+    Read from the commit itself: `history` of a table opened at an older version gives the newest commits.
+    """
+    commit = Path(table.table_uri.removeprefix("file://")) / "_delta_log" / f"{table.version():020d}.json"
+    for line in commit.read_text().splitlines():
+        action = json.loads(line)
+        if "commitInfo" in action:
+            said: dict[str, Any] = json.loads(action["commitInfo"].get("trimtab", "{}"))
+            return said
+    return {}
 
 
 def _commit(content: Content) -> CommitProperties:

@@ -128,7 +128,9 @@ def fitted(name: str, estimator: Any, x: Array, y: Array, validation: tuple[Arra
         ModelRefused: fit raised.
     """
     extra: dict[str, Array] = {}
-    if validation is not None and "X_val" in inspect.signature(estimator.fit).parameters:
+    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    stops = params.get("early_stopping", True) is not False  # scikit-learn refuses X_val otherwise
+    if validation is not None and stops and "X_val" in inspect.signature(estimator.fit).parameters:
         extra = {"X_val": validation[0], "y_val": validation[1]}
     from threadpoolctl import threadpool_limits
 
