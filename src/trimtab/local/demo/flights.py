@@ -6,7 +6,6 @@ ten minutes, at most four at a time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+from trimtab.features import View
 from trimtab.local.replay.world import Hour, Known, Outcome, Request, v2_body
 
 HOUR: Final = np.timedelta64(1, "h")
@@ -31,23 +31,6 @@ REQUEST_FIELDS: Final = (
     ("flight_id", "BYTES"), ("carrier", "BYTES"), ("origin", "BYTES"), ("dest", "BYTES"), ("tailnum", "BYTES"),
     ("local_hour", "INT64"), ("minute", "INT64"), ("distance", "FP64"),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A table whose rows are handed to the online store as they become known."""
-
-    name: str
-    by: tuple[str, ...]
-    time: str | None
-
-
-VIEWS: Final = (
-    View("carrier_week", ("carrier",), "known_at"),
-    View("origin_week", ("origin",), "known_at"),
-    View("weather", ("origin",), "time_hour"),
-    View("planes", ("tailnum",), None),
-)
 
 
 class ByTime:
@@ -74,7 +57,8 @@ class FlightsYear:
 
     Args:
         flights: the departures table of the whole year, as the project's SQL makes it.
-        views: the tables of VIEWS, whole.
+        views: what features.py looks up.
+        tables: the views' tables of the whole year, by name.
         source: the flights file as csv lines, header first.
         weather: likewise.
         spans: half-open stretches to live through; time between them passes without requests.
@@ -83,13 +67,18 @@ class FlightsYear:
     def __init__(
         self,
         flights: pa.Table,
-        views: Mapping[str, pa.Table],
+        views: Sequence[View],
+        tables: Mapping[str, pa.Table],
         source: Sequence[str],
         weather: Sequence[str],
         spans: Sequence[tuple[datetime, datetime]],
     ) -> None:
         self._flights = flights.sort_by("scheduled_departure")
         self._views = views
+        self._tables = {
+            view.name: tables[view.name].sort_by(view.time) if view.time else tables[view.name]
+            for view in views
+        }
         self._source, self._weather = source, weather
         self._spans = spans
         self.start, self.end = spans[0][0], spans[-1][1]
@@ -179,25 +168,30 @@ class FlightsYear:
         return self._weather[1:], times, ByTime(times)
 
     def _rows_known(self, after: np.datetime64 | None, until: np.datetime64) -> list[Known]:
-        return [rows for view in VIEWS if (rows := self._rows_of(view, after, until)) is not None]
+        return [rows for view in self._views if (rows := self._rows_of(view, after, until)) is not None]
 
     def _rows_of(self, view: View, after: np.datetime64 | None, until: np.datetime64) -> Known | None:
-        table = self._views[view.name]
+        table = self._tables[view.name]
         if view.time is None:
-            return Known(view.name, view.by, None, _arrays(table)) if after is None else None
+            return (
+                Known(view.name, view.by, None, _arrays(table.select([*view.by, *view.columns])))
+                if after is None
+                else None
+            )
         times = self._view_times[view.name]
         low = 0 if after is None else np.searchsorted(times, after, side="right")
         rows = table.slice(low, np.searchsorted(times, until, side="right") - low)
-        return Known(view.name, view.by, _times(rows[view.time]), _arrays(rows)) if rows.num_rows else None
+        return (
+            Known(
+                view.name, view.by, _times(rows[view.time]), _arrays(rows.select([*view.by, *view.columns]))
+            )
+            if rows.num_rows
+            else None
+        )
 
     @cached_property
     def _view_times(self) -> dict[str, np.ndarray]:
-        for view in VIEWS:
-            if view.time is not None:
-                self._views = {**self._views, view.name: self._views[view.name].sort_by(view.time)}
-        return {
-            view.name: _times(self._views[view.name][view.time]) for view in VIEWS if view.time is not None
-        }
+        return {view.name: _times(self._tables[view.name][view.time]) for view in self._views if view.time}
 
     @cached_property
     def _by_known(self) -> ByTime:
@@ -276,8 +270,6 @@ def _arrays(table: pa.Table) -> dict[str, np.ndarray]:
             )
         elif pa.types.is_timestamp(column.type):
             columns[name] = _times(column)
-        elif pa.types.is_date(column.type):
-            columns[name] = _times(column.cast(pa.timestamp("us")))
         else:
             columns[name] = np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
     return columns

@@ -1,0 +1,261 @@
+"""The demo from its first file to its report."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from trimtab.adapters.clock import ReplayClock
+from trimtab.adapters.collector import Collector
+from trimtab.adapters.online import SqliteOnlineStore
+from trimtab.adapters.processes.control import PlaneDown
+from trimtab.adapters.projects.home import Home
+from trimtab.adapters.state import SqliteState
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.rollout_status import RolloutStatus
+from trimtab.bootstrap import local
+from trimtab.control import Loop
+from trimtab.local.demo import prepare
+from trimtab.local.demo.memory import Peak
+from trimtab.local.demo.story import Story
+from trimtab.local.plane import Plane
+from trimtab.local.replay.barrier import Barrier
+from trimtab.local.replay.charged import ChargedRuns
+from trimtab.local.replay.client import Client
+from trimtab.local.replay.driver import Replay, Sources
+from trimtab.local.runs import LocalRuns, Record, TaskFailed
+from trimtab.ports.runs import Run
+
+if TYPE_CHECKING:
+    from trimtab.adapters.kfp.client import PipelineHost
+    from trimtab.adapters.mlflow import MlflowRegistry
+    from trimtab.local.demo.flights import FlightsYear
+
+SEED: Final = 7
+TICK: Final = timedelta(hours=12)
+CHARGE: Final = timedelta(hours=1)
+SERVER_WITHIN_S: Final = 60.0
+POLL_S: Final = 0.02
+
+START: Final = datetime(2013, 4, 1, 8, tzinfo=UTC)
+"""Four in the morning in New York: a local day of evidence begins."""
+DECEMBER: Final = datetime(2013, 12, 1, 9, tzinfo=UTC)
+END: Final = datetime(2014, 1, 1, 5, tzinfo=UTC)
+
+WHOLE_YEAR: Final = ((START, END),)
+SHORT: Final = ((START, datetime(2013, 6, 16, 8, tzinfo=UTC)), (datetime(2013, 11, 30, 9, tzinfo=UTC), END))
+"""A cut that keeps the alarm, the first promotion and the December candidate."""
+SPANS: Final[Mapping[str, Sequence[tuple[datetime, datetime]]]] = {"year": WHOLE_YEAR, "short": SHORT}
+FORCED_WINDOW: Final = "91d"
+FORCED_KEY: Final = "forced-in-december"
+
+
+class Shown(Protocol):
+    """Where the demo tells what it does."""
+
+    def say(self, line: str) -> None: ...
+
+    def step(self, event: Mapping[str, Any]) -> None:
+        """A pipeline's task began or ended."""
+
+    def hour(self, now: datetime, status: RolloutStatus, requests: int, failed: int) -> None:
+        """An hour of the year was lived."""
+
+
+@dataclass(slots=True)
+class Lived:
+    """The demo's parts after the year was lived, for the result and the report.
+
+    Attributes:
+        wall_s: from the first file to the last hour.
+    """
+
+    replay: Replay
+    loop: Loop
+    state: SqliteState
+    collector: Collector
+    registry: "MlflowRegistry"
+    story: Story
+    home: Home
+    world: "FlightsYear"
+    peak: Peak
+    wall_s: float
+
+
+class Pipelines:
+    """The demo's runs: one warm host, parameters filled in from what is in service."""
+
+    def __init__(self, prepared: local.Prepared, host: "PipelineHost", shown: Shown) -> None:
+        self._prepared = prepared
+        self._runs = LocalRuns(prepared, lambda: host, shown.step)
+        self._shown = shown
+
+    def start(self, key: str, asked: Mapping[str, str]) -> Run:
+        until = datetime.fromisoformat(asked["until"])
+        self._shown.say(f"pipeline run until {until:%d %B %Y %H:%M} UTC")
+        return self._runs.start(key, self._parameters(until, "", force=False))
+
+    def find(self, key: str) -> Run | None:
+        return self._runs.find(key)
+
+    def by_hand(self, key: str, until: datetime, window: str = "", *, force: bool = False) -> Run:
+        """A run that nobody but the demo asks for.
+
+        Raises:
+            TaskFailed: a step failed.
+        """
+        record: Record = self._runs.run(key, self._parameters(until, window, force=force))
+        failed = next((task for task in record.tasks if not task.succeeded), None)
+        if failed is not None:
+            raise TaskFailed(record.id, failed)
+        return record.as_run()
+
+    def _parameters(self, until: datetime, window: str, *, force: bool) -> Mapping[str, Any]:
+        stable = local.stable_version(self._prepared.loaded, self._prepared.home)
+        return local.run_parameters(until, window, stable, force)
+
+
+def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None]) -> None:
+    """Live a span of the year in `folder`, then hand everything, still running, to `finish`.
+
+    What an earlier demo left in the folder is ended and removed first.
+
+    Raises:
+        TrimtabError: something did not start, or a run failed.
+    """
+    began = time.monotonic()
+    project = folder / "flights"
+    if clean(folder, project):
+        shown.say(
+            "an earlier demo stood here, finished or killed: it is cleared away, and this one starts clean"
+        )
+    prepare.copy_project(project)
+    loaded, home = local.open_project(project, prepare.PLATFORM)
+    with ExitStack() as ending:
+        shown.say("starting the pipeline host, the gateway and the collector")
+        host = ending.enter_context(local.pipeline_host(loaded, home))
+        plane = Plane(home.path, loaded.project.name)
+        ending.callback(plane.down)
+        plane.up(tie_to=os.getpid())
+        peak = ending.enter_context(Peak(lambda: roots(plane)))
+        shown.say("reading 336,776 flights of 2013")
+        world = prepare.record_year(project, folder / "world", SPANS[span])
+        pipelines = Pipelines(local.prepare(loaded, home), host, shown)
+        clock, state = ReplayClock(world.start), SqliteState(home.state)
+        collector = Collector(plane.collector_url)
+        ending.callback(collector.close)
+        registry, gateway, servers, story = local.registry(home), plane.gateway, plane.servers, Story()
+        loop = local.control_loop(
+            loaded,
+            clock,
+            state,
+            collector,
+            gateway,
+            servers,
+            registry,
+            ChargedRuns(pipelines, clock, CHARGE),
+            TICK,
+        )
+        online = SqliteOnlineStore(home.online)
+        ending.callback(online.close)
+
+        def tick() -> None:
+            settle(loop)
+            story.look(clock.now(), loop.rollout.status)
+
+        def server_urls() -> dict[str, str]:
+            return {
+                revision: url
+                for revision in servers.observed()
+                if (url := plane.server_url(revision)) is not None
+            }
+
+        forced = Forced(pipelines, loop, clock, shown)
+
+        def hour(now: datetime) -> None:
+            shown.hour(now, loop.rollout.status, replay.counts.requests, replay.counts.failed)
+            forced.when_due(now)
+
+        replay = Replay(
+            world,
+            clock,
+            Sources(prepare.source_folder(project)),
+            online,
+            collector,
+            Client(plane.url, f"/v2/models/{loaded.project.name}/infer", SEED),
+            Barrier(lambda: gateway.sent(plane.host), collector.received),
+            tick,
+            loop.next_wake,
+            server_urls,
+            hour,
+        )
+        ending.callback(replay.close)
+        replay.begin()
+        shown.say("first model: everything before 1 April")
+        pipelines.by_hand("first", world.start)
+        tick()
+        replay.run()
+        finish(
+            Lived(
+                replay, loop, state, collector, registry, story, home, world, peak, time.monotonic() - began
+            )
+        )
+
+
+class Forced:
+    """The December candidate: a season's data alone, let past the gate so that shadow has to refuse it."""
+
+    def __init__(self, pipelines: Pipelines, loop: Loop, clock: ReplayClock, shown: Shown) -> None:
+        self._pipelines, self._loop, self._clock, self._shown = pipelines, loop, clock, shown
+        self._done = False
+
+    def when_due(self, now: datetime) -> None:
+        """Train and register it in the first hour of December in which no rollout is under way."""
+        if self._done or now < DECEMBER or self._loop.rollout.status.in_flight:
+            return
+        self._done = True
+        self._shown.say("December: a candidate of September to November, forced past its gate")
+        self._pipelines.by_hand(FORCED_KEY, self._clock.now(), FORCED_WINDOW, force=True)
+        self._loop.rollout.candidacy.forget()
+
+
+def settle(loop: Loop) -> None:
+    """Look again, with time standing still, while a server starts or stops.
+
+    Raises:
+        SurroundingsFailed: it does not come, or something cannot be reached.
+    """
+    deadline = time.monotonic() + SERVER_WITHIN_S
+    while True:
+        ticked = loop.tick()
+        if ticked.busy != "server" and not ticked.trouble:
+            return
+        if time.monotonic() > deadline:
+            raise SurroundingsFailed(
+                f"the loop does not settle within {SERVER_WITHIN_S:g} s: {ticked.trouble or ticked.because}",
+                remedy="see the logs under .trimtab/demo/flights/.trimtab/plane/logs",
+            )
+        time.sleep(POLL_S)
+
+
+def clean(folder: Path, project: Path) -> bool:
+    """End and remove what an earlier demo left; says whether there was one."""
+    if not folder.exists():
+        return False
+    if (project / ".trimtab").exists():
+        Plane(project / ".trimtab", "flights").clean()
+    shutil.rmtree(folder)
+    return True
+
+
+def roots(plane: Plane) -> list[int]:
+    """This process, and the children of the plane."""
+    try:
+        return [os.getpid(), *(child.pid for child in plane.control.children() if child.pid)]
+    except (PlaneDown, SurroundingsFailed):
+        return [os.getpid()]
