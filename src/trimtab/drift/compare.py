@@ -129,7 +129,13 @@ def _learned(before: Table, now: Table, time: str | None, settings: Settings) ->
     for name in before.empty:
         if isinstance(now.columns.get(name), Encoded):
             shared[name] = _no_texts(before.rows)
-    return learn_profile(shared, times, min_rows=max(settings.min_rows, FEWEST_ROWS_A_WINDOW), time=time)
+    return learn_profile(
+        shared,
+        times,
+        min_rows=max(settings.min_rows, FEWEST_ROWS_A_WINDOW),
+        measures=settings.measures,
+        time=time,
+    )
 
 
 def time_column(table: Table, time: str | None, role: str) -> NDArray[Any]:

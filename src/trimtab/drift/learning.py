@@ -1,6 +1,6 @@
 """Learning a profile from the reference rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -12,13 +12,14 @@ from trimtab.api.errors import DataRefused
 from trimtab.drift.dependence import block_sums
 from trimtab.drift.profile import ColumnProfile, LabelRule, Profile
 from trimtab.drift.related import groups
-from trimtab.drift.tally import Tally, tally
+from trimtab.drift.tally import tally
 from trimtab.drift.thresholds import learned
 from trimtab.drift.windows import DAY_S, HOUR_S, LENGTHS_S, NO_TIME, blocks, cut, seconds
 from trimtab.sketch import CategorySketch, Column, Encoded, Sketch, add, empty, encode, kind_of, learn_grid
 from trimtab.sketch.numbers import as_numbers
 
 FEWEST_ROWS_A_WINDOW: Final = 200
+MEASURES: Final = frozenset({"ks", "wasserstein", "psi", "jensen_shannon", "chi_square"})
 RELATED_SAMPLE: Final = 20_000
 RELATED_VALUES: Final = 50
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +34,7 @@ def learn_profile(
     times: NDArray[Any] | None = None,
     *,
     min_rows: int = 1_000,
+    measures: Collection[str] = MEASURES,
     label: LabelRule | None = None,
     key: Sequence[str] = (),
     time: str | None = None,
@@ -49,6 +51,7 @@ def learn_profile(
             no window. Without times there are no learned thresholds and no p-values.
         min_rows: rows that a window must hold; the default window is the shortest of 1h, 6h, 1d, 7d whose
             median window has them.
+        measures: whose thresholds to learn; those of a DriftMonitor by default. Another keeps its floor.
 
     Raises:
         ReferenceUnusable: no rows or columns, or columns of different lengths.
@@ -56,7 +59,6 @@ def learn_profile(
     rows = _rows(columns, times)
     held = {name: _plain(column) for name, column in columns.items()}
     sketches = {name: _sketched(name, column) for name, column in held.items()}
-    tallies = {name: tally(sketches[name], column) for name, column in held.items()}
     group = _related(sketches, held, rows)
     profile = Profile(
         columns={name: ColumnProfile(sketches[name], group[name]) for name in columns},
@@ -68,11 +70,15 @@ def learn_profile(
         reference_skills=tuple(reference_skills),
         classes=tuple(classes),
     )
-    return profile if times is None else _with_times(profile, tallies, seconds(times), min_rows)
+    return profile if times is None else _with_times(profile, held, seconds(times), min_rows, measures)
 
 
 def _with_times(
-    profile: Profile, tallies: Mapping[str, Tally], times_s: NDArray[np.int64], min_rows: int
+    profile: Profile,
+    held: Mapping[str, Column],
+    times_s: NDArray[np.int64],
+    min_rows: int,
+    measures: Collection[str],
 ) -> Profile:
     known = times_s[times_s != NO_TIME]
     if not len(known):
@@ -81,11 +87,14 @@ def _with_times(
     enough = {length: found for length, found in windows.items() if found.median >= FEWEST_ROWS_A_WINDOW}
     hours, days = blocks(times_s, HOUR_S), blocks(times_s, DAY_S)
     columns = {}
-    for name, one in tallies.items():
+    for name, column in held.items():
+        one = tally(profile.columns[name].sketch, column)
         daily = block_sums(one, *days)
         columns[name] = replace(
             profile.columns[name],
-            thresholds={length: learned(one, one.counted(found)) for length, found in enough.items()},
+            thresholds={
+                length: learned(one, one.counted(found), measures) for length, found in enough.items()
+            },
             hour_effect=block_sums(one, *hours).design_effect(),
             day_effect=daily.design_effect(),
             day_autocorrelation=daily.autocorrelation(),

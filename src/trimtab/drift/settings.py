@@ -71,6 +71,13 @@ class Settings:
             if override.measure and override.measure not in NUMBER | CATEGORY:
                 raise MeasureUnknown(override.measure, [*NUMBER, *CATEGORY], f"override '{override.match}'")
 
+    @property
+    def measures(self) -> frozenset[str]:
+        """Every measure that is used."""
+        return frozenset(
+            {self.number, self.category} | {one.measure for one in self.overrides if one.measure is not None}
+        )
+
     def override(self, column: str) -> Override | None:
         """The override that holds for a column."""
         return next((one for one in self.overrides if fnmatchcase(column, one.match)), None)

@@ -7,7 +7,7 @@ The reference is cut into disjoint windows of the monitor's length and each is m
 At most 200 windows of a length are measured, evenly spread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -23,15 +23,17 @@ MISSING_FLOOR: Final = 0.05
 MISSING: Final = "missing_share"
 
 
-def learned(held: Tally, windows: NDArray[np.int64]) -> dict[str, float]:
+def learned(held: Tally, windows: NDArray[np.int64], measures: Collection[str]) -> dict[str, float]:
     """A threshold by measure, and one for the move of the missing share.
 
     Args:
+        measures: the names to learn; those of the other kind of column are passed over.
         windows: rows by window and cell, the last column the missing, shape (windows, cells + 1).
     """
     chosen = np.unique(np.linspace(0, len(windows) - 1, min(len(windows), MOST_WINDOWS)).astype(int))
     total = windows.sum(axis=0)
-    table: Mapping[str, Measure] = CATEGORY if held.labels else NUMBER
+    every: Mapping[str, Measure] = CATEGORY if held.labels else NUMBER
+    table = {name: measure for name, measure in every.items() if name in measures}
     values: dict[str, list[float]] = {name: [] for name in table}
     missing = []
     for number in chosen:

@@ -8,6 +8,7 @@ ones count once.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Final
 
 from trimtab.drift.base import Measured
@@ -20,6 +21,7 @@ from trimtab.drift.windows import length_name
 from trimtab.sketch import Kind, NumberSketch, Pair, Sketch
 
 LEVEL_WITHOUT_TIMES: Final = 0.01
+MISSING_SIGMAS: Final = 3.0
 NAMED: Final = 10
 
 
@@ -34,6 +36,7 @@ class ColumnVerdict:
         seasonal: why it is shown and not counted, else None.
         group: columns of one group count once.
         missing, reference_missing: shares of missing rows.
+        missing_threshold: how far the share may move: learned, and never under three standard errors.
         new: categories that the reference never held, heaviest first, at most ten.
         note: what a person should know besides.
     """
@@ -184,6 +187,9 @@ def _column(
         error=seen.error,
         tail=seen.tail,
         missing=_missing(sketch),
+        missing_threshold=max(
+            missing_threshold, MISSING_SIGMAS * _missing_error(held.sketch, sketch, effect or 1.0)
+        ),
         new=_new(held.sketch, sketch),
     )
     moved = verdict.missing_moved
@@ -231,6 +237,12 @@ def _note(verdict: ColumnVerdict, seen: Measured) -> str:
 
 def _missing(sketch: Sketch) -> float:
     return sketch.missing / sketch.rows if sketch.rows else 0.0
+
+
+def _missing_error(reference: Sketch, current: Sketch, rows_per_unit: float) -> float:
+    n, m = reference.rows, current.rows
+    share = (reference.missing + current.missing) / (n + m)
+    return sqrt(share * (1 - share) * (1 / n + 1 / m) * rows_per_unit) if n else 0.0
 
 
 def _new(reference: Sketch, current: Sketch) -> tuple[str, ...]:
