@@ -164,14 +164,14 @@ def _parted(
     names = listed(list(columns))
     good = _commit(
         f"_valid/{name}",
-        f"select {names} from parted where {REASON} is null",
+        f"select {names} from parted where {REASON} is null order by {OFTEN}",
         columns,
         metadata,
         session,
         tables,
     )
     quarantine = _commit(
-        f"_quarantine/{name}", f"select {names}, {REASON} from parted where {REASON} is not null",
+        f"_quarantine/{name}", f"select {names}, {REASON} from parted where {REASON} is not null order by {OFTEN}",
         {**columns, REASON: "string"}, metadata, session, tables,
     )  # fmt: skip
     return good, quarantine

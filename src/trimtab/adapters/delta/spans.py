@@ -29,7 +29,8 @@ class Span:
 
 def file_spans(table: DeltaTable, column: str | None) -> list[Span]:
     """A version's files, by the least value of a column, then by name."""
-    adds = pa.table(table.get_add_actions(flatten=True))
+    # not pa.table, which imports pandas to ask whether it was given some of its own
+    adds = pa.RecordBatchReader.from_stream(table.get_add_actions(flatten=True)).read_all()
     paths, sizes = adds["path"].to_pylist(), adds["size_bytes"].to_pylist()
     if column is None:
         return sorted(map(Span, paths, sizes), key=lambda span: span.path)
