@@ -90,7 +90,7 @@ def test_a_dead_sink_does_not_keep_it_from_ending(start: Start, online: Path, si
 
 
 def test_it_starts_light(start: Start, online: Path):
-    """≤ 5 s (three times that is asserted) and ≤ 350 MB once it has predicted."""
+    """≤ 5 s (three times that is asserted), ≤ 350 MB once it has predicted, and no library it does not use."""
     server = start("--online", str(online))
     server.infer(v2(columns()))
     server.send("GET", "/metrics")
@@ -98,6 +98,8 @@ def test_it_starts_light(start: Start, online: Path):
     pss_kb = next(int(line.split()[1]) for line in rollup if line.startswith("Pss:"))
     assert pss_kb < 350 * 1024
     assert server.started_s < 15
+    mapped = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert not [name for name in ("torch", "duckdb", "arrow", "pandas", "sklearn") if name in mapped]
 
 
 def test_it_imports_nothing_that_serving_does_not_need():
