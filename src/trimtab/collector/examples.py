@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from trimtab.collector.derived import Compute, Derived
 
 NEVER_US = np.iinfo(np.int64).max
+NO_TIME = array("q", [NEVER_US])
+NO_LABEL = array("d", [np.nan])
 
 
 class Examples:
@@ -34,27 +36,32 @@ class Examples:
 
     def numbers(self, ids: Sequence[str], times_us: Sequence[int]) -> list[int]:
         """The numbers of predicted examples, shape (rows,)."""
-        numbers = []
-        for name, time_us in zip(ids, times_us, strict=True):
-            number = self._number.get(name)
-            if number is None:
-                number = self._add(name, time_us)
-            elif time_us < self._time_us[number]:
-                self._time_us[number] = time_us
-                self._derived.clear()
-            numbers.append(number)
+        found = list(map(self._number.get, ids))
+        if found.count(None) == len(set(ids)) == len(ids):
+            return self._add_all(ids, times_us)
+        return [self._placed(name, time_us) for name, time_us in zip(ids, times_us, strict=True)]
+
+    def _add_all(self, ids: Sequence[str], times_us: Sequence[int]) -> list[int]:
+        """Examples that are all new, none twice: the usual case, in bulk."""
+        numbers = list(range(len(self._time_us), len(self._time_us) + len(ids)))
+        self._number.update(zip(ids, numbers, strict=True))
+        self._time_us.extend(times_us)
+        self._label.extend(NO_LABEL * len(ids))
+        self._known_us.extend(NO_TIME * len(ids))
         return numbers
 
-    def _add(self, name: str, time_us: int) -> int:
-        number = self._number[name] = len(self._time_us)
-        self._time_us.append(time_us)
-        self._label.append(np.nan)
-        self._known_us.append(NEVER_US)
+    def _placed(self, name: str, time_us: int) -> int:
+        number = self._number.get(name)
+        if number is None:
+            return self._add_all([name], [time_us])[0]
+        if time_us < self._time_us[number]:
+            self._time_us[number] = time_us
+            self._derived.clear()
         return number
 
     def label(self, name: str, label: float, known_us: int, time_us: int = NEVER_US) -> None:
         """Take one label; `time_us` places an example that was never predicted here."""
-        number = self.numbers([name], [time_us])[0]
+        number = self._placed(name, time_us)
         held = (self._known_us[number], self._label[number])
         if held[0] == NEVER_US:
             self.labels += 1

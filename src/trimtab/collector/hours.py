@@ -1,7 +1,7 @@
 """The features of one revision by hour of event time, sketched in bulk.
 
-Taking an event only appends to lists. An hour keeps its values, packed, until it holds SKETCHED_FROM rows;
-then they go into sketches. Counts add and merging is exact, so a span's sketch does not depend on when, or
+Taking an event only appends to lists. An hour that is over keeps its values, packed, if it holds fewer than
+SKETCHED_FROM rows; else they go into sketches, and so do the first SKETCHED_AT of a busy hour. Counts add and merging is exact, so a span's sketch does not depend on when, or
 whether, its hours were sketched.
 """
 
@@ -17,6 +17,7 @@ from trimtab.sketch import ColumnNotNumeric, Grid, Sketch, add, empty, merge
 
 HOUR_US: Final = 3_600_000_000
 SKETCHED_FROM: Final = 1_000
+SKETCHED_AT: Final = 8_192  # a sketch costs its update by the call more than by the row
 MOST_RAW_CELLS: Final = 8_000_000  # held while no profile has come: 64 MB
 
 
@@ -43,11 +44,14 @@ class Hour:
 
     def sketch(self, grids: Mapping[str, Grid]) -> None:
         """Count what is raw on the grids and let it go, with the features that no grid knows."""
-        self.pack()
-        for name, column in self.packed.items():
-            if grid := grids.get(name):
-                self.sketched[name] = filled(self.sketched.get(name) or empty(grid), column)
+        for name, grid in grids.items():
+            parts = [self.packed[name]] if name in self.packed else []
+            if name in self.fresh:
+                parts.append(as_array(self.fresh[name]))
+            if parts:
+                self.sketched[name] = filled(self.sketched.get(name) or empty(grid), joined(parts))
         self.packed = {}
+        self.fresh = {}
         self.raw_rows = 0
 
 
@@ -67,7 +71,7 @@ class Hours:
         number = time_us // HOUR_US
         hour = self._hours.get(number)
         if hour is None:
-            self._pack_open()
+            self._close_open()
             hour = self._hours[number] = Hour()
         if not self.grids and self._raw_cells + rows * len(features) > MOST_RAW_CELLS:
             self.unsketched_rows += rows
@@ -82,7 +86,7 @@ class Hours:
                 fresh[name] = list(values)
         hour.raw_rows += rows
         self._raw_cells += rows * len(features)
-        if hour.raw_rows >= SKETCHED_FROM and self.grids:
+        if hour.raw_rows >= SKETCHED_AT and self.grids:
             hour.sketch(self.grids)
 
     def _admit(self, name: str) -> bool:
@@ -91,6 +95,16 @@ class Hours:
             return False
         self._names.add(name)
         return True
+
+    def _close_open(self) -> None:
+        """A new hour begins: those before it are most likely over."""
+        for number in self._open:
+            hour = self._hours[number]
+            if self.grids and hour.raw_rows >= SKETCHED_FROM:
+                hour.sketch(self.grids)
+            else:
+                hour.pack()
+        self._open.clear()
 
     def _pack_open(self) -> None:
         for number in self._open:
@@ -126,11 +140,18 @@ def merged(parts: list[Sketch]) -> Sketch:
 
 def packed(values: list[Cell]) -> NDArray[Any]:
     """float64 with NaN for None, or objects as soon as there is a text; equal texts share one object."""
-    if str not in set(map(type, values)):
-        return np.array(values, dtype=np.float64)
-    column = np.empty(len(values), dtype=object)
-    column[:] = [sys.intern(value) if type(value) is str else value for value in values]
-    return column
+    if str in set(map(type, values)):
+        return as_array([sys.intern(value) if type(value) is str else value for value in values])
+    return np.array(values, dtype=np.float64)
+
+
+def as_array(values: list[Cell]) -> NDArray[Any]:
+    """float64 with NaN for None, or objects as soon as there is a text."""
+    if str in set(map(type, values)):
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+    return np.array(values, dtype=np.float64)
 
 
 def joined(columns: list[NDArray[Any]]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trimtab.collector.derived import Compute, Derived
 
 NONE = -1
+NOWHERE = array("i", [NONE])
 
 
 class Predictions:
@@ -31,23 +32,35 @@ class Predictions:
 
     def add(self, examples: Sequence[int], times_us: Sequence[int], values: Sequence[float | None]) -> None:
         """Take the predictions of one request, shape (rows,) each; None is not finite."""
+        if not examples:
+            return
         place = self._place
-        if examples and (short := max(examples) + 1 - len(place)) > 0:
-            place.extend([NONE] * (short + len(place) // 8))
-        for example, time_us, value in zip(examples, times_us, values, strict=True):
-            held = place[example]
-            number = np.nan if value is None else value
-            if held == NONE:
-                place[example] = len(self._example)
-                self._example.append(example)
-                self._time_us.append(time_us)
-                self._value.append(number)
-                continue
-            self.repeated += 1
-            if _rank(time_us, number) < _rank(self._time_us[held], self._value[held]):
-                self._time_us[held] = time_us
-                self._value[held] = number
-                self._derived.clear()
+        if (short := max(examples) + 1 - len(place)) > 0:
+            place.extend(NOWHERE * (short + len(place) // 8))
+        numbers = [np.nan if value is None else value for value in values]
+        if len(set(examples)) < len(examples) or any(place[example] != NONE for example in examples):
+            for row in zip(examples, times_us, numbers, strict=True):
+                self._add_one(*row)
+            return
+        for position, example in enumerate(examples, len(self._example)):
+            place[example] = position
+        self._example.extend(examples)
+        self._time_us.extend(times_us)
+        self._value.extend(numbers)
+
+    def _add_one(self, example: int, time_us: int, value: float) -> None:
+        held = self._place[example]
+        if held == NONE:
+            self._place[example] = len(self._example)
+            self._example.append(example)
+            self._time_us.append(time_us)
+            self._value.append(value)
+            return
+        self.repeated += 1
+        if _rank(time_us, value) < _rank(self._time_us[held], self._value[held]):
+            self._time_us[held] = time_us
+            self._value[held] = value
+            self._derived.clear()
 
     @property
     def example(self) -> NDArray[np.int32]:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.collector.event import MOST_FEATURES
-from trimtab.collector.hours import HOUR_US, SKETCHED_FROM, Hours
+from trimtab.collector.hours import HOUR_US, SKETCHED_AT, SKETCHED_FROM, Hours
 from trimtab.sketch import Grid, add, empty
 
 GRIDS = {"x": Grid("x", "number", scale=1.0, bits=16), "c": Grid("c", "category")}
@@ -67,11 +67,13 @@ def test_values_give_way_to_sketches_in_a_full_hour():
     hours = Hours()
     hours.learn(GRIDS)
     for _ in range(3):
-        hours.add(0, SKETCHED_FROM, {"x": [1.0] * SKETCHED_FROM, "other": [1.0] * SKETCHED_FROM})
-    (hour,) = hours._hours.values()
-    assert not hour.fresh
-    assert not hour.packed
-    assert sketches(hours)[0].rows == 3 * SKETCHED_FROM
+        hours.add(0, SKETCHED_AT, {"x": [1.0] * SKETCHED_AT, "other": [1.0] * SKETCHED_AT})
+    hours.add(HOUR_US, SKETCHED_FROM, {"x": [1.0] * SKETCHED_FROM})
+    hours.add(2 * HOUR_US, 1, {"x": [1.0]})
+    for hour in list(hours._hours.values())[:2]:
+        assert not hour.fresh
+        assert not hour.packed
+    assert sketches(hours)[0].rows == 3 * SKETCHED_AT + SKETCHED_FROM + 1
 
 
 def test_features_beyond_the_most_are_counted_and_left_out():
