@@ -52,20 +52,22 @@ def obey_undo(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
 
 
 def obey_retry(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
-    """Retry lets a barred revision in again, if it is still the newest; its old evidence is discarded."""
-    newest = seen.newest
-    if newest is None or newest.rejected is None:
+    """Retry lets a barred revision in again, if it is still the newest; its old evidence is discarded.
+
+    Ordered of one that is not barred it is spent at once: it must not lift a bar that comes later.
+    """
+    newest, status = seen.newest, seen.status
+    order = seen.new_order("retry", newest.ref if newest else None)
+    if newest is None or order is None or order.id in newest.retried_by:
         return None
-    order = seen.new_order("retry", newest.ref)
-    if order is None or order.id in newest.retried_by:
-        return None
-    status = seen.status
     claim = status.model_copy(
         update={
             "acts": obeyed(status, order.id),
             "rejected": tuple(r for r in status.rejected if r.revision != newest.ref.revision),
         }
     )
+    if newest.rejected is None:
+        return Decision("nothing to try again: the revision is not rejected", claim=claim)
     return Decision(
         f"{order.by} asked to try it again",
         before=(Lift(newest.ref, order.id),),

@@ -103,7 +103,7 @@ def always(stage, world, what, was):
         assert status.stable.revision != was or world.weight(was) == 100
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(30))
 def test_random_interleavings(make_stage, seed):
     dice = random.Random(seed)
     inconclusive, newer = POLICIES[seed % len(POLICIES)]
@@ -125,6 +125,7 @@ def test_random_interleavings(make_stage, seed):
     world.down.clear()
     world.kill.at = -1
     world.state.suspend("flights", False)
+    world.order("none", "", id="the last order is of no consequence")
     for revision, server in list(world.servers_up.items()):
         world.servers_up[revision] = type(server)(revision, ServerState.READY, 0.0, server.restarts)
 

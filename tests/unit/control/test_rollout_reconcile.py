@@ -137,6 +137,17 @@ def test_retry_lets_a_rejected_revision_in_again_once(stage):
     assert stage.settled
 
 
+def test_a_retry_of_what_is_not_rejected_is_spent(stage):
+    stage.serve_first()
+    second = stage.world.candidate("second")
+    stage.tick()
+    stage.world.order("retry", second, id="too soon")
+    stage.tick()
+    stage.world.models[second].nan = True
+    assert stage.until(lambda s: s.settled and s.world.rejected(second), days=3)
+    assert not stage.until(lambda s: s.status.in_flight, days=2)
+
+
 def test_suspend_stops_progress_and_never_safety(stage):
     stage.serve_first()
     bad = stage.world.candidate("bad", loss=0.08)
