@@ -17,7 +17,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--http-port", type=int, default=0, help="0: the kernel chooses")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--keep-days", type=int, default=400, help="event time held, back from the newest")
+    parser.add_argument("--keep-days", type=int, default=400, help="event time that is held")
     parsed = parser.parse_args(given)
     if not 0 <= parsed.http_port <= 65_535:
         parser.error(f"--http-port: {parsed.http_port} is no port")

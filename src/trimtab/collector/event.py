@@ -26,7 +26,7 @@ BAD_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
-Cell = float | str | None
+Cell = bool | float | str | None
 
 
 class EventRefused(DataRefused):

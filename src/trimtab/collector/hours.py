@@ -1,19 +1,20 @@
 """The features of one revision by hour of event time, sketched in bulk.
 
 Taking an event only appends to lists. An hour that is over keeps its values, packed, if it holds fewer than
-SKETCHED_FROM rows; else they go into sketches, and so do the first SKETCHED_AT of a busy hour. Counts add and merging is exact, so a span's sketch does not depend on when, or
-whether, its hours were sketched.
+SKETCHED_FROM rows; else they go into sketches, and so does every SKETCHED_AT of a busy hour. Counts add and
+merging is exact, so a span's sketch does not depend on when, or whether, its hours were sketched.
 """
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.collector.event import MOST_FEATURES, Cell
-from trimtab.sketch import ColumnNotNumeric, Grid, Sketch, add, empty, merge
+from trimtab.collector.event import MOST_FEATURES, Cell, microseconds
+from trimtab.sketch import Grid, Sketch, add, empty, merge
 
 HOUR_US: Final = 3_600_000_000
 SKETCHED_FROM: Final = 1_000
@@ -160,10 +161,10 @@ def joined(columns: list[NDArray[Any]]) -> NDArray[Any]:
 
 def filled(sketch: Sketch, column: NDArray[Any]) -> Sketch:
     """The sketch with this column; a text that is no number, in a column of numbers, counts as missing."""
-    try:
-        return add(sketch, column)
-    except ColumnNotNumeric:
-        return add(sketch, np.array([number(value) for value in column.tolist()], dtype=np.float64))
+    read = moment if sketch.grid.kind == "timestamp" else number
+    if column.dtype == object and sketch.grid.kind != "category":
+        column = np.array([read(value) for value in column.tolist()], dtype=np.float64)
+    return add(sketch, column)
 
 
 def number(value: Cell) -> float:
@@ -171,3 +172,14 @@ def number(value: Cell) -> float:
         return float("nan") if value is None else float(value)
     except ValueError:
         return float("nan")
+
+
+def moment(value: Cell) -> float:
+    """Microseconds since the epoch of a text in ISO 8601, in UTC where it names no zone."""
+    if not isinstance(value, str):
+        return number(value)
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return float("nan")
+    return float(microseconds(time if time.tzinfo else time.replace(tzinfo=UTC)))

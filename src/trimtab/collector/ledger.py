@@ -6,6 +6,7 @@ records, not of their order; a record that comes again changes nothing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from trimtab.collector.event import AGENT_REQUEST, AGENT_RESPONSE, INFERENCE, AgentHalf, Event, Inference
 from trimtab.collector.examples import NEVER_US, Examples
@@ -15,6 +16,8 @@ from trimtab.collector.labels import Label
 from trimtab.collector.model import Model
 from trimtab.collector.predictions import Predictions
 from trimtab.collector.requests import UNANSWERED, Requests
+
+CLOCK_EVENTS: Final = 100
 
 
 @dataclass(slots=True)
@@ -56,6 +59,20 @@ class Ledger:
         else:
             self._take_half(revision, event)
         return True
+
+    @property
+    def clock_us(self) -> int | None:
+        """How far event time has come: the hour by which all but the newest 1 % of events lie; None below 100.
+
+        A few events with a clock of their own (a failed request has no time but the wall's) must not make a
+        replayed year look old.
+        """
+        left = max(CLOCK_EVENTS, sum(map(len, self._seen.values())) // 100)
+        for hour in sorted(self._seen, reverse=True):
+            left -= len(self._seen[hour])
+            if left <= 0:
+                return hour * HOUR_US
+        return None
 
     @property
     def oldest_us(self) -> int:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,7 +28,7 @@ class Settings:
 
     Attributes:
         port: 0 lets the kernel choose.
-        keep_days: event time that is held, counted back from the newest event.
+        keep_days: event time that is held.
     """
 
     folder: Path
@@ -105,8 +104,10 @@ async def forget_forever(ledger: Ledger, log: Log, keep_days: int) -> None:
 
 
 def forget(ledger: Ledger, log: Log, keep_days: int) -> None:
-    """Drop what is older than `keep_days` before the newest event (or today, if that says a later day)."""
-    newest_us = min(ledger.newest_us, time.time_ns() // 1_000)
-    before_us = newest_us - keep_days * DAY_US
+    """Drop what lies more than `keep_days` of event time back."""
+    clock_us = ledger.clock_us
+    if clock_us is None:
+        return
+    before_us = clock_us - keep_days * DAY_US
     if log.drop_before(before_us) or ledger.oldest_us < before_us - DAY_US:
         ledger.forget(before_us)

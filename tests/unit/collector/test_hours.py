@@ -63,6 +63,17 @@ def test_a_text_in_a_column_of_numbers_is_missing_there():
     assert category.counts == {"1.0": 1, "UA": 1}
 
 
+def test_timestamps_are_read_from_texts_and_microseconds():
+    grid = Grid("t", "timestamp", centre=1.364e15, scale=1e12, bits=16)
+    hours = Hours()
+    hours.learn({"t": grid})
+    texts = ["2013-04-01T10:00:00Z", "2013-04-01T12:00:00+02:00", "2013-04-01T10:00:00", "soon", None]
+    hours.add(0, 6, {"t": [*texts, 1_364_810_400_000_000.0]})
+    (sketch,) = sketches(hours)
+    assert (sketch.rows, sketch.missing) == (6, 2)
+    assert sketch.counts.tolist() == [4]
+
+
 def test_values_give_way_to_sketches_in_a_full_hour():
     hours = Hours()
     hours.learn(GRIDS)

@@ -236,3 +236,17 @@ def test_what_is_forgotten_leaves_the_rest_as_it_was():
     assert told == expected
     assert ledger.received == whole.received
     assert not any(ledger.take(record) for record in recent)
+
+
+def test_stray_times_do_not_move_the_clock():
+    ledger = filled([inference(n, time_us=START + n) for n in range(1_000)])
+    assert ledger.clock_us == START
+    for number in range(99):
+        ledger.take(inference(2_000 + number, time_us=START + 5_000 * DAY, status=400))
+    assert ledger.clock_us == START
+    ledger.take(inference(5_000, time_us=START + 5_000 * DAY))
+    assert ledger.clock_us == START + 5_000 * DAY
+
+
+def test_few_events_are_never_old():
+    assert filled([inference(n, time_us=START + n * DAY) for n in range(99)]).clock_us is None
