@@ -77,7 +77,7 @@ class Grid:
         cell = buckets(self.scaled(values), self.bits)
         if not self.atoms:
             return cell
-        shift, alone, only = self._tables
+        shift, alone, only, _ = self.tables
         at = only[cell]
         many = ~alone[cell]
         moved = shift[cell] + (values == at) + 2 * (values > at)
@@ -113,6 +113,16 @@ class Grid:
     def is_atom(self, cells: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
         """Whether each cell holds one value only, shape (cells,)."""
         return np.isin(cells, self._atom_cells)
+
+    @cached_property
+    def tables(self) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+        """By bucket: twice the atoms in lower buckets; whether it holds at most one; that atom, or inf. And all
+        atoms, ascending."""
+        held = np.bincount(self._atom_buckets, minlength=1 << self.bits)
+        shift = (2 * (np.cumsum(held) - held)).astype(np.int32)
+        only = np.full(1 << self.bits, np.inf)
+        only[self._atom_buckets] = self._atoms
+        return shift, held <= 1, only, self._atoms
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the identity, which follows from it."""
@@ -174,12 +184,3 @@ class Grid:
     @cached_property
     def _atom_cells(self) -> NDArray[np.int64]:
         return self._atom_buckets.astype(np.int64) + 2 * np.arange(len(self.atoms)) + 1
-
-    @cached_property
-    def _tables(self) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.float64]]:
-        """By bucket: twice the atoms in lower buckets; whether it holds at most one; that atom, or inf."""
-        held = np.bincount(self._atom_buckets, minlength=1 << self.bits)
-        shift = (2 * (np.cumsum(held) - held)).astype(np.int32)
-        only = np.full(1 << self.bits, np.inf)
-        only[self._atom_buckets] = self._atoms
-        return shift, held <= 1, only

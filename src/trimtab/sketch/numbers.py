@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.sketch import pack
+from trimtab.sketch import compiled, pack
 from trimtab.sketch.errors import ColumnNotNumeric, SketchUnreadable
 from trimtab.sketch.grid import Grid
 
@@ -142,8 +142,11 @@ def _counted(grid: Grid, values: NDArray[np.float64]) -> tuple[NDArray[np.uint32
     if len(values) < DENSE_FROM:
         found, times = np.unique(grid.cells_of(values), return_counts=True)
         return found.astype(np.uint32), times.astype(np.int64)
-    dense = np.zeros(grid.cells, np.int64)
-    for start in range(0, len(values), CHUNK):
-        dense += np.bincount(grid.cells_of(values[start : start + CHUNK]), minlength=grid.cells)
+    if compiled.worthwhile(grid, len(values)):
+        dense = compiled.dense(grid, values)
+    else:
+        dense = np.zeros(grid.cells, np.int64)
+        for start in range(0, len(values), CHUNK):
+            dense += np.bincount(grid.cells_of(values[start : start + CHUNK]), minlength=grid.cells)
     held = np.flatnonzero(dense)
     return held.astype(np.uint32), dense[held]

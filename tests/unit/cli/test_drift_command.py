@@ -1,6 +1,8 @@
 """The command as a person types it: what it prints, writes, and exits with."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -110,3 +112,45 @@ def test_a_mistake_is_named_with_its_remedy(run, files, arguments, why):
         run("drift", *paths, *arguments[2:])
     assert refused.value.remedy
     assert refused.value.status == ExitStatus.INPUT
+
+
+def test_the_bare_wheel_is_enough(files):
+    """With every optional package out of reach, the command still answers."""
+    optional = (
+        "numba",
+        "duckdb",
+        "deltalake",
+        "pandas",
+        "polars",
+        "sklearn",
+        "feast",
+        "mlflow",
+        "kserve",
+        "kfp",
+    )
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name in {optional!r}: raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "import typer; from typer.main import get_command; from trimtab.cli import drift\n"
+        "app = typer.Typer(); drift.register(app)\n"
+        "sys.exit(int(get_command(app).main(sys.argv[1:], standalone_mode=False) or 0))"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            code,
+            "drift",
+            files / "reference.parquet",
+            files / "moved.csv",
+            "--time",
+            "at",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == ExitStatus.NO, done.stderr
+    assert "drifted" in done.stdout
