@@ -30,11 +30,13 @@ class Memory(Generic[S]):
             self._seen = seen
         return self._held
 
-    def save(self, status: S, events: Sequence[Event] = ()) -> None:
+    def save(self, status: S, events: Sequence[Event] = (), *, durable: bool = True) -> None:
         """Raises Conflict if it was written by another since `load`; load anew then."""
         body = status.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         try:
-            self._version = self._state.write(self._kind, self._name, body, self._version, events)
+            self._version = self._state.write(
+                self._kind, self._name, body, self._version, events, durable=durable
+            )
         except BaseException:
             self._seen = None
             raise

@@ -85,9 +85,7 @@ class ReconcileRetrain:
         return Observed(
             status=status,
             episodes=tuple(
-                OpenEpisode(e.id, e.cause, e.opened_at)
-                for e in monitor.episodes
-                if e.closed_at is None
+                OpenEpisode(e.id, e.cause, e.opened_at) for e in monitor.episodes if e.closed_at is None
             ),
             run=_seen(run) if run is not None else None,
             fate=self._fate(last.version, rollout, now)

@@ -252,7 +252,11 @@ class ReconcileRollout:
         new = stored is None or _lasting(stored) != _lasting(status) or bool(events)
         stale = self._written_s is None or not 0 <= monotonic - self._written_s < WRITTEN_EVERY_S
         if new or (stale and stored != status):
-            self._memory.save(status, events)
+            # Sums without a verdict are summed again from the collector's log, should a power cut take them.
+            decided = bool(events) or stored is None or _verdicts(stored) != _verdicts(status)
+            self._memory.save(
+                status, events, durable=decided or (decision is not None and decision.claim is not None)
+            )
             self._written_s = monotonic
         self._current = status
         return int(decision is not None and decision.claim is not None)
@@ -266,3 +270,7 @@ def _lasting(status: RolloutStatus) -> RolloutStatus:
     """The status without what grows by itself."""
     step = status.step.model_copy(update={"elapsed_s": 0.0, "seen_s": None}) if status.step else None
     return status.model_copy(update={"step": step, "warming": Keeping(), "keeping": Keeping()})
+
+
+def _verdicts(status: RolloutStatus) -> list[tuple[str, str, str]]:
+    return [(check.name, check.step, check.verdict) for check in status.checks]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -34,9 +35,7 @@ class Target:
 
     def block_start(self, at: datetime) -> datetime:
         """Start of the block that holds a time."""
-        here = np.array([at.astimezone(UTC).replace(tzinfo=None)], "datetime64[us]")
-        start: datetime = block_starts(here, self.cut.length_s, self.cut.zone, self.cut.cut_hour)[0].item()
-        return start.replace(tzinfo=UTC)
+        return _block_start(at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0), self.cut)
 
     def block_end(self, start: datetime) -> datetime:
         """End of the block that begins at `start`."""
@@ -49,6 +48,14 @@ class Target:
     def next_mature(self, now: datetime) -> datetime:
         """When the next block will be."""
         return self.block_end(self.mature(now)) + self.mature_after
+
+
+@lru_cache(maxsize=1000)
+def _block_start(quarter: datetime, cut: BlockCut) -> datetime:
+    """Blocks begin on quarters of an hour, wherever clocks stand."""
+    here = np.array([quarter.astimezone(UTC).replace(tzinfo=None)], "datetime64[us]")
+    start: datetime = block_starts(here, cut.length_s, cut.zone, cut.cut_hour)[0].item()
+    return start.replace(tzinfo=UTC)
 
 
 def closed_hour(now: datetime) -> datetime:

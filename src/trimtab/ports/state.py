@@ -73,10 +73,13 @@ class State(Protocol):
         body: Mapping[str, object],
         version: str | None,
         events: Sequence[Event] = (),
+        *,
+        durable: bool = True,
     ) -> str:
         """Replace the status decided on at `version` (None: there was none), and append events, in one step.
 
-        Returns the new version. Raises Conflict if the stored version is another.
+        Returns the new version. Not durable: a power cut may undo it, the end of a process never does.
+        Raises Conflict if the stored version is another.
         """
 
     def act(self, name: str) -> Act | None:

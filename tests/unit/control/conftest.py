@@ -537,8 +537,8 @@ class Guarded:
     def __getattr__(self, name: str) -> object:
         return getattr(self._world.state, name)
 
-    def write(self, *args: object) -> object:
-        return self._world.kill.guard(lambda: self._world.state.write(*args))  # type: ignore[arg-type]
+    def write(self, *args: object, **how: object) -> object:
+        return self._world.kill.guard(lambda: self._world.state.write(*args, **how))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """State in one SQLite file: statuses with optimistic versions, orders, events.
 
 Many processes may use the file at once (the loop and the command): WAL, and every write one short transaction
-that is on disk when it returns (synchronous=FULL).
+that is on disk when it returns (synchronous=FULL), unless it need not be durable.
 """
 
 import json
@@ -35,7 +35,6 @@ class SqliteState:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             self._db.execute("pragma journal_mode=wal")
-            self._db.execute("pragma synchronous=full")
             self._db.executescript(_SCHEMA)
 
     def close(self) -> None:
@@ -55,9 +54,11 @@ class SqliteState:
         body: Mapping[str, object],
         version: str | None,
         events: Sequence[Event] = (),
+        *,
+        durable: bool = True,
     ) -> str:
         text = json.dumps(body, separators=(",", ":"))
-        with self._transaction():
+        with self._transaction(durable):
             row = self._db.execute(
                 "select version from status where kind = ? and name = ?", (kind, name)
             ).fetchone()
@@ -122,8 +123,9 @@ class SqliteState:
         return f"{theirs}/{self._db.total_changes}"
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, durable: bool = True) -> Iterator[None]:
         with self._told():
+            self._db.execute(f"pragma synchronous={'full' if durable else 'normal'}")
             self._db.execute("begin immediate")
             try:
                 yield
