@@ -28,6 +28,7 @@ def up(
             min=0, max=65535, help="Where clients ask, on 127.0.0.1; 0: the last one, or a free one."
         ),
     ] = 0,
+    mlflow: Annotated[bool, typer.Option("--mlflow", help="MLflow's pages too.")] = False,
     platform: Annotated[str | None, typer.Option(help="A name in platform.yaml.")] = None,
 ) -> None:
     """Serve this project here: gateway, collector, model servers, and the loop. They outlive the terminal.
@@ -52,6 +53,9 @@ def up(
         console.print(f"ask it:  {row}", highlight=False, soft_wrap=True)
     else:
         console.print("no revision is in service yet: trimtab run, or see trimtab logs loop", highlight=False)
+    if mlflow:
+        with console.status("starting MLflow's pages"):
+            console.print(f"MLflow:  {plane.mlflow_ui()}", highlight=False)
     console.print("see it:  trimtab status    end it:  trimtab down", highlight=False)
 
 

@@ -25,12 +25,15 @@ from trimtab.local.supervisor import alone
 from trimtab.ports.servers import ServerState
 
 GATEWAY, COLLECTOR, MLFLOW, LOOP = "envoy", "collector", "mlflow", "loop"
-UP_WITHIN_S = 30.0
+UP_WITHIN_S = 60.0
+MLFLOW_WITHIN_S = 180.0
 DRAIN_S = 5.0
 SWEEP_WITHIN_S = 5.0
 POLL_S = 0.02
 WATCH_S = 0.1
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "FEAST_USAGE": "False"}
+PAGES_ONLY = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""MLflow's job runners cost half a gigabyte, and nothing here has jobs for them."""
 MODULE = (sys.executable, "-P", "-m")
 """-P: a project's own files must not shadow modules."""
 
@@ -136,10 +139,16 @@ class Plane:
         )
         self.control.start(
             ChildSpec(
-                MLFLOW, argv, wants_port=0, ready_path="/health", environment=QUIET, labels={"kind": MLFLOW}
+                MLFLOW,
+                argv,
+                wants_port=0,
+                ready_path="/health",
+                start_within_s=MLFLOW_WITHIN_S,
+                environment={**QUIET, **PAGES_ONLY},
+                labels={"kind": MLFLOW},
             )
         )
-        self._wait_until_ready((MLFLOW,))
+        self._wait_until_ready((MLFLOW,), MLFLOW_WITHIN_S)
         return f"http://127.0.0.1:{self._port(MLFLOW)}"
 
     def status(self) -> list[ChildStatus]:
@@ -209,7 +218,13 @@ class Plane:
             *("trimtab.bootstrap.collector", "--dir", str(self.home.collector), "--http-port", "{port}"),
         )
         return ChildSpec(
-            COLLECTOR, argv, wants_port=0, ready_path="/readyz", environment=QUIET, labels={"kind": COLLECTOR}
+            COLLECTOR,
+            argv,
+            wants_port=0,
+            ready_path="/readyz",
+            ends_last=True,
+            environment=QUIET,
+            labels={"kind": COLLECTOR},
         )
 
     def _gateway(self, port: int) -> ChildSpec:
@@ -242,8 +257,8 @@ class Plane:
                 )
             time.sleep(POLL_S)
 
-    def _wait_until_ready(self, names: Sequence[str]) -> None:
-        deadline = time.monotonic() + UP_WITHIN_S
+    def _wait_until_ready(self, names: Sequence[str], within_s: float = UP_WITHIN_S) -> None:
+        deadline = time.monotonic() + within_s
         while True:
             waited_for = [
                 child

@@ -187,6 +187,20 @@ def test_shutdown_ends_all(plane):
         plane.control.children()
 
 
+def test_what_the_others_need_ends_after_them(plane):
+    orderly = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), print('ended', time.monotonic(), flush=True), sys.exit())); print('up', flush=True); time.sleep(600)"  # fmt: skip  # noqa: E501
+    argv = (sys.executable, "-S", "-c", orderly)
+    plane.control.start(ChildSpec("needed", argv, ends_last=True))
+    for name in ("one", "two"):
+        plane.control.start(ChildSpec(name, argv))
+    names = ("one", "two", "needed")
+    for name in names:
+        eventually(lambda name=name: "up" in plane.log(name))
+    plane.control.shutdown()
+    ends = [float(plane.log(name).split()[-1]) for name in names]
+    assert ends[2] > max(ends[:2]) + 0.25
+
+
 def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_ends_what_stayed(plane):
     plane.control.start(ChildSpec("one", SLEEPER))
     plane.control.start(ChildSpec("deaf", STUBBORN))

@@ -28,6 +28,7 @@ class ChildSpec:
         ready_host: Host header of that request.
         start_within_s: after this a child that never got ready is called not ready.
         drain_s: time between SIGTERM and SIGKILL.
+        ends_last: when all end, after the others, which need it while they drain.
         labels: what it is to others: kind, revision, model.
     """
 
@@ -38,6 +39,7 @@ class ChildSpec:
     ready_host: str = "127.0.0.1"
     start_within_s: float = 60.0
     drain_s: float = 10.0
+    ends_last: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from trimtab.adapters.processes import logs, record
 from trimtab.adapters.processes.child import ChildSpec, ChildStatus
 from trimtab.adapters.processes.keeper import Keeper
 from trimtab.adapters.processes.loopback import PortTaken, Reservation, reserve
+from trimtab.api.errors import SurroundingsFailed
 
 SWEEP_WITHIN_S = 5.0
 ROTATE_EVERY_S = 5.0
@@ -29,6 +30,7 @@ class Supervisor:
         before = record.read(self._record_file)
         self.swept = record.sweep(before, SWEEP_WITHIN_S)
         self._record = replace(before, children={})
+        self._closing = False
         self._children: dict[str, Keeper] = {}
         self._reserved: dict[str, Reservation] = {}
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -53,6 +55,8 @@ class Supervisor:
     async def start(self, spec: ChildSpec) -> ChildStatus:
         """Keep `spec` running; the same spec again changes nothing, another one of that name replaces it."""
         async with self._one_at_a_time[spec.name]:
+            if self._closing:
+                raise SurroundingsFailed("the plane is going down", remedy="trimtab up")
             child = self._children.get(spec.name)
             if child and child.spec != spec:
                 await self._end(child)
@@ -76,9 +80,11 @@ class Supervisor:
         return [child.status(memory=memory) for child in self._children.values()]
 
     async def close(self) -> None:
-        """End all: last started, first ended."""
-        for name in reversed(list(self._children)):
-            await self.stop(name)
+        """End all at once, but for those that the others need while they drain. No child starts any more."""
+        self._closing = True
+        for last in (False, True):
+            names = [name for name, child in self._children.items() if child.spec.ends_last is last]
+            await asyncio.gather(*(self.stop(name) for name in names))
 
     async def rotate_logs(self) -> None:
         while True:
