@@ -1,5 +1,6 @@
 """export: the model folder, once the ONNX file has been proven equal to the source model on real rows."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.api.errors import InputRefused
 from trimtab.api.project import Project
 from trimtab.drift import LabelRule, learn_profile
 from trimtab.features.columns import Array, take
@@ -59,9 +61,17 @@ def export(
         lineage: bundle digest, commit, lock digest.
 
     Raises:
+        InputRefused: features.py is not the one that the features were made with.
         ModelRefused: the ONNX file answers otherwise than the model by more than 1e-5.
     """
     model = FittedModel.load(fitted)
+    digest = "" if transform is None else hashlib.sha256(transform).hexdigest()
+    if digest != model.plan.transform_digest:
+        raise InputRefused(
+            f"features.py (digest {digest[:12] or 'none'}) is not the one that the features were made with "
+            f"({model.plan.transform_digest[:12] or 'none'})",
+            remedy="run featurize and train again with this features.py",
+        )
     rows = read_learning_rows(features, engine, tables)
     onnx = exported(model.preprocessing, model.estimator, model.plan.outputs, model.plan.task, model.name)
     difference, proven = _proven(model, onnx, rows)

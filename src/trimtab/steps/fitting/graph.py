@@ -78,6 +78,7 @@ def _converted(estimator: Any, width: int, name: str) -> Any:
     try:
         return convert_sklearn(
             estimator,
+            name="model",  # else a random one, and no two files alike
             initial_types=[(MATRIX, FloatTensorType([None, width]))],
             options=options,
             target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
