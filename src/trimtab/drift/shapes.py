@@ -86,8 +86,8 @@ def quantiles(sketch: NumberSketch, levels: Sequence[float]) -> list[float]:
     for level in levels:
         wanted = level * sketch.finite
         at = min(int(np.searchsorted(below, wanted)), len(below) - 1)
-        into = 1 - (below[at] - wanted) / sketch.counts[at]
-        found.append(float(start[at] + (end[at] - start[at]) * min(1.0, max(0.0, into))))
+        into = min(1.0, max(0.0, 1 - (below[at] - wanted) / sketch.counts[at]))
+        found.append(float(start[at] * (1 - into) + end[at] * into))
     return found
 
 

@@ -265,15 +265,37 @@ def test_settings_reach_the_verdict():
     ]
 
 
-def test_importing_drift_loads_numpy_and_scipy_special_alone():
+@pytest.mark.parametrize(
+    ("name", "scipy"), [("Profile", set()), ("judge", {"scipy.special"}), ("compare", {"scipy.special"})]
+)
+def test_a_name_loads_numpy_and_at_most_scipy_special(name, scipy):
+    """In a fresh process: the collector needs a Profile alone, and starts without the rest."""
     code = (
-        "import sys, trimtab.drift\n"
-        "print(' '.join({m.split('.')[0] for m in sys.modules} & {'pandas', 'pyarrow', 'pydantic', 'jinja2', 'numba',"
-        " 'typer', 'rich', 'yaml', 'sklearn', 'duckdb', 'polars'}))\n"
-        "print(' '.join(sorted({'.'.join(m.split('.')[:2]) for m in sys.modules if m.startswith('scipy.')})))"
+        f"import sys; from trimtab.drift import {name}\n"
+        "print(' '.join(sorted({'.'.join(m.split('.')[:2]) for m in sys.modules})))"
     )
-    heavy, scipy = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split("\n")[:2]
-    assert heavy == ""
-    assert not {"scipy.stats", "scipy.optimize", "scipy.linalg", "scipy.sparse"} & set(scipy.split())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    heavy = {"pandas", "pyarrow", "pydantic", "jinja2", "numba", "typer", "rich", "yaml", "sklearn", "duckdb"}
+    assert not heavy & loaded
+    parts = {
+        "scipy.special",
+        "scipy.stats",
+        "scipy.optimize",
+        "scipy.linalg",
+        "scipy.sparse",
+        "scipy.spatial",
+    }
+    assert parts & loaded == scipy
+
+
+def test_every_public_name_is_there():
+    import trimtab.drift
+
+    assert dir(trimtab.drift) == sorted(trimtab.drift.__all__)
+    for name in trimtab.drift.__all__:
+        found = getattr(trimtab.drift, name)
+        assert getattr(found, "__module__", "trimtab").startswith("trimtab")
+        assert not isinstance(found, type(trimtab))
+    with pytest.raises(AttributeError, match="nonsense"):
+        trimtab.drift.nonsense  # noqa: B018
