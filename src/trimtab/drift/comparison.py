@@ -14,7 +14,7 @@ from trimtab.drift.learning import EPOCH, learn_profile
 from trimtab.drift.profile import Profile
 from trimtab.drift.report import Report, SeenWindow
 from trimtab.drift.settings import Settings
-from trimtab.drift.verdict import judge
+from trimtab.drift.verdict import LEVEL_OF_ONE, judge
 from trimtab.drift.windows import NO_TIME, blocks, seconds
 from trimtab.sketch import Column, ColumnNotNumeric, Encoded, Kind, Sketch, add, empty
 
@@ -106,9 +106,10 @@ def compare(
     notes |= {name: "not in the current table" for name in profile.columns if name not in now.columns}
     sketches = {name: add(empty(profile.columns[name].grid), column) for name, column in columns.items()}
     length = None if times is None else window_s or profile.window_s
+    span_s = None if times is None else _span_s(seconds(times))
     return Report(
         profile=profile,
-        verdict=judge(profile, sketches, settings, None if times is None else _span_s(seconds(times))),
+        verdict=judge(profile, sketches, settings, span_s, level=LEVEL_OF_ONE),
         sketches=sketches,
         settings=settings,
         window_s=length,

@@ -1,6 +1,7 @@
 """Numbers as a person reads them, and the paths of a page's drawings."""
 
 from datetime import UTC, datetime
+from math import ceil, floor, log10
 
 from trimtab.sketch import Kind
 from trimtab.sketch.pair import Floats
@@ -61,6 +62,17 @@ def chance(p_value: float | None) -> str:
     if p_value is None:
         return "–"
     return "< 0.0001" if p_value < 1e-4 else number(p_value, 4)
+
+
+def round_marks(low: float, high: float) -> list[float]:
+    """Four to nine round numbers within a range, for an axis.
+
+    >>> round_marks(2.5, 296.9), round_marks(0, 1)
+    ([50.0, 100.0, 150.0, 200.0, 250.0], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    """
+    size = 10.0 ** floor(log10((high - low) / 4))
+    step = next(size * part for part in (5, 2, 1) if (high - low) / (size * part) >= 4)
+    return [round(place * step, 12) for place in range(ceil(low / step), floor(high / step) + 1)]
 
 
 def steps(shares: Floats, width: float, height: float, top: float, closed: bool) -> str:

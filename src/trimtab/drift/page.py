@@ -114,9 +114,14 @@ def _numbers(before: Sketch, now: Sketch | None, verdict: ColumnVerdict) -> dict
 
 def _drawn(shape: Histogram, verdict: ColumnVerdict) -> Drawn:
     top = float(max(shape.reference.max(), shape.current.max())) * 1.06
+    width = shape.high - shape.low
+    marks = (
+        np.linspace(shape.low, shape.high, 5)[1:-1]
+        if verdict.kind == "timestamp"
+        else figures.round_marks(shape.low, shape.high)
+    )
     ticks = tuple(
-        (float(at * WIDTH), figures.measured(float(shape.low + at * (shape.high - shape.low)), verdict.kind))
-        for at in np.linspace(0, 1, 5)
+        (float((at - shape.low) / width * WIDTH), figures.measured(float(at), verdict.kind)) for at in marks
     )
     return Drawn(
         figures.steps(shape.reference, WIDTH, HEIGHT, top, closed=True),

@@ -20,7 +20,7 @@ from trimtab.drift.thresholds import MISSING, MISSING_FLOOR
 from trimtab.drift.windows import length_name
 from trimtab.sketch import Kind, NumberSketch, Pair, Sketch
 
-LEVEL_WITHOUT_TIMES: Final = 0.01
+LEVEL_OF_ONE: Final = 0.01  # of a table that is judged once, and not as one window of many
 MISSING_SIGMAS: Final = 3.0
 NAMED: Final = 10
 
@@ -112,6 +112,7 @@ def judge(
     settings: Settings,
     window_s: int | None = None,
     coverage: float | None = 1.0,
+    level: float | None = None,
 ) -> Verdict:
     """The verdict on one window.
 
@@ -119,12 +120,14 @@ def judge(
         sketches: by feature, the window's rows on the profile's grids; a feature that is not there is undefined.
         window_s: the window's length; None where there are no times: thresholds are then the measures' floors.
         coverage: complete events over requests; None where it is not known.
+        level: of Benjamini-Hochberg; by default the one that keeps the promised episodes of such windows.
 
     Raises:
         GridsDiffer: a sketch was counted on another grid.
         MeasureUnknown: an override names a measure of another kind of column.
     """
-    level = LEVEL_WITHOUT_TIMES if window_s is None else settings.p_window(window_s)
+    if level is None:
+        level = LEVEL_OF_ONE if window_s is None else settings.p_window(window_s)
     rows = max((sketch.rows for sketch in sketches.values()), default=0)
     columns, chances = [], {}
     for name in profile.columns:
