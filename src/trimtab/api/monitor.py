@@ -171,7 +171,3 @@ class MonitorStatus(Stored):
     def open_episode(self, cause: str) -> Episode | None:
         """The open episode of a cause, if any."""
         return next((e for e in reversed(self.episodes) if e.cause == cause and e.closed_at is None), None)
-
-    def opened_since(self) -> datetime | None:
-        """When the oldest open episode was opened."""
-        return min((e.opened_at for e in self.episodes if e.closed_at is None), default=None)

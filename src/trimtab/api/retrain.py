@@ -28,7 +28,7 @@ class OnDrift(Spec):
 class OnSchedule(Spec):
     """A run at each time of a five-field cron line (minute hour day month weekday), in a time zone."""
 
-    cron: Annotated[str, Field(min_length=9, max_length=100)]
+    cron: Annotated[str, Field(max_length=100)]
     time_zone: Annotated[str, Field(max_length=64)] = "Etc/UTC"
 
     @model_validator(mode="after")

@@ -192,8 +192,8 @@ class Check(Spec):
             if relative is None or relative.absolute is None:
                 raise ValueError(f"check '{self.name}': error_rate takes an absolute bound beside stable")
         elif self.metric.startswith("latency_"):
-            if self.no_worse_than_stable_by is None:
-                raise ValueError(f"check '{self.name}': {self.metric} takes noWorseThanStableBy")
+            if self.no_worse_than_stable_by is None or self.no_worse_than_stable_by.percent is None:
+                raise ValueError(f"check '{self.name}': {self.metric} takes noWorseThanStableBy in percent")
         elif self.at_most is None or self.require is Require.PASS:
             raise ValueError(
                 f"check '{self.name}': disagreement is a sanity check: atMost with require: NotFailed"

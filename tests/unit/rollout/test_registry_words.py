@@ -1,0 +1,57 @@
+"""What outlives a status: rejections, and the status that is rebuilt from what is seen."""
+
+import pytest
+
+from trimtab.rollout import Newest, Routed
+from trimtab.rollout.rebuilding import rebuilt
+from trimtab.rollout.rejection import rejected_key, rejected_value, retried_key, retried_value, standing
+
+
+def test_a_rejection_holds_until_a_retry_and_a_later_one_holds_again():
+    tags = {rejected_key("f"): rejected_value("worse", 0)}
+    assert standing("f", tags).rejected == "worse"
+    assert standing("other", tags).rejected is None
+    tags[retried_key("f")] = retried_value(standing("f", tags), "order-1")
+    assert standing("f", tags).rejected is None
+    assert standing("f", tags).attempt == 1
+    tags[rejected_key("f")] = rejected_value("worse again", 1)
+    assert standing("f", tags).rejected == "worse again"
+
+
+@pytest.mark.parametrize("text", ["by hand", "[]", "{}", '{"because": "x", "attempt": "many"}', ""])
+def test_words_that_are_not_ours_bar_for_good(text):
+    assert standing("f", {rejected_key("f"): text, retried_key("f"): "a,b"}).rejected == text
+
+
+def newest(scene, name, version, rejected=None):
+    return Newest(scene.ref(name, version), rejected)
+
+
+def test_who_serves_alone_is_stable_and_who_the_registry_names_was(scene):
+    known = [newest(scene, "old", "1"), newest(scene, "new", "2")]
+    status = rebuilt(Routed({"new": 100}), scene.ref("old"), known)
+    assert (status.stable.revision, status.previous.revision) == ("new", "old")
+
+
+def test_in_a_canary_the_registry_says_who_is_stable(scene):
+    known = [newest(scene, "old", "1"), newest(scene, "bad", "2", "no"), newest(scene, "new", "3")]
+    status = rebuilt(Routed({"old": 80, "new": 20}), scene.ref("old"), known)
+    assert status.stable.revision == "old"
+    assert status.previous is None
+    assert status.entered == 1
+
+
+def test_a_barred_one_that_serves_gives_way_to_the_one_named(scene):
+    known = [newest(scene, "old", "1"), newest(scene, "bad", "2", "undone")]
+    assert rebuilt(Routed({"bad": 100}), scene.ref("old"), known).stable.revision == "old"
+
+
+def test_a_barred_one_that_serves_goes_on_where_there_is_no_other(scene):
+    known = [newest(scene, "bad", "1", "no")]
+    assert rebuilt(Routed({"bad": 100}), None, known).stable.revision == "bad"
+    assert rebuilt(Routed({"bad": 100}), scene.ref("bad"), known).stable.revision == "bad"
+
+
+def test_a_stranger_on_the_route_is_not_trusted(scene):
+    assert rebuilt(Routed({"stranger": 100}), scene.ref("old"), []).stable.revision == "old"
+    assert rebuilt(Routed({"stranger": 100}), None, []).stable is None
