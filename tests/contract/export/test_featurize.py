@@ -68,6 +68,9 @@ def test_a_wrong_column_is_named_with_those_that_exist(flights: Any) -> None:
     viewed += 'VIEWS = (View("planes", by="carrier", columns=("year",)),)\n'
     with pytest.raises(InputRefused, match=r"table 'planes' has no column 'carrier'"):
         flights.featurize(viewed)
+    renamed = viewed.replace("carrier", "tailnum").replace('"year"', '"yaer"')
+    with pytest.raises(InputRefused, match=r"VIEWS names the column 'yaer', which table 'planes' lacks"):
+        flights.featurize(renamed)
 
 
 def test_a_key_that_comes_twice_is_refused(small: Any) -> None:
