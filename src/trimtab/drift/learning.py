@@ -20,7 +20,7 @@ from trimtab.sketch.numbers import as_numbers
 
 FEWEST_ROWS_A_WINDOW: Final = 200
 MEASURES: Final = frozenset({"ks", "wasserstein", "psi", "jensen_shannon", "chi_square"})
-RELATED_SAMPLE: Final = 20_000
+RELATED_SAMPLE: Final = 5_000
 RELATED_VALUES: Final = 50
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

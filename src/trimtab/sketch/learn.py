@@ -66,8 +66,8 @@ def _sample(finite: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _resolves(grid: Grid, loose: NDArray[np.float64], rows: int) -> bool:
-    _, held = np.unique(grid.cells_of(loose), return_counts=True)
-    return bool(held.max(initial=0) <= CELL_SHARE * rows)
+    ends = np.flatnonzero(np.diff(grid.cells_of(loose), append=-1))  # loose ascends, and so do its cells
+    return bool(np.diff(ends, prepend=-1).max(initial=0) <= CELL_SHARE * rows)
 
 
 def _affine(

@@ -10,7 +10,7 @@ from trimtab.sketch import compiled, pack
 from trimtab.sketch.errors import ColumnNotNumeric, SketchUnreadable
 from trimtab.sketch.grid import Grid
 
-CHUNK: Final = 65_536  # rows a pass: what fits the second-level cache
+CHUNK: Final = 65_536  # rows a pass at least: what fits the second-level cache
 DENSE_FROM: Final = 4_096  # rows from which counting into every cell beats sorting
 
 
@@ -146,7 +146,8 @@ def _counted(grid: Grid, values: NDArray[np.float64]) -> tuple[NDArray[np.uint32
         dense = compiled.dense(grid, values)
     else:
         dense = np.zeros(grid.cells, np.int64)
-        for start in range(0, len(values), CHUNK):
-            dense += np.bincount(grid.cells_of(values[start : start + CHUNK]), minlength=grid.cells)
+        chunk = max(CHUNK, grid.cells)
+        for start in range(0, len(values), chunk):
+            dense += np.bincount(grid.cells_of(values[start : start + chunk]), minlength=grid.cells)
     held = np.flatnonzero(dense)
     return held.astype(np.uint32), dense[held]

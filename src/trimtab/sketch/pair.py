@@ -98,7 +98,9 @@ class Pair:
 
 def _numbers(reference: NumberSketch, current: NumberSketch, rows_per_unit: float | None) -> Pair:
     grid = reference.grid
-    cells = np.union1d(reference.cells, current.cells)
+    cells = np.concatenate([reference.cells, current.cells])
+    cells.sort(kind="stable")  # two ascending runs: merged, not sorted
+    cells = cells[np.append(True, cells[1:] != cells[:-1])] if len(cells) else cells
     low, high = grid.spans(cells)
     q, p = (_spread(sketch, cells) for sketch in (reference, current))
     if any(s.minus_inf for s in (reference, current)):
