@@ -180,6 +180,7 @@ class ReconcileMonitor:
             share = verdict.drifted_share
             numbers: dict[str, float | str | None] = {"rows": verdict.rows, "drifted_share": share}
             numbers |= {column.column: column.value for column in verdict.columns[:WORST]}
+            numbers |= {"start": start.isoformat(), "end": end.isoformat()}
             because = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: {verdict.because}"
             events.append(Event(now, KIND, "WindowJudged", stable.revision, because, numbers))
             trip = self._spec.trip

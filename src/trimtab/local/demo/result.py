@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from trimtab.adapters.collector import Predictions
+from trimtab.local.demo.evidence import evidence
 from trimtab.local.demo.run import Lived
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.registry import ModelVersion
@@ -153,6 +154,7 @@ def details(lived: Lived) -> dict[str, Any]:
             for revision_id in names
         },
         "windows": windows(lived),
+        **evidence(lived),
     }
 
 

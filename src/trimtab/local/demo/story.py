@@ -19,7 +19,11 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """One check at one time."""
+    """One check at one time.
+
+    Attributes:
+        entered: the how-manieth candidate since the last promotion: the j-th passes at alpha/2^(j-1).
+    """
 
     at: datetime
     revision: str
@@ -32,6 +36,7 @@ class Bounds:
     margin: float | None
     units: int
     rows: int
+    entered: int = 1
 
 
 @dataclass(slots=True)
@@ -54,7 +59,7 @@ class Story:
         self.bounds += [
             Bounds(
                 now, status.candidate.revision, check.step, check.name, str(check.verdict), check.estimate, check.lower,
-                check.upper, check.margin, check.units, check.rows,
+                check.upper, check.margin, check.units, check.rows, status.entered,
             )
             for check in status.checks
         ]  # fmt: skip
