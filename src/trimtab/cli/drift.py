@@ -98,6 +98,7 @@ def profile(
 def show(report: "Report") -> None:
     """The ranking as a table on the terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from trimtab.drift.figures import chance, number, percent
@@ -108,24 +109,25 @@ def show(report: "Report") -> None:
         table.add_column(name, no_wrap=True)
     for name in ("value", "threshold", "p", "missing"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
     for one in report.verdict.columns:
         state = _state(one)
         table.add_row(
-            one.column,
+            escape(one.column),
             f"[{STYLES[state]}]{state}[/]",
             one.measure,
             number(one.value),
             number(one.threshold),
             chance(one.p_value),
             percent(one.missing),
-            one.note or (f"new: {', '.join(one.new[:3])}" if one.new else ""),
         )
     console.print(table)
+    for one in report.verdict.columns:
+        if (one.drifted or one.drifted is None) and (said := _note(one)):
+            console.print(f"{one.column}: {said}", style="dim", highlight=False, markup=False)
     for name, why in report.notes.items():
-        console.print(f"not compared: {name} ({why})", style="dim", highlight=False)
-    answer = "stable" if report.answer == "stable" else report.answer
-    console.print(f"[{STYLES[answer]}]{TITLES[answer]}[/]: {report.because}", highlight=False)
+        console.print(f"not compared: {name} ({why})", style="dim", highlight=False, markup=False)
+    answer = report.answer
+    console.print(f"[{STYLES[answer]}]{TITLES[answer]}[/]: {escape(report.because)}", highlight=False)
 
 
 def status(report: "Report", fail_on: FailOn) -> ExitStatus:
@@ -135,6 +137,11 @@ def status(report: "Report", fail_on: FailOn) -> ExitStatus:
     if report.drifted or (fail_on is FailOn.ANY and report.drifted_columns):
         return ExitStatus.NO
     return ExitStatus.INCONCLUSIVE if report.answer == "unknown" else ExitStatus.DONE
+
+
+def _note(one: "ColumnVerdict") -> str:
+    new = f"new categories: {', '.join(one.new[:5])}" if one.new else ""
+    return "; ".join(part for part in (one.note, one.seasonal, new) if part)
 
 
 def _state(one: "ColumnVerdict") -> str:

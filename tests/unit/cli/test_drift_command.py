@@ -76,6 +76,12 @@ def test_json_is_all_that_is_printed(run, files, capsys):
     assert held["columns"][0]["column"] == "a"
 
 
+def test_names_that_look_like_markup_are_printed_as_they_are(run, tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("[red]x[/nothing]\n" + "1\n2\n" * 100)
+    assert run("drift", tmp_path / "t.csv", tmp_path / "t.csv") == 0
+    assert "[red]x[/nothing]" in capsys.readouterr().out
+
+
 def test_the_page_is_written_where_it_was_asked_for(run, files, tmp_path, capsys):
     run("drift", files / "reference.parquet", files / "moved.parquet", "--html", tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
