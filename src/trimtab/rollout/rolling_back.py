@@ -45,7 +45,7 @@ def roll_back(
 
 
 def finish_roll_back(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
-    """Once no request reaches the candidate, and the registry bars it, forget it.
+    """Once no request reaches the candidate, which mending the route has seen to, bar it and forget it.
 
     Where there is no stable to take its requests, it goes on answering until another revision does.
     """
@@ -53,8 +53,6 @@ def finish_roll_back(spec: Rollout, seen: Observed, now: datetime) -> Decision |
     if status.phase is not Phase.ROLLING_BACK or candidate is None:
         return None
     assert status.rollback is not None
-    if status.stable is not None and seen.routed and candidate.revision in seen.routed.names():
-        return Decision.rest("waiting for the route to let the candidate go")
     because = status.rollback.because
     if status.rollback.reject and not seen.candidate_rejected:
         return Decision(because, before=(Reject(candidate, because, status.attempt),))

@@ -149,7 +149,7 @@ def test_a_check_is_asked_where_it_can_be():
             "checks": [CHECK, ERRORS, {**ERRORS, "name": "early", "steps": ["shadow"]}],
         }
     )
-    shadow, canary, ask = spec.steps
+    shadow, canary, _ = spec.steps
     assert [check.name for check in spec.checks_at(shadow)] == ["loss", "early"]
     assert [check.name for check in spec.checks_at(canary)] == ["errors"]
     assert spec.traffic_step("ask") == canary

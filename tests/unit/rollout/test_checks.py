@@ -194,9 +194,9 @@ def test_a_later_step_with_few_requests_keeps_what_was_bounded():
 
 
 def test_durations_that_vanish_are_lost_evidence():
-    open_ = latency(histogram(57, 2000, 1), histogram(50, 2000))
+    open_ = latency(histogram(52, 400, 1), histogram(50, 400))
     assert open_.verdict == "Inconclusive"
-    lost = latency(histogram(55, 300, 1), histogram(50, 3000), open_)
+    lost = latency(histogram(52, 300, 1), histogram(50, 400), open_)
     assert lost.reason.startswith("EvidenceLost")
     assert latency(histogram(55, 3000), histogram(50, 3000), lost) == lost
 

@@ -322,6 +322,24 @@ def test_an_approval_before_any_traffic_leaves_all_of_it_to_stable(scene):
     assert "waits for approval" in calm.decide().because
 
 
+def test_a_hold_before_any_traffic_just_waits(scene):
+    spec = Rollout.model_validate(
+        {
+            "steps": [
+                {"name": "ask", "approval": {}},
+                {"name": "wait", "hold": {}, "until": {"minDuration": "1d"}},
+                {"name": "c", "canary": {"percent": 5}},
+            ],
+            "checks": [],
+        }
+    )
+    waited = (
+        scene.shadow().status(step=scene.at("wait", 2 * DAY_S, spec)).world(routed=Routed({"stable": 100}))
+    )
+    waited.spec = spec
+    assert waited.decide().claim.step.name == "c"
+
+
 # the end
 
 
