@@ -166,3 +166,28 @@ def test_stable_with_other_features_is_compared_on_the_same_rows(
     assert found.gates[0].days >= 7
     assert found.gates[0].estimate < 0
     assert found.passed
+
+
+def test_rows_that_stable_has_learned_from_do_not_judge_it(
+    flights: Any, featurized: Any, trained: Path, refitted: Any
+) -> None:
+    from trimtab.steps.evaluate import evaluate
+    from trimtab.steps.export import export
+
+    models = flights.root / "models"
+    stable = export(
+        flights.project(),
+        refitted.folder,
+        featurized.pointer,
+        FEATURES.encode(),
+        flights.engine,
+        flights.tables,
+        models,
+    ).folder.path
+    gates = {"gates": [{"metric": "log_loss", "noWorseThanStableBy": 0.01}], "slices": []}
+    found = evaluate(
+        flights.project(evaluation=gates), trained, featurized.pointer, flights.engine, flights.tables, None, None,
+        stable, flights.pointers,
+    )  # fmt: skip
+    assert found.passed
+    assert "shadow must judge" in found.gates[0].because
