@@ -101,6 +101,7 @@ class World:
     kill: Kill = field(default_factory=Kill)
     broken_promises: list[str] = field(default_factory=list)
     skills: Callable[[str, datetime], float] = lambda revision, day: 0.0
+    sketches_of: Callable[[datetime, datetime], Mapping[str, object]] = lambda start, end: {}
     profile_bytes: bytes = b""
     run_makes: Callable[["World", str], Run] | None = None
     lost_blocks: int = 0
@@ -326,7 +327,7 @@ class Evidence:
 
     def sketches(self, revision: str, start: datetime, end: datetime) -> Mapping[str, object]:
         self.world.reachable("evidence")
-        return {}
+        return self.world.sketches_of(start, end)
 
     def requests(
         self, revision: str, start: datetime, end: datetime, bucket_s: int
@@ -444,7 +445,7 @@ class Stage:
     """A loop over a world, which may be killed and made again."""
 
     def __init__(self, spec: Rollout = SPEC, retrain: Retrain | None = None, **world: object) -> None:
-        self.world = World(profile_bytes=PROFILE, **world)  # type: ignore[arg-type]
+        self.world = World(**{"profile_bytes": PROFILE, **world})  # type: ignore[arg-type]
         self.spec = spec
         self.retrain_spec = retrain or Retrain()
         self.target = Target(

@@ -1,0 +1,268 @@
+"""The parts of control, where the world is odd."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from trimtab.api.rollout import Rollout
+from trimtab.control.coverage import Coverage
+from trimtab.control.starving import Starving
+from trimtab.control.target import Target, closed_hour
+from trimtab.drift import learn_profile
+from trimtab.ports.evidence import BlockCut
+from trimtab.ports.gateway import RouteRefused, Sent
+from trimtab.rollout import Routed
+from trimtab.sketch import add
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+def test_blocks_are_local_days_and_mature_whole():
+    target = Target("x", BlockCut(zone="America/New_York"), mature_after=DAY)
+    now = datetime(2013, 7, 3, 7, 59, tzinfo=UTC)
+    assert target.mature(now) == datetime(2013, 7, 1, 8, tzinfo=UTC)
+    assert target.next_mature(now) == datetime(2013, 7, 3, 8, tzinfo=UTC)
+    assert target.mature(now + timedelta(minutes=1)) == datetime(2013, 7, 2, 8, tzinfo=UTC)
+    spring = target.block_end(datetime(2013, 3, 9, 9, tzinfo=UTC))
+    assert spring == datetime(2013, 3, 10, 8, tzinfo=UTC)
+
+
+def test_an_hour_is_closed_once_its_last_events_can_have_come():
+    assert closed_hour(datetime(2013, 7, 3, 8, 0, 29, tzinfo=UTC)).hour == 7
+    assert closed_hour(datetime(2013, 7, 3, 8, 0, 30, tzinfo=UTC)).hour == 8
+
+
+def sent(requests, failed=0, mirrored=0, mirrored_failed=0, epoch="a"):
+    return Sent(epoch, requests, failed, mirrored, mirrored_failed)
+
+
+CANARY = Routed({"s": 80, "c": 20})
+
+
+def test_a_candidate_starves_while_it_answers_under_half_of_its_share():
+    watch = Starving()
+    look = lambda s, c, at: watch.look("s", "c", CANARY, {"s": s, "c": c}, at)  # noqa: E731
+    assert look(sent(0), sent(0), 0.0) == 0.0
+    assert look(sent(80), sent(20, failed=15), 10.0) == 0.0
+    assert look(sent(160), sent(40, failed=30), 70.0) == 60.0
+    assert look(sent(240), sent(60, failed=30), 80.0) == 0.0
+
+
+def test_a_candidate_that_gets_nothing_of_its_share_starves_too():
+    watch = Starving()
+    watch.look("s", "c", CANARY, {"s": sent(0)}, 0.0)
+    watch.look("s", "c", CANARY, {"s": sent(200)}, 1.0)
+    assert watch.look("s", "c", CANARY, {"s": sent(400)}, 61.0) == 60.0
+
+
+def test_where_stable_fails_alike_the_candidate_is_not_blamed():
+    watch = Starving()
+    watch.look("s", "c", CANARY, {"s": sent(0), "c": sent(0)}, 0.0)
+    world = {"s": sent(80, failed=60), "c": sent(20, failed=20)}
+    assert watch.look("s", "c", CANARY, world, 100.0) == 0.0
+    assert watch.look("s", "c", CANARY, world, 200.0) == 0.0
+
+
+def test_a_gateway_that_restarted_is_counted_anew():
+    watch = Starving()
+    watch.look("s", "c", CANARY, {"s": sent(500), "c": sent(100)}, 0.0)
+    again = {"s": sent(0, epoch="b"), "c": sent(0, epoch="b")}
+    assert watch.look("s", "c", CANARY, again, 100.0) == 0.0
+    assert watch.look("s", "c", CANARY, again, 200.0) == 0.0
+
+
+def test_copies_that_fail_starve_a_shadow():
+    watch, shadow = Starving(), Routed({"s": 100}, "c", 50)
+    watch.look("s", "c", shadow, {"s": sent(0), "c": sent(0)}, 0.0)
+    watch.look("s", "c", shadow, {"s": sent(100), "c": sent(0, 0, 50, 50)}, 1.0)
+    assert watch.look("s", "c", shadow, {"s": sent(200), "c": sent(0, 0, 100, 100)}, 61.0) == 60.0
+
+
+class Counts:
+    """A gateway and a collector that say what they are told."""
+
+    def __init__(self, requests=None, events=0, epoch="a"):
+        self.requests, self.events, self.epoch = requests, events, epoch
+
+    def sent(self, host):
+        return {} if self.requests is None else {"s": sent(self.requests, epoch=self.epoch)}
+
+    def received(self):
+        return {"s": self.events}
+
+
+def test_coverage_is_events_over_requests_since_the_last_look():
+    counts = Counts(0)
+    coverage = Coverage(counts, counts, "h")
+    coverage.begin("s")
+    counts.requests, counts.events = 100, 95
+    coverage.begin("s")
+    assert coverage.share() == 0.95
+    assert coverage.share() is None
+    counts.requests, counts.events = 200, 250
+    assert coverage.share() == 1.0
+    counts.epoch = "b"
+    counts.requests = 10
+    assert coverage.share() is None
+
+
+def test_without_a_gateways_count_coverage_is_not_known():
+    counts = Counts(None)
+    coverage = Coverage(counts, counts, "h")
+    coverage.begin("s")
+    assert coverage.share() is None
+
+
+# monitor
+
+
+@pytest.fixture(scope="module")
+def profile():
+    dice = np.random.default_rng(3)
+    times = np.datetime64("2013-01-01T00:00", "us") + np.arange(90 * 1200) * np.timedelta64(72, "s")
+    columns = {name: dice.normal(size=len(times)) for name in ("a", "b", "c")}
+    return learn_profile(columns, times, reference_skills=[-0.05, -0.051] * 14)
+
+
+@pytest.mark.parametrize(("shift", "opens"), [(0.0, 0), (1.0, 1)])
+def test_drifted_windows_open_one_episode_and_are_told(make_stage, profile, shift, opens):
+    dice = np.random.default_rng(4)
+
+    def sketches(start, end):
+        rows = int((end - start) / timedelta(seconds=72))
+        late = start >= datetime(2013, 4, 8, tzinfo=UTC)
+        drawn = {name: dice.normal(shift if late else 0.0, 1.0, rows) for name in profile.columns}
+        return {name: add(sketch, drawn[name]) for name, sketch in profile.empty().items()}
+
+    stage = make_stage(
+        skills=lambda revision, day: -0.05 + 0.004 * (-1) ** day.day,
+        profile_bytes=profile.to_bytes(),
+        sketches_of=sketches,
+    )
+    stage.serve_first()
+    stage.until(lambda s: False, days=20, step=6 * HOUR)
+    monitor = stage.loop.monitor.status
+    assert stage.world.kinds().count("Drifted") == opens
+    assert stage.world.kinds().count("WindowJudged") >= 2
+    assert bool(monitor.open_episode("drift")) == bool(opens)
+    assert monitor.rows > 1000
+    assert {column.column for column in monitor.worst} == {"a", "b", "c"}
+    # Input drift alone annotates: nothing runs.
+    assert stage.world.runs_made == {}
+
+
+def test_a_profile_without_reference_skills_trips_nothing(make_stage):
+    stage = make_stage(skills=lambda revision, day: 1.0)
+    stage.world.profile_bytes = learn_profile({"x": np.arange(1000.0)}).to_bytes()
+    stage.serve_first()
+    stage.until(lambda s: False, days=20, step=12 * HOUR)
+    assert stage.loop.monitor.status.episodes == ()
+
+
+def test_a_profile_that_cannot_be_read_is_a_condition_and_stops_no_rollout(make_stage):
+    stage = make_stage()
+    first = stage.serve_first()
+    stage.world.profile_bytes = b"no profile"
+    stage.loop = stage.make()
+    stage.until(lambda s: False, days=3, step=12 * HOUR)
+    assert "Ready" in stage.loop.monitor.status.conditions
+    assert stage.world.weight(first) == 100
+
+
+# rollout
+
+
+def test_a_route_that_the_gateway_refuses_is_trouble_and_is_tried_again(make_stage, monkeypatch):
+    stage = make_stage()
+    first = stage.serve_first()
+    second = stage.world.candidate("second")
+    gateway = type(stage.world.gateway)
+
+    def refuse(self, host, split):
+        raise RouteRefused("no such listener")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gateway, "apply", refuse)
+        ticked = stage.tick()
+        assert ticked.trouble == "no such listener"
+        assert stage.world.weight(first) == 100
+    stage.tick()
+    assert stage.world.split_now.mirror == second
+
+
+def test_another_writer_of_the_status_is_noticed_and_decided_upon_anew(make_stage):
+    stage = make_stage()
+    stage.serve_first()
+    other = stage.make()
+    second = stage.world.candidate("second")
+    other.tick()
+    stage.tick()
+    assert stage.status.candidate.revision == second
+    assert not stage.world.broken_promises
+
+
+def test_samples_are_counted_where_a_step_asks_for_them(make_stage):
+    spec = Rollout.model_validate(
+        {
+            "steps": [
+                {"name": "first", "canary": {"percent": 20}, "until": {"minSamples": 500}},
+                {"name": "sign-off", "approval": {}},
+            ],
+            "checks": [
+                {
+                    "name": "errors",
+                    "metric": "error_rate",
+                    "noWorseThanStableBy": 0.02,
+                    "require": "NotFailed",
+                },
+            ],
+        }
+    )
+    stage = make_stage(spec)
+    stage.serve_first()
+    second = stage.world.candidate("second")
+    assert stage.until(lambda s: s.status.phase.value == "AwaitingApproval", days=3, step=HOUR)
+    started = stage.world.splits[-1][0]
+    assert stage.world.clock.now() - started >= timedelta(hours=12)
+    stage.until(lambda s: False, days=1, step=HOUR)
+    errors = stage.status.checks[0]
+    assert errors.units > 900
+    stage.world.order("approve", second, step="sign-off")
+    stage.tick()
+    assert stage.status.stable.revision == second
+
+
+def test_a_warm_up_that_is_not_answered_gives_no_traffic(make_stage):
+    stage = make_stage(warm_answers=False)
+    first = stage.world.candidate("first")
+    stage.tick()
+    assert stage.world.split_now is None
+    stage.world.warm_answers = True
+    stage.tick()
+    assert stage.world.weight(first) == 100
+
+
+def test_the_loop_says_when_to_look_again(make_stage):
+    stage = make_stage(skills=lambda revision, day: -0.05)
+    stage.serve_first()
+    stage.tick()
+    assert stage.world.clock.now() < stage.loop.next_wake() <= stage.world.clock.now() + timedelta(minutes=1)
+    stage.world.down.add("gateway")
+    ticked = stage.tick()
+    assert ticked.trouble == "gateway is down"
+    assert stage.loop.next_wake() == stage.world.clock.now()
+
+
+def test_a_run_that_another_policy_made_is_settled_as_skipped(make_stage):
+    from trimtab.ports.runs import RunState
+
+    stage = make_stage(
+        skills=lambda revision, day: 0.05 + 0.004 * (-1) ** day.day,
+        run_makes=lambda world, key: replace(world.runs_made[key], state=RunState.SKIPPED),
+    )
+    stage.serve_first()
+    assert stage.until(lambda s: "RunEnded" in s.world.kinds(), step=6 * HOUR)
+    assert stage.loop.retrain.status.attempts[0].outcome.value == "Skipped"
