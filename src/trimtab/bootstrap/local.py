@@ -147,11 +147,13 @@ def control_loop(
     registry: Any,
     runs: "Runs",
     tick: timedelta,
+    poll_every: timedelta = timedelta(seconds=60),
 ) -> "Loop":
     """The loop of one project's model over its plane.
 
     Args:
         tick: how often it looks; elapsed time is credited two ticks at most.
+        poll_every: how often the registry is asked for a candidate that no run of ours made.
     """
     from trimtab.adapters.profiles import FolderProfiles
     from trimtab.control import Loop, ReconcileMonitor, ReconcileRetrain, ReconcileRollout, Target
@@ -163,6 +165,7 @@ def control_loop(
         cut=BlockCut(zone=project.time_zone),
         mature_after=project.examples.label.mature_after,
         tick=tick,
+        poll_every=poll_every,
     )
     rollout = ReconcileRollout(
         project.rollout, target, clock=clock, state=state, evidence=evidence, gateway=gateway, servers=servers,

@@ -6,8 +6,8 @@ import tempfile
 import traceback
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from trimtab.api.errors import ExitStatus, TrimtabError
 
@@ -74,16 +74,13 @@ def invoke(arguments: list[str] | None = None) -> int:
     try:
         command: Any = typer.main.get_command(build())
         status = command.main(args=arguments, prog_name="trimtab", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return ExitStatus.INPUT
-    except click.ClickException as error:
+    except TyperException as error:
         error.show()
         return ExitStatus.INPUT
     except TrimtabError as error:
         say(error)
         return error.status
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)  # noqa: T201
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:

@@ -160,6 +160,7 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
             registry,
             ChargedRuns(pipelines, clock, CHARGE),
             TICK,
+            poll_every=world.end - world.start,
         )
         online = SqliteOnlineStore(home.online)
         ending.callback(online.close)

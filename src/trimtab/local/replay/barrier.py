@@ -75,7 +75,8 @@ class Barrier:
                     revision: (answered(sent.get(revision)), log, received.get(revision, 0))
                     for revision, log in logs.items()
                 }
-                if all(self._over(revision, *counts) for revision, counts in now.items()):
+                idle = not any(one.pending for one in sent.values())
+                if idle and all(self._over(revision, *counts) for revision, counts in now.items()):
                     self._before = now
                     return logs
             if time.monotonic() > deadline:
