@@ -32,9 +32,11 @@ class Cron:
         parts = line.split()
         if len(parts) != len(_FIELDS):
             raise ValueError(f"'{line}' has {len(parts)} fields; cron has 5: minute hour day month weekday")
-        found = [_values(text, *field) for text, field in zip(parts, _FIELDS, strict=True)]
-        weekdays = frozenset(day % 7 for day in found[4])
-        return cls(*found[:4], weekdays, any_day=parts[2] == "*", any_weekday=parts[4] == "*")
+        minutes, hours, days, months, weekdays = (
+            _values(text, *field) for text, field in zip(parts, _FIELDS, strict=True)
+        )
+        sunday_first = frozenset(day % 7 for day in weekdays)
+        return cls(minutes, hours, days, months, sunday_first, parts[2] == "*", parts[4] == "*")
 
     def latest(self, now: datetime, zone: str) -> datetime | None:
         """The latest time at or before `now`, in UTC; None where there is none in eight years.

@@ -4,7 +4,7 @@ The `monitor:` of trimtab.yaml is a `Monitor`. Thresholds are learned from the r
 of false alarms is kept (verdicts.md 4); performance is judged on skill (verdicts.md 3).
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 

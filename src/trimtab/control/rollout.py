@@ -133,8 +133,9 @@ class ReconcileRollout:
             weights = {revision: share for revision, share in split.weights.items() if share > 0}
             routed = Routed(weights, split.mirror, split.mirror_percent if split.mirror else 0)
         status = self._base(stored, routed)
+        suspended = self._state.suspended(self._target.name)
         status = self._judged(status, now)
-        status = self._timed(status, routed, monotonic)
+        status = self._timed(status, routed, suspended, monotonic)
         if routed is not None:
             status = status.model_copy(update={"traffic": dict(routed.weights), "mirror": routed.mirror})
         self._current = status
@@ -155,7 +156,7 @@ class ReconcileRollout:
                 for revision, server in self._servers.observed().items()
             },
             order=Ordered(act.id, act.verb, act.revision, act.step, act.by) if act else None,
-            suspended=self._state.suspended(self._target.name),
+            suspended=suspended,
             starved_s=self._starved(status, routed, monotonic),
             requests=self._requests(status, now),
         )
@@ -172,12 +173,18 @@ class ReconcileRollout:
             return stored
         return self._current
 
-    def _timed(self, status: RolloutStatus, routed: Routed | None, monotonic: float) -> RolloutStatus:
-        """Elapsed times brought up to now; a step's stands while evidence is missing or the route is not its own."""
+    def _timed(
+        self, status: RolloutStatus, routed: Routed | None, suspended: bool, monotonic: float
+    ) -> RolloutStatus:
+        """Elapsed times brought up to now.
+
+        A step's stands while it is suspended, evidence is missing, or the route is not its own.
+        """
         tick = self._target.tick.total_seconds()
         update: dict[str, Any] = {}
         if status.step is not None:
-            step, counts = status.step, not self._blind and routed == wished(self._spec, status)
+            step = status.step
+            counts = not (suspended or self._blind) and routed == wished(self._spec, status)
             elapsed = credited(step.elapsed_s, step.seen_s, monotonic, tick) if counts else step.elapsed_s
             update["step"] = step.model_copy(update={"elapsed_s": elapsed, "seen_s": monotonic})
         if status.phase is Phase.STARTING:

@@ -97,7 +97,7 @@ def test_two_processes_lose_no_write(path):
 
 def test_a_file_that_is_no_database_is_told_so(path):
     path.write_bytes(b"this is no database, whatever its name says" * 100)
-    with pytest.raises(SurroundingsFailed, match="state.db"):
+    with pytest.raises(SurroundingsFailed, match=r"state\.db"):
         SqliteState(path)
 
 

@@ -161,6 +161,18 @@ def test_suspend_stops_progress_and_never_safety(stage):
     assert stage.status.in_flight
 
 
+def test_a_step_does_not_age_while_suspended(stage):
+    stage.serve_first()
+    second = stage.world.candidate("second")
+    assert stage.until(lambda s: s.world.weight(second) == 20)
+    before = stage.status.step.elapsed_s
+    stage.world.state.suspend("flights", True)
+    stage.until(lambda s: False, days=30, step=12 * HOUR)
+    assert stage.status.step.elapsed_s == before
+    stage.world.state.suspend("flights", False)
+    assert stage.until(lambda s: s.status.stable.revision == second)
+
+
 def test_only_the_newest_candidate_waits(stage):
     stage.serve_first()
     second = stage.world.candidate("second")
