@@ -31,12 +31,21 @@ STATUS = RolloutStatus(
 )
 
 
+PROJECT = """apiVersion: trimtab.dev/v1alpha1
+kind: Project
+name: tryout
+sources: {rows: {files: rows.csv}}
+examples: {label: {column: y}}
+"""
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    from trimtab.local import scaffold
-
-    scaffold.made_up(tmp_path / "tryout", "tryout")
-    monkeypatch.chdir(tmp_path / "tryout")
+    folder = tmp_path / "tryout"
+    folder.mkdir()
+    (folder / "trimtab.yaml").write_text(PROJECT)
+    (folder / "rows.csv").write_text("x,y\n1,0\n")
+    monkeypatch.chdir(folder)
     return tmp_path / "tryout"
 
 
