@@ -13,6 +13,7 @@ from components.evaluate.component import evaluate
 from components.export.component import export
 from components.featurize.component import featurize
 from components.ingest.component import ingest
+from components.materialize.component import materialize
 from components.refit.component import refit
 from components.register.component import register
 from components.report.component import report
@@ -36,9 +37,9 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
 
     def publish(
         project: str, until: str, key: str, *, passed: bool, because: Any, features: Any, model: Any
-    ) -> None:
+    ) -> dsl.PipelineTask:
         exported = placed(export(project=project, features=features, model=model))
-        placed(
+        return placed(
             register(
                 project=project,
                 until=until,
@@ -105,7 +106,10 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
             because = judged.outputs["because"]
             with dsl.If(judged.outputs["passed"] == True, name="passed"):  # noqa: E712  a condition in the IR
                 final = heavy(refit(project=project, window=window, features=features, model=model))
-                publish(
+                fresh = placed(
+                    materialize(project=project, until=until, rows=rows, features=features), cached=False
+                )
+                registered = publish(
                     project,
                     until,
                     key,
@@ -114,6 +118,7 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
                     features=features,
                     model=final.outputs["final"],
                 )
+                registered.after(fresh)
             with dsl.Else(name="refused"):
                 publish(project, until, key, passed=False, because=because, features=features, model=model)
 

@@ -6,7 +6,6 @@ A component's source travels inside the IR and only calls in here, so an image n
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -264,15 +263,12 @@ def evaluate(
 
 
 def refit(project: str, window: str, features: Any, model: Any, final: Any) -> None:
-    """The judged model, fitted anew on all rows; the same model where the project does without."""
+    """The judged model, fitted anew on all rows, and its daily skills on rows that it had not seen."""
     from trimtab.steps.refit import refit as step
     from trimtab.steps.train import model_source
 
     place = Workplace.open(project)
     declared = place.loaded.project
-    if not declared.training.split.refit:
-        shutil.copytree(model.path, final.path, dirs_exist_ok=True)
-        return
     made = step(
         declared,
         model_source(declared, place.loaded.root),
@@ -284,6 +280,30 @@ def refit(project: str, window: str, features: Any, model: Any, final: Any) -> N
         window_of(window),
     )
     print(made)  # noqa: T201  a task's log is its standard output
+
+
+def materialize(project: str, until: str, rows: Any, features: Any) -> None:
+    """The newest row of every key of every view into the online store."""
+    from trimtab.adapters.feast.as_of_reader import DeltaAddress
+    from trimtab.adapters.feast.materialise import materialise
+    from trimtab.adapters.online import SqliteOnlineStore
+    from trimtab.features.plan import ServingPlan
+
+    place = Workplace.open(project)
+    pointer = read_pointers(features)["features"]
+    plan = ServingPlan.from_json(place.tables.at(pointer.table, pointer.version).metadata["plan"])
+    held = read_pointers(rows)
+    addresses = {
+        view.name: DeltaAddress(place.tables.address(held[view.name].table), held[view.name].version)
+        for view in plan.views
+    }
+    kinds: dict[str, str] = {field.name: field.type for field in plan.inputs}
+    store = SqliteOnlineStore(place.home.online)
+    try:
+        written = materialise(plan.views, addresses, kinds, store, datetime.fromisoformat(until))
+        print(f"keys written by view: {written}")  # noqa: T201  a task's log is its standard output
+    finally:
+        store.close()
 
 
 def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
