@@ -42,43 +42,74 @@ def sent(requests, failed=0, mirrored=0, mirrored_failed=0, epoch="a"):
 CANARY = Routed({"s": 80, "c": 20})
 
 
-def test_a_candidate_starves_while_it_answers_under_half_of_its_share():
+def looking(routed=CANARY):
     watch = Starving()
-    look = lambda s, c, at: watch.look("s", "c", CANARY, {"s": s, "c": c}, at)  # noqa: E731
-    assert look(sent(0), sent(0), 0.0) == 0.0
-    assert look(sent(80), sent(20, failed=15), 10.0) == 0.0
-    assert look(sent(160), sent(40, failed=30), 70.0) == 60.0
-    assert look(sent(240), sent(60, failed=30), 80.0) == 0.0
+    return lambda at, s, c, routed=routed: watch.look(
+        "s", "c", routed, {name: held for name, held in (("s", s), ("c", c)) if held}, at
+    )
+
+
+def test_a_candidate_starves_while_it_answers_under_half_of_what_it_is_sent():
+    look = looking()
+    assert look(0.0, sent(0), sent(0)) == 0.0
+    assert look(10.0, sent(80), sent(20, failed=15)) == 0.0
+    assert look(40.0, sent(90), sent(22, failed=17)) == 0.0
+    assert look(70.0, sent(160), sent(42, failed=34)) == 60.0
+    assert look(80.0, sent(240), sent(63, failed=34)) == 0.0
+
+
+def test_one_bad_window_starves_nobody_however_long_ago_it_was():
+    look = looking()
+    look(0.0, sent(0), sent(0))
+    look(10.0, sent(80), sent(20, failed=20))
+    assert look(5000.0, sent(90), sent(22, failed=20)) == 0.0
 
 
 def test_a_candidate_that_gets_nothing_of_its_share_starves_too():
-    watch = Starving()
-    watch.look("s", "c", CANARY, {"s": sent(0)}, 0.0)
-    watch.look("s", "c", CANARY, {"s": sent(200)}, 1.0)
-    assert watch.look("s", "c", CANARY, {"s": sent(400)}, 61.0) == 60.0
+    look = looking()
+    look(0.0, sent(0), None)
+    look(1.0, sent(300), None)
+    assert look(61.0, sent(600), None) == 60.0
+
+
+def test_an_unlucky_draw_is_no_starvation():
+    dice = np.random.default_rng(5)
+    for percent in (5, 20, 50):
+        look = looking(Routed({"s": 100 - percent, "c": percent}))
+        stable = candidate = 0
+        for hour in range(24 * 60):
+            drawn = int(dice.binomial(15, percent / 100))
+            stable, candidate = stable + 15 - drawn, candidate + drawn
+            assert look(3600.0 * hour, sent(stable), sent(candidate)) < 60.0
+
+
+def test_counts_under_another_split_are_left_behind():
+    look, shadow = looking(), Routed({"s": 100}, "c", 100)
+    look(0.0, sent(0), sent(0), shadow)
+    assert look(1.0, sent(1000), sent(0)) == 0.0
+    assert look(2.0, sent(1240), sent(60)) == 0.0
+    assert look(100.0, sent(1480), sent(120)) == 0.0
 
 
 def test_where_stable_fails_alike_the_candidate_is_not_blamed():
-    watch = Starving()
-    watch.look("s", "c", CANARY, {"s": sent(0), "c": sent(0)}, 0.0)
-    world = {"s": sent(80, failed=60), "c": sent(20, failed=20)}
-    assert watch.look("s", "c", CANARY, world, 100.0) == 0.0
-    assert watch.look("s", "c", CANARY, world, 200.0) == 0.0
+    look = looking()
+    look(0.0, sent(0), sent(0))
+    for at in (100.0, 200.0):
+        assert look(at, sent(int(at), failed=int(at) - 10), sent(int(at), failed=int(at))) == 0.0
 
 
 def test_a_gateway_that_restarted_is_counted_anew():
-    watch = Starving()
-    watch.look("s", "c", CANARY, {"s": sent(500), "c": sent(100)}, 0.0)
-    again = {"s": sent(0, epoch="b"), "c": sent(0, epoch="b")}
-    assert watch.look("s", "c", CANARY, again, 100.0) == 0.0
-    assert watch.look("s", "c", CANARY, again, 200.0) == 0.0
+    look = looking()
+    look(0.0, sent(500), sent(100))
+    assert look(100.0, sent(0, epoch="b"), sent(0, epoch="b")) == 0.0
+    assert look(200.0, sent(100, epoch="b"), sent(25, epoch="b")) == 0.0
 
 
 def test_copies_that_fail_starve_a_shadow():
-    watch, shadow = Starving(), Routed({"s": 100}, "c", 50)
-    watch.look("s", "c", shadow, {"s": sent(0), "c": sent(0)}, 0.0)
-    watch.look("s", "c", shadow, {"s": sent(100), "c": sent(0, 0, 50, 50)}, 1.0)
-    assert watch.look("s", "c", shadow, {"s": sent(200), "c": sent(0, 0, 100, 100)}, 61.0) == 60.0
+    look = looking(Routed({"s": 100}, "c", 50))
+    look(0.0, sent(0), sent(0))
+    look(1.0, sent(100), sent(0, 0, 50, 50))
+    assert look(61.0, sent(200), sent(0, 0, 100, 100)) == 60.0
 
 
 class Counts:
