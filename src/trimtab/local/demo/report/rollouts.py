@@ -1,0 +1,147 @@
+"""Rollouts: from the first copy of a request to the verdict, with the bounds of every check on the way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from trimtab.local.demo.report import words
+from trimtab.local.demo.report.bounds_chart import Chart, Look, chart
+from trimtab.local.demo.report.chapters import Chapter, CheckRow
+from trimtab.local.demo.report.runs import bound
+from trimtab.local.demo.report.told import Happening, Seen, Told
+
+ENDS: Final = ("Promoted", "Rejected", "Superseded", "Undone")
+OUTCOMES: Final = {
+    "Promoted": ("stable", "promoted"),
+    "Rejected": ("drifted", "refused"),
+    "Superseded": ("unknown", "replaced by a newer one"),
+    "Undone": ("drifted", "undone"),
+}
+TITLES: Final = {
+    "log_loss": "Log loss, candidate minus stable",
+    "error_rate": "Share of failed requests, candidate minus stable",
+}
+FORCED: Final = (
+    "This candidate was forced. Its gate had already refused it; the demo trained it on September to November "
+    "alone and put it into shadow all the same, to show what shadow does with a model that should not be there."
+)
+MERELY_NO_WORSE: Final = (
+    "The rule is non-inferiority: it lets a refit through that is shown to be no worse by the margin. Here the "
+    "bounds do not show that it is better."
+)
+
+
+def rollouts(told: Told) -> Iterator[Chapter]:
+    """One chapter for each candidate taken, at the time of its verdict; and one for each undo."""
+    taken = told.of_kind("CandidateTaken")
+    for event in taken:
+        later = [
+            one
+            for one in told.events
+            if one.revision == event.revision and one.at >= event.at and one.resource == event.resource
+        ]
+        end = next((one for one in later if one.kind in ENDS), None)
+        yield rollout(told, event, later, end)
+    yield from (
+        rollout(told, event, [event], event)
+        for event in told.of_kind("Undone")
+        if event.revision not in {one.revision for one in taken}
+    )
+
+
+def rollout(told: Told, taken: Happening, course: Sequence[Happening], end: Happening | None) -> Chapter:
+    name, revision = told.name(taken.revision), taken.revision
+    tone, badge = OUTCOMES[end.kind] if end else ("unknown", "undecided at the end of the year")
+    steps = [one for one in course if one.kind == "StepStarted" and (end is None or one.at <= end.at)]
+    series = told.checks(revision)
+    promised = {one["name"]: one for one in told.story["project"]["rollout"]["checks"]}
+    first = not series and end is not None and end.kind == "Promoted"
+    return Chapter(
+        at=end.at if end else told.end,
+        date=words.moment(end.at if end else told.end, told.zone),
+        lane="verdict",
+        tone="seasonal" if first else tone,
+        title=f"{name} is the first revision" if first else f"Rollout of {name}",
+        badge="serves" if first else badge,
+        because=words.sentence(end.because if end else taken.because),
+        colour=told.colour(revision),
+        steps=[
+            (words.moment(one.at, told.zone), words.sentence(one.because))
+            for one in [taken, *steps, *([end] if end else [])]
+        ]
+        if not first
+        else [],
+        charts=[draw(told, name, promised.get(name, {}), looks) for name, looks in series.items()],
+        checks=[row(name, promised.get(name, {}), looks[-1]) for name, looks in series.items()],
+        note=note(told, name, series, end),
+    )
+
+
+def note(told: Told, name: str, series: Mapping[str, Sequence[Seen]], end: Happening | None) -> str:
+    version = told.version(name)
+    if version and str(version["tags"].get("trimtab.forced", "")).lower() == "true":
+        return FORCED
+    if end is not None and end.kind == "Promoted" and series:
+        loss = [looks[-1] for check, looks in series.items() if check == "loss"]
+        if loss and (loss[0].upper is None or loss[0].upper >= 0):
+            return MERELY_NO_WORSE
+    return ""
+
+
+def draw(told: Told, name: str, promised: Mapping[str, Any], looks: Sequence[Seen]) -> Chart:
+    metric = str(promised.get("metric", name))
+    margin = looks[-1].margin or 0.0
+    return chart(
+        TITLES.get(metric, f"{name}: candidate against stable"),
+        f"{words.unit(metric)}; {units(promised, looks[-1].units)}, {looks[-1].rows:,} flights",
+        [Look(one.at, one.estimate, one.lower, one.upper) for one in looks],
+        margin,
+        f"margin {words.difference(metric, margin)}",
+        told.zone,
+        lambda value: words.difference(metric, value),
+    )
+
+
+def row(name: str, promised: Mapping[str, Any], last: Seen) -> CheckRow:
+    metric = str(promised.get("metric", name))
+    return CheckRow(
+        name,
+        metric,
+        last.verdict,
+        words.difference(metric, last.estimate),
+        words.interval(metric, last.lower, last.upper),
+        margin_text(promised) or words.difference(metric, last.margin),
+        words.unit(metric),
+        units(promised, last.units),
+        f"{last.rows:,}",
+        alpha_text(promised, last.entered),
+    )
+
+
+def margin_text(promised: Mapping[str, Any]) -> str:
+    """The bound as the project file states it."""
+    for key, text in (("noWorseThanStableBy", "no worse by"), ("betterThanStableBy", "better by")):
+        if promised.get(key) is not None:
+            return f"{text} {bound(promised[key])}"
+    return ""
+
+
+def alpha_text(promised: Mapping[str, Any], entered: int) -> str:
+    """Error rates of Fail and Pass; the j-th candidate since a promotion passes at α/2^(j−1).
+
+    >>> alpha_text({"alpha": {"fail": "0.05", "pass": "0.05"}}, 2)
+    'fail 0.05, pass 0.025'
+    """
+    alpha = promised.get("alpha") or {}
+    parts = []
+    if alpha.get("fail") is not None:
+        parts.append(f"fail {float(alpha['fail']):g}")
+    if alpha.get("pass") is not None:
+        parts.append(f"pass {float(alpha['pass']) / 2 ** max(0, entered - 1):g}")
+    return ", ".join(parts) or words.NONE
+
+
+def units(promised: Mapping[str, Any], number: int) -> str:
+    """How many independent units, by what the check counts."""
+    block = promised.get("block")
+    noun = {"1d": "local day", "1h": "hour", "request": "request"}.get(str(block), "unit")
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
