@@ -54,12 +54,17 @@ def shadow(world: World, candidate: np.ndarray, stable: np.ndarray, start: int, 
     return Shadow(Verdict.INCONCLUSIVE, start + most, blocks, known)
 
 
+def tested_to(world: World, now: int) -> int:
+    """The day at which the model that the gates judge stops learning: before test, validation and their gaps."""
+    split, gap = world.project.training.split, world.mature - 1
+    test, validation = (part // timedelta(days=1) for part in (split.test, split.validation))
+    return now - world.mature + 1 - test - gap - validation - gap
+
+
 def gates(world: World, now: int, stable: np.ndarray, learned_to: int) -> list[str]:
     """What the gates say against the model of a run at the start of day `now`; empty if they let it through."""
-    split = world.project.training.split
-    test, validation = (part // timedelta(days=1) for part in (split.test, split.validation))
-    gap, end = world.mature - 1, now - world.mature + 1
-    candidate = world.model(FIRST, end - test - gap - validation - gap)
+    end, test = now - world.mature + 1, world.project.training.split.test // timedelta(days=1)
+    candidate = world.model(FIRST, tested_to(world, now))
     refused = []
     for spec in world.project.evaluation.gates:
         against = spec.no_worse_than_stable_by
@@ -85,7 +90,7 @@ def story(world: World) -> list[tuple[int, int, str]]:
     learned_to = SERVED - world.mature + 1
     stable, reference = world.model(FIRST, learned_to), world.reference(FIRST, SERVED)
     revisions = [(SERVED, learned_to, "first")]
-    seen, episode, last_run, attempt, served = Blocks(), False, None, 0, SERVED
+    seen, episode, last_run, attempt, served, taught = Blocks(), False, None, 0, SERVED, 0
     now = SERVED
     while now < END - 1:
         now += 1
@@ -98,15 +103,15 @@ def story(world: World) -> list[tuple[int, int, str]]:
                 f"{day_text(now)}  alarm: skill {seen.mean:+.4f} over {seen.n} days, reference "
                 f"{reference.mean:+.4f} (se {reference.standard_error:.4f}), drop > {drop.lower:.4f}"
             )
-        if not episode or not due(world, now, last_run, share, rearm.min_interval):
+        if not episode or not due(world, now, last_run, taught, share, rearm.min_interval):
             continue
-        last_run = now
+        last_run, taught = now, int((world.known & (world.days < tested_to(world, now))).sum())
         if refused := gates(world, now, stable, learned_to):
             print(f"{day_text(now)}  run: refused by a gate: {'; '.join(refused)}")
             continue
         candidate = world.model(FIRST, now - world.mature + 1)
         found = shadow(world, candidate, stable, now, attempt)
-        attempt += 1
+        attempt, taught = attempt + 1, int((world.known & (world.days < now - world.mature + 1)).sum())
         print(f"{day_text(now)}  run: candidate; shadow {found}")
         if found.verdict is Verdict.PASS:
             learned_to, stable = now - world.mature + 1, candidate
@@ -124,12 +129,14 @@ def story(world: World) -> list[tuple[int, int, str]]:
     return revisions
 
 
-def due(world: World, now: int, last_run: int | None, share: float, interval: timedelta) -> bool:
-    """Whether an open episode may ask for a run: the first, or enough new mature labels since the last."""
+def due(world: World, now: int, last_run: int | None, taught: int, share: float, interval: timedelta) -> bool:
+    """Whether an open episode may ask for a run: the first, or enough mature labels since the last one's data end.
+
+    Enough is a share of the rows that the last run learned from; a refused one had not been refitted.
+    """
     if last_run is None:
         return True
     end, before = now - world.mature + 1, last_run - world.mature + 1
-    taught = int((world.known & (world.days < before)).sum())
     new = int((world.known & (world.days >= before) & (world.days < end)).sum())
     return new >= share * taught and now - last_run >= interval // timedelta(days=1)
 
