@@ -16,6 +16,7 @@ from trimtab.local.demo.run import Lived
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.registry import ModelVersion
 from trimtab.quality.metrics import METRICS
+from trimtab.rollout.revision import revision_id
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 LEAST_ROWS: Final = 200
@@ -78,16 +79,12 @@ def gather(lived: Lived) -> dict[str, Any]:
 
 
 def revision_names(lived: Lived) -> dict[str, str]:
-    """`v3` by revision id, as far as revisions were ever in flight."""
-    status = lived.loop.rollout.status
-    refs = [ref for ref in (status.stable, status.candidate, status.previous) if ref is not None]
-    found = {ref.revision: f"v{ref.version}" for ref in refs}
-    found.update({gone.revision: f"v{gone.version}" for gone in status.rejected})
-    for _, event in lived.state.events():
-        version = event.bounds.get("version")
-        if event.revision and version:
-            found.setdefault(event.revision, f"v{version}")
-    return found
+    """`v3` by revision id, for every version that was ever in service or in flight."""
+    seen = {event.revision for _, event in lived.state.events()}
+    known = {
+        revision_id(one.digest, "flights"): f"v{one.version}" for one in lived.registry.versions("flights")
+    }
+    return {revision: name for revision, name in known.items() if revision in seen}
 
 
 def revision(version: ModelVersion, names: Mapping[str, str]) -> dict[str, Any]:
