@@ -64,7 +64,7 @@ def test_chart(told: Told, event: Happening, test: Mapping[str, Any]) -> Chart |
         f"nats a flight, by local day; {len(looks)} days, {days[-1]['rows']:,} flights",
         looks,
         float(test["max_drop"]),
-        "alarm when the lower bound is above",
+        "alarm when the band is above",
         told.zone,
         words.signed,
     )

@@ -47,7 +47,7 @@ class TimeAxis:
             first = (first + timedelta(days=32)).replace(day=1)
         return ticks
 
-    def dates(self, most: int = 5) -> list[Tick]:
+    def dates(self, most: int = 4) -> list[Tick]:
         """A few local midnights, evenly apart."""
         days = max(1, round((self.end - self.start) / timedelta(days=1)))
         step = next(step for step in (1, 2, 3, 5, 7, 14, 28, 56, 400) if days / step <= most)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from trimtab.local.demo.report.axes import Tick, TimeAxis, ValueAxis, around, line, ribbon
 
-WIDTH: Final = 520
+WIDTH: Final = 400
 HEIGHT: Final = 190
-LEFT, RIGHT, TOP, BOTTOM = 58, 504, 12, 162
+LEFT, RIGHT, TOP, BOTTOM = 56, 390, 12, 162
 
 
 @dataclass(frozen=True, slots=True)

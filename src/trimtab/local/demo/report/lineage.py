@@ -42,8 +42,7 @@ def row(told: Told, version: Mapping[str, Any], axis: TimeAxis, place: int) -> d
     name, tags = version["name"], version["tags"]
     revision = next((one for one, known in told.names.items() if known == name), None)
     span = span_of(tags)
-    served = [(axis.x(one.start), axis.x(one.end), one.weights[revision]) for one in told.splits
-              if revision and one.weights.get(revision)]  # fmt: skip
+    served = [(axis.x(start), axis.x(end), share) for start, end, share in told.served(revision or "")]
     copies = [(axis.x(one.start), axis.x(one.end)) for one in told.splits if revision and one.mirror == revision]
     metrics = {name: tags.get(f"trimtab.metric.{name}", tags.get(f"trimtab.metric.test.{name}")) for name in METRICS}
     return {

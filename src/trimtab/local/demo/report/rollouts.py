@@ -6,8 +6,7 @@ from typing import Any, Final
 from trimtab.local.demo.report import words
 from trimtab.local.demo.report.bounds_chart import Chart, Look, chart
 from trimtab.local.demo.report.chapters import Chapter, CheckRow
-from trimtab.local.demo.report.runs import bound
-from trimtab.local.demo.report.told import Happening, Seen, Told
+from trimtab.local.demo.report.told import Happening, Seen, Told, forced
 
 ENDS: Final = ("Promoted", "Rejected", "Superseded", "Undone")
 OUTCOMES: Final = {
@@ -18,11 +17,12 @@ OUTCOMES: Final = {
 }
 TITLES: Final = {
     "log_loss": "Log loss, candidate minus stable",
-    "error_rate": "Share of failed requests, candidate minus stable",
+    "error_rate": "Failed requests, candidate minus stable",
+    "latency_p95": "95th percentile of latency, over stable's",
 }
 FORCED: Final = (
-    "This candidate was forced. Its gate had already refused it; the demo trained it on September to November "
-    "alone and put it into shadow all the same, to show what shadow does with a model that should not be there."
+    "This candidate was forced. Its gate had already refused it; the demo, and not the policy, asked for it, trained on "
+    "the last season alone, and put it into shadow all the same, to show what shadow does with such a model."
 )
 MERELY_NO_WORSE: Final = (
     "The rule is non-inferiority: it lets a refit through that is shown to be no worse by the margin. Here the "
@@ -62,10 +62,10 @@ def rollout(told: Told, taken: Happening, course: Sequence[Happening], end: Happ
         tone="seasonal" if first else tone,
         title=f"{name} is the first revision" if first else f"Rollout of {name}",
         badge="serves" if first else badge,
-        because=words.sentence(end.because if end else taken.because),
+        because=" ".join([words.sentence(end.because if end else taken.because), gain(series)]).strip(),
         colour=told.colour(revision),
         steps=[
-            (words.moment(one.at, told.zone), words.sentence(one.because))
+            (words.moment(one.at, told.zone), step_text(told, one))
             for one in [taken, *steps, *([end] if end else [])]
         ]
         if not first
@@ -76,10 +76,37 @@ def rollout(told: Told, taken: Happening, course: Sequence[Happening], end: Happ
     )
 
 
+def step_text(told: Told, event: Happening) -> str:
+    """What happened, with the share of requests that a step gives."""
+    name, _, because = event.because.partition(": ")
+    step = next((one for one in told.story["project"]["rollout"]["steps"] if one["name"] == name), None)
+    if event.kind != "StepStarted" or step is None:
+        return words.sentence(event.because)
+    percent = (step.get("canary") or {}).get("percent")
+    what = f"step '{name}', {percent} % of requests" if percent else f"step '{name}', copies of requests"
+    return words.sentence(f"{what}: {because}")
+
+
+def gain(series: Mapping[str, Sequence[Seen]]) -> str:
+    """What shadow showed of the candidate's log loss, in words."""
+    last = series["loss"][-1] if series.get("loss") else None
+    if last is None or last.estimate is None:
+        return ""
+    lower, upper = last.lower, last.upper
+    side = "lower" if last.estimate < 0 else "higher"
+    known = upper if side == "lower" else lower
+    sure = known is not None and (known < 0) == (side == "lower") and known != 0
+    least = f", {abs(known or 0):.3f} at least" if sure else ", which the bounds do not tell from no difference"
+    return (
+        f"In shadow its log loss was {abs(last.estimate):.3f} nats a flight {side} than stable's{least}, "
+        f"over {last.units} local days."
+    )
+
+
 def note(told: Told, name: str, series: Mapping[str, Sequence[Seen]], end: Happening | None) -> str:
     version = told.version(name)
-    if version and str(version["tags"].get("trimtab.forced", "")).lower() == "true":
-        return FORCED
+    if said := forced(version):
+        return f"{FORCED} What its gate had said: {words.sentence(said)}"
     if end is not None and end.kind == "Promoted" and series:
         loss = [looks[-1] for check, looks in series.items() if check == "loss"]
         if loss and (loss[0].upper is None or loss[0].upper >= 0):
@@ -95,7 +122,7 @@ def draw(told: Told, name: str, promised: Mapping[str, Any], looks: Sequence[See
         f"{words.unit(metric)}; {units(promised, looks[-1].units)}, {looks[-1].rows:,} flights",
         [Look(one.at, one.estimate, one.lower, one.upper) for one in looks],
         margin,
-        f"margin {words.difference(metric, margin)}",
+        f"margin {words.difference(metric, margin)}{' %' if metric.startswith('latency') else ''}",
         told.zone,
         lambda value: words.difference(metric, value),
     )
@@ -109,20 +136,12 @@ def row(name: str, promised: Mapping[str, Any], last: Seen) -> CheckRow:
         last.verdict,
         words.difference(metric, last.estimate),
         words.interval(metric, last.lower, last.upper),
-        margin_text(promised) or words.difference(metric, last.margin),
+        words.difference(metric, last.margin),
         words.unit(metric),
         units(promised, last.units),
         f"{last.rows:,}",
         alpha_text(promised, last.entered),
     )
-
-
-def margin_text(promised: Mapping[str, Any]) -> str:
-    """The bound as the project file states it."""
-    for key, text in (("noWorseThanStableBy", "no worse by"), ("betterThanStableBy", "better by")):
-        if promised.get(key) is not None:
-            return f"{text} {bound(promised[key])}"
-    return ""
 
 
 def alpha_text(promised: Mapping[str, Any], entered: int) -> str:

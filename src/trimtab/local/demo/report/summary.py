@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trimtab.local.demo.report import words
-from trimtab.local.demo.report.told import Told, when
+from trimtab.local.demo.report.told import Told, forced, when
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,7 @@ def lead(told: Told) -> str:
         "settled by its rules what became of each."
     )
     hand = " One candidate, December's, was forced past its gate to show what shadow does; it is marked as such."
-    return text + hand if forced(told) else text
-
-
-def forced(told: Told) -> bool:
-    return any(str(one["tags"].get("trimtab.forced", "")).lower() == "true" for one in told.story["versions"])
+    return text + hand if any(map(forced, told.story["versions"])) else text
 
 
 def tiles(told: Told) -> list[Tile]:
@@ -119,7 +115,7 @@ def notes(told: Told) -> Sequence[tuple[str, str]]:
             "processes. Time stands still while a run or a server start is under way, and each run is charged an hour.",
         ),
     ]
-    if forced(told):
+    if any(map(forced, told.story["versions"])):
         found.insert(
             1,
             (

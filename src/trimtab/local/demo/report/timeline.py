@@ -9,7 +9,7 @@ from trimtab.local.demo.report.chapters import Chapter
 from trimtab.local.demo.report.told import Told
 
 WIDTH: Final = 1072
-LEFT: Final = 76
+LEFT: Final = 92
 LANES: Final = {"alarm": 18, "run": 50, "shadow": 82, "verdict": 114}
 TOP, BOTTOM = 142, 292
 APART: Final = 23.0
@@ -96,9 +96,9 @@ def areas(told: Told, axis: TimeAxis, shares: ValueAxis) -> Iterable[Area]:
         upper = stairs([(x, shares.y(share)) for x, share in zip(xs, above, strict=True)], end)
         lower = stairs([(x, shares.y(share)) for x, share in zip(xs, below, strict=True)], end)
         labels = [
-            ((axis.x(split.start) + axis.x(split.end)) / 2, shares.y((low + high) / 2) + 5)
-            for split, low, high in zip(told.splits, below, above, strict=True)
-            if high - low == 100 and axis.x(split.end) - axis.x(split.start) > ROOM
+            ((axis.x(start) + axis.x(end)) / 2, shares.y(50) + 5)
+            for start, end in told.alone(revision)
+            if axis.x(end) - axis.x(start) > ROOM
         ]
         yield Area(told.name(revision), told.colour(revision), ribbon(upper, lower), line(upper), labels)
         below = above

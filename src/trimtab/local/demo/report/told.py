@@ -113,12 +113,47 @@ class Told:
             found.setdefault(one["check"], {})[f"{at.astimezone(self.zone):%Y-%m-%d}"] = seen
         return {check: list(days.values()) for check, days in found.items()}
 
+    def alone(self, revision: str) -> list[tuple[datetime, datetime]]:
+        """The stretches in which a revision answered every request."""
+        found: list[tuple[datetime, datetime]] = []
+        for split in self.splits:
+            if split.weights.get(revision) != 100:
+                continue
+            if found and found[-1][1] == split.start:
+                found[-1] = found[-1][0], split.end
+            else:
+                found.append((split.start, split.end))
+        return found
+
+    def served(self, revision: str) -> list[tuple[datetime, datetime, int]]:
+        """The stretches in which a revision answered requests, and how many in a hundred."""
+        found: list[tuple[datetime, datetime, int]] = []
+        for split in self.splits:
+            share = split.weights.get(revision, 0)
+            if not share:
+                continue
+            if found and found[-1][1:] == (split.start, share):
+                found[-1] = found[-1][0], split.end, share
+            else:
+                found.append((split.start, split.end, share))
+        return found
+
     def version(self, name: str) -> Mapping[str, Any] | None:
         """The registry's version of this name."""
         return next((one for one in self.story["versions"] if one["name"] == name), None)
 
 
 SEEN: Final = ("step", "verdict", "estimate", "lower", "upper", "margin", "units", "rows")
+
+
+FORCED: Final = "forced past the gate: "
+"""How the registry marks a version that its gates refused and that was let through on purpose."""
+
+
+def forced(version: Mapping[str, Any] | None) -> str:
+    """What the gates had said against a forced version; "" for any other."""
+    because = str(version["tags"].get("trimtab.because", "")) if version else ""
+    return because.removeprefix(FORCED) if because.startswith(FORCED) else ""
 
 
 def when(text: str) -> datetime:

@@ -35,11 +35,13 @@ def moment(at: datetime, zone: ZoneInfo) -> str:
 def signed(value: float | None, digits: int = 3) -> str:
     """A difference with its sign.
 
-    >>> signed(-0.0341), signed(0.02), signed(None)
-    ('−0.034', '+0.020', '–')
+    >>> signed(-0.0341), signed(0.02), signed(-0.0001), signed(None)
+    ('−0.034', '+0.020', '0.000', '–')
     """
     if value is None:
         return NONE
+    if round(value, digits) == 0:
+        return f"{0:.{digits}f}"
     return f"{value:+.{digits}f}".replace("-", MINUS)
 
 
@@ -98,6 +100,13 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital letter at its start, and one full stop at its end."""
+    """With one full stop at its end, and a capital letter at its start unless that is a name in code.
+
+    >>> sentence("shadow is passed."), sentence("roc_auc is 0.66")
+    ('Shadow is passed.', 'roc_auc is 0.66.')
+    """
     text = text.strip().rstrip(".")
-    return text[:1].upper() + text[1:] + "." if text else ""
+    if not text:
+        return ""
+    first = text.split(maxsplit=1)[0]
+    return (text if "_" in first else text[0].upper() + text[1:]) + "."
