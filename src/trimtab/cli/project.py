@@ -16,7 +16,8 @@ def register(app: typer.Typer) -> None:
 def init(
     name: Annotated[str | None, typer.Argument(help="Folder and name of the new project.")] = None,
     table: Annotated[
-        Path | None, typer.Option("--from", help="A table: csv, csv.gz, parquet or jsonl.")
+        Path | None,
+        typer.Option("--from", help="A table: csv (also in gz or zip), parquet or jsonl."),
     ] = None,
     label: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when a prediction is made.")] = None,
@@ -55,7 +56,7 @@ def init(
         guesses = scaffold.from_table(folder, plain, table, label, time)
     console.print(f"[bold]{folder}/trimtab.yaml[/bold]  a {guesses.task} project")
     for note in guesses.notes:
-        console.print(f"  guessed  {note}", highlight=False)
+        console.print(f"  guessed  {note}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"next: cd {folder} && trimtab check && trimtab run && trimtab up", highlight=False)
 
 

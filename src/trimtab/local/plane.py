@@ -185,7 +185,7 @@ class Plane:
         for child in self.control.children():
             if folder := child.labels.get("folder"):
                 rows = json.loads((Path(folder) / "samples.json").read_text())
-                body = json.dumps({"instances": rows[:1]})
+                body = json.dumps({"instances": rows[:1]}, ensure_ascii=False)
                 address = f"{self.url}/v1/models/{self.model_name}:predict"
                 return f"curl -s {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
         return None

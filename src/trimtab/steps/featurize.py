@@ -224,5 +224,7 @@ def _samples(rows: "pa.Table", request: Mapping[str, Kind]) -> list[dict[str, An
             text = pc.strftime(pc.cast(values, pa.timestamp("us", tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ")
             newest = newest.set_column(i, name, text)
         elif kind in ("number", "boolean"):
-            newest = newest.set_column(i, name, pc.cast(values, pa.float64()))
+            newest = newest.set_column(
+                i, name, pc.cast(values, pa.bool_() if kind == "boolean" else pa.float64())
+            )
     return [dict(row) for row in newest.to_pylist()]

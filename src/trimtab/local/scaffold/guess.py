@@ -1,9 +1,9 @@
 """What a table's columns seem to be: nulls, times without a zone, ids, the task, and what may leak the label."""
 
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from trimtab.api.errors import InputRefused
 from trimtab.quality.metrics import roc_auc
+from trimtab.steps.labels import MAX_CLASSES, MAX_NUMBERED_CLASSES
 
 NULL_MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "?", "-")
 """Texts that people write where there is no value."""
@@ -18,7 +19,10 @@ NULL_MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "non
 LEAK_AUC = 0.98
 """A column that alone ranks the label this well was probably written after the fact."""
 
-MOST_CLASSES = 20
+LEAST_ROWS = 150
+"""Fewer leave less than the 20 rows that validation and test each need."""
+
+_ID_WORDS = re.compile(r"(?i)(^|[^a-z])(id|key|uuid|guid|nr|no|number|index)([^a-z]|$)|[a-z]I[dD]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Guesses:
     Attributes:
         nulls: texts that mean no value.
         naive: columns of times without a zone.
+        days: columns of dates that must be read as times: the prediction's time, where it is a date.
         key: columns that name a row; empty when none was found.
         time: column of the prediction's time; None when none was asked for.
         task: binary, multiclass or regression.
@@ -37,6 +42,7 @@ class Guesses:
 
     nulls: tuple[str, ...]
     naive: tuple[str, ...]
+    days: tuple[str, ...]
     key: tuple[str, ...]
     time: str | None
     task: str
@@ -52,10 +58,10 @@ def guess(table: pa.Table, file: str, label: str, time: str | None = None) -> Gu
         file: its name, for messages.
 
     Raises:
-        InputRefused: no rows; label or time not there; a label with one value; a time that is no time.
+        InputRefused: too few rows; label or time not there; a label with one value; a time that is no time.
     """
     if table.num_rows == 0:
-        raise InputRefused(f"{file} holds no rows", remedy="give a table with at least a few hundred rows")
+        raise InputRefused(f"{file} holds no rows", remedy=f"give a table of at least {LEAST_ROWS} rows")
     for column in (label, *([time] if time else [])):
         if column not in table.column_names:
             near = difflib.get_close_matches(column, table.column_names, n=1)
@@ -73,6 +79,11 @@ def guess(table: pa.Table, file: str, label: str, time: str | None = None) -> Gu
     if len(nulls) > 1:
         notes.append(f"nulls: {', '.join(repr(mark) for mark in nulls[1:])} stand where there is no value")
     task = _task(columns[label], file, label)
+    if (labelled := table.num_rows - columns[label].null_count) < LEAST_ROWS:
+        raise InputRefused(
+            f"{file}: {labelled} rows have a '{label}'; validation and test alone need 20 each, beside those to "
+            f"learn from", remedy=f"give a table of at least {LEAST_ROWS} labelled rows",
+        )  # fmt: skip
     naive = tuple(
         name
         for name, column in columns.items()
@@ -80,12 +91,28 @@ def guess(table: pa.Table, file: str, label: str, time: str | None = None) -> Gu
     )
     if naive:
         notes.append(f"zones: {', '.join(naive)} carry no time zone; UTC is assumed")
-    if time is not None and not pa.types.is_timestamp(columns[time].type):
-        raise InputRefused(f"{file}: column '{time}' holds {columns[time].type}, not times",
-                           remedy="name a column of dates or times, or leave --time out")  # fmt: skip
-    notes += [f"time: '{name}' looks like one; with `--time {name}` rows are held out by time, not at random"
-              for name, column in columns.items()
-              if time is None and pa.types.is_timestamp(column.type)][:1]  # fmt: skip
+    days: tuple[str, ...] = ()
+    if time is not None:
+        if pa.types.is_date(columns[time].type):
+            days = (time,)
+            notes.append(f"time: '{time}' holds dates; each counts as its first moment in UTC")
+        elif not pa.types.is_timestamp(columns[time].type):
+            raise InputRefused(
+                f"{file}: column '{time}' holds {_kind(columns[time].type)}, not times",
+                remedy="write times as 2024-05-31T12:30:00Z or 2024-05-31, or leave --time out",
+            )
+        elif columns[time].null_count:
+            raise InputRefused(
+                f"{file}: column '{time}' is missing in {columns[time].null_count} of {table.num_rows} rows",
+                remedy="leave those rows out, or leave --time out: then rows are held out at random",
+            )
+    temporal = [name for name, column in columns.items() if pa.types.is_temporal(column.type)]
+    if time is None and temporal:
+        notes.append(f"time: '{temporal[0]}' looks like one; with `--time {temporal[0]}` rows are held out by "
+                     f"time, not at random")  # fmt: skip
+    if rest := [name for name in temporal if name not in (time, label)]:
+        notes.append(f"left out: {', '.join(map(repr, rest))}: times are no features by themselves; a "
+                     f"features.py can make numbers of them")  # fmt: skip
     key = _key(columns, exclude={label, time})
     if key:
         notes.append(f"key: '{key[0]}' differs in every row; it names a prediction and is no feature")
@@ -93,7 +120,7 @@ def guess(table: pa.Table, file: str, label: str, time: str | None = None) -> Gu
     ignore = tuple(useless)
     notes += useless.values()
     notes += _leaks(columns, label, task, exclude={label, time, *key, *ignore})
-    return Guesses(nulls, naive, key, time, task, ignore, tuple(notes))
+    return Guesses(nulls, naive, days, key, time, task, ignore, tuple(notes))
 
 
 def typed(column: pa.ChunkedArray, nulls: tuple[str, ...]) -> pa.ChunkedArray:
@@ -118,29 +145,55 @@ def _holds(column: pa.ChunkedArray, mark: str) -> bool:
 
 
 def _task(label: pa.ChunkedArray, file: str, name: str) -> str:
+    """The task, as `trimtab.steps.labels` will infer it from the table."""
     values = pc.count_distinct(label).as_py()
     if values < 2:
-        raise InputRefused(
-            f"{file}: every row's '{name}' is the same", remedy="a label needs two values at least"
-        )
-    if values == 2:
+        said = "is missing in every row" if label.null_count == len(label) else "is the same in every row"
+        raise InputRefused(f"{file}: '{name}' {said}", remedy="a label needs two values at least")
+    if pa.types.is_boolean(label.type):
         return "binary"
-    number = pa.types.is_floating(label.type) or pa.types.is_integer(label.type)
-    if not number and values > MOST_CLASSES:
+    if pa.types.is_floating(label.type) or pa.types.is_integer(label.type):
+        most = MAX_NUMBERED_CLASSES if _whole(label) else 0
+        if values > most:
+            return "regression"
+    elif pa.types.is_temporal(label.type):
+        raise InputRefused(f"{file}: '{name}' holds times, which are no label",
+                           remedy="predict a number or a class, such as the days until then")  # fmt: skip
+    elif values > MAX_CLASSES:
         raise InputRefused(f"{file}: '{name}' holds {values} different texts",
-                           remedy=f"a class label has at most {MOST_CLASSES}; group them first")  # fmt: skip
-    return "regression" if number and values > MOST_CLASSES else "multiclass"
+                           remedy=f"a class label has at most {MAX_CLASSES}; group them first")  # fmt: skip
+    return "binary" if values == 2 else "multiclass"
+
+
+def _whole(column: pa.ChunkedArray) -> bool:
+    if pa.types.is_integer(column.type):
+        return True
+    return bool(pc.all(pc.equal(column, pc.floor(column))).as_py())
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        return "numbers"
+    return "text" if pa.types.is_string(kind) or pa.types.is_large_string(kind) else f"values of type {kind}"
 
 
 def _key(columns: dict[str, pa.ChunkedArray], exclude: set[str | None]) -> tuple[str, ...]:
     for name, column in columns.items():
-        if name in exclude or column.null_count or pa.types.is_timestamp(column.type):
+        if name in exclude or column.null_count or pc.count_distinct(column).as_py() != len(column):
             continue
-        whole = not pa.types.is_floating(column.type) or pc.all(pc.equal(column, pc.floor(column))).as_py()
-        looks = not pa.types.is_floating(column.type) or "id" in name.lower()
-        if whole and looks and pc.count_distinct(column).as_py() == len(column):
+        if _names_rows(name, column):
             return (name,)
     return ()
+
+
+def _names_rows(name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a column that differs in every row is an id, rather than a measurement or a text."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return not pc.any(pc.match_substring_regex(column, r"\s")).as_py()
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)) or not _whole(column):
+        return False
+    low, high = pc.min_max(column).as_py().values()
+    return bool(_ID_WORDS.search(name)) or high - low + 1 == len(column)
 
 
 def _useless(columns: dict[str, pa.ChunkedArray], exclude: set[str | None]) -> Iterator[tuple[str, str]]:
@@ -189,34 +242,3 @@ def _scores(column: pa.ChunkedArray, y: np.ndarray) -> np.ndarray:
         return np.asarray(pc.fill_null(column.cast(pa.timestamp("us")).cast(pa.int64()), 0), dtype=float)
     values = np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan), dtype=float)
     return np.where(np.isnan(values), np.nanmin(values) - 1 if not np.isnan(values).all() else 0.0, values)
-
-
-def read_any(path: Path) -> pa.Table:
-    """A csv (plain or gz), parquet or json-lines file, text of a csv left as text.
-
-    Raises:
-        InputRefused: not there, not readable, or of another kind.
-    """
-    from pyarrow import csv, json, parquet
-
-    name = path.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            return parquet.read_table(path)
-        if name.endswith((".jsonl", ".json", ".ndjson")):
-            return json.read_json(path)
-        if name.endswith((".csv", ".csv.gz", ".tsv")):
-            delimiter = "\t" if name.endswith(".tsv") else ","
-            convert = csv.ConvertOptions(null_values=[], strings_can_be_null=False)
-            return csv.read_csv(
-                path, parse_options=csv.ParseOptions(delimiter=delimiter), convert_options=convert
-            )
-    except FileNotFoundError:
-        raise InputRefused(f"there is no file {path}", remedy="give the table's path") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputRefused(
-            f"{path}: cannot be read: {error}", remedy="mend the file, or convert it to parquet"
-        ) from None
-    raise InputRefused(
-        f"{path}: what kind of table is it?", remedy="csv, csv.gz, parquet or jsonl, by its ending"
-    )

@@ -1,13 +1,15 @@
 """Writing the project that `trimtab init` promises: few lines, each with its reason."""
 
 import random
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trimtab.adapters.projects.load import FILE
 from trimtab.api.errors import InputRefused
-from trimtab.local.scaffold.guess import Guesses, guess, read_any
+from trimtab.local.scaffold.guess import Guesses, guess
+from trimtab.local.scaffold.read import read_any
 
 SCHEMA_LINE = "# yaml-language-server: $schema=.trimtab-schema.json"
 
@@ -21,8 +23,9 @@ def from_table(folder: Path, name: str, table: Path, label: str, time: str | Non
     guesses = guess(read_any(table), table.name, label, time)
     _start(folder)
     (folder / "data").mkdir()
-    shutil.copyfile(table, folder / "data" / table.name)
-    (folder / FILE).write_text(project_text(name, f"data/{table.name}", label, guesses), encoding="utf-8")
+    copy = f"data/{re.sub(r'[^A-Za-z0-9._-]+', '-', table.name)}"  # a glob must not see a pattern in it
+    shutil.copyfile(table, folder / copy)
+    (folder / FILE).write_text(project_text(name, copy, label, guesses), encoding="utf-8")
     _finish(folder)
     return guesses
 
@@ -48,6 +51,8 @@ def project_text(name: str, file: str, label: str, guesses: Guesses) -> str:
         lines.append(f"    nulls: [{', '.join(_quoted(mark) for mark in guesses.nulls)}]")
     if guesses.naive:
         lines.append(f"    timeZones: {{{', '.join(f'{_quoted(column)}: UTC' for column in guesses.naive)}}}")
+    if guesses.days:
+        lines.append(f"    cast: {{{', '.join(f'{_quoted(column)}: timestamp' for column in guesses.days)}}}")
     if guesses.ignore:
         lines.append(f"    ignore: [{', '.join(_quoted(column) for column in guesses.ignore)}]")
     lines += ["examples:                # one row is one prediction", "  table: data"]
