@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from trimtab.api.errors import ExitStatus, TrimtabError
+from trimtab.cli.extras import missing
 
 HELP = """Closes the loop: data, training, serving, drift, retraining, shadow, canary, promotion.
 
@@ -75,7 +76,7 @@ def invoke(arguments: list[str] | None = None) -> int:
         command: Any = typer.main.get_command(build())
         status = command.main(args=arguments, prog_name="trimtab", standalone_mode=False)
     except TyperException as error:
-        error.show()
+        error.show()  # type: ignore[attr-defined]  # the usage errors have it, their base does not
         return ExitStatus.INPUT
     except TrimtabError as error:
         say(error)
@@ -83,6 +84,11 @@ def invoke(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)  # noqa: T201
         return ExitStatus.INTERRUPTED
+    except ModuleNotFoundError as error:
+        if (extra := missing(error)) is None:
+            return bug(error)
+        say(extra)
+        return extra.status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.DONE
