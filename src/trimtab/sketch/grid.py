@@ -36,7 +36,8 @@ class Grid:
         kind: `number` (float64), `timestamp` (float64 microseconds since the epoch) or `category`.
         centre, scale: of the affine map; scale > 0.
         bits: 16 or 18 for numbers; 0 for categories.
-        knots: reference quantiles of the piecewise map, strictly ascending, shape (2 to 64,); else empty.
+        knots: reference quantiles of the piecewise map, ascending by more than 1e-300, shape (2 to 64,); else
+            empty.
         atoms: values counted exactly, strictly ascending.
     """
 

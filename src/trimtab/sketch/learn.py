@@ -16,6 +16,8 @@ ATOM_SHARE: Final = 0.01
 DISTINCT: Final = 1_024
 CELL_SHARE: Final = 0.002
 KNOTS: Final = 64
+NARROWEST: Final = 1e-300
+"""Knots nearer than this to each other make the map's slope overflow."""
 SAMPLE: Final = 50_000
 
 
@@ -52,6 +54,9 @@ def learn_grid(column: str, values: NDArray[np.float64], kind: Kind) -> Grid:
         if _resolves(grid, loose, len(seen)):
             return grid
     knots = np.unique(loose[np.linspace(0, len(loose) - 1, KNOTS).astype(int)])
+    knots = knots[np.diff(knots, prepend=-np.inf) > NARROWEST]
+    if len(knots) < 2:
+        return grid
     for bits in (16, 18):
         grid = _piecewise(column, kind, grid, knots, bits)
         if _resolves(grid, loose, len(seen)):

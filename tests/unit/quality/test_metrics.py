@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from trimtab.quality import METRICS, evaluate
 from trimtab.quality.row_loss import log_losses
 
+pytestmark = pytest.mark.xdist_group("sklearn")
+
 pairs = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=4, max_size=80).map(
     lambda rows: tuple(np.array(column, float) for column in zip(*rows, strict=True))
 )
