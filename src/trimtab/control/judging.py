@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from trimtab.api.rollout import Check, Rollout, Step
 from trimtab.api.rollout_status import CheckStatus, RevisionRef, RolloutStatus
 from trimtab.control.target import Target, closed_hour
+from trimtab.control.unlogged import Unlogged, follow
 from trimtab.ports.evidence import Evidence, RequestCount
+from trimtab.ports.gateway import Gateway
 from trimtab.rollout.checks import (
     Alphas,
     Bucket,
@@ -22,8 +25,8 @@ HOUR_S = 3600
 class Judging:
     """The verdicts of one rollout's checks."""
 
-    def __init__(self, spec: Rollout, target: Target, evidence: Evidence) -> None:
-        self._spec, self._target, self._evidence = spec, target, evidence
+    def __init__(self, spec: Rollout, target: Target, evidence: Evidence, gateway: Gateway) -> None:
+        self._spec, self._target, self._evidence, self._gateway = spec, target, evidence, gateway
         self._judged: dict[str, tuple[str, int, str, datetime]] = {}
 
     def checks(self, status: RolloutStatus, now: datetime) -> tuple[CheckStatus, ...]:
@@ -91,7 +94,9 @@ class Judging:
             judged = judge_paired_loss(check, alphas, step.name, held, blocks)
         elif check.metric == "error_rate":
             buckets = self._buckets(stable, candidate, since, until)
-            judged = judge_error_rate(check, alphas, step.name, since, held, _share(step), buckets)
+            unlogged, gateway = self._unlogged(held, stable, candidate, since, now)
+            judged = judge_error_rate(check, alphas, step.name, since, held, _share(step), buckets, unlogged)
+            judged = judged.model_copy(update={"evidence": {**judged.evidence, "gateway": gateway}})
         elif check.metric == "disagreement":
             agreement = self._evidence.agreement(stable.revision, candidate.revision, since, until)
             judged = judge_disagreement(check, step.name, held, agreement)
@@ -120,6 +125,25 @@ class Judging:
             ours, theirs = of_candidate.get(start, nothing), of_stable.get(start, nothing)
             found.append(Bucket(start, ours.requests, ours.errors, theirs.requests, theirs.errors))
         return found
+
+    def _unlogged(
+        self,
+        held: CheckStatus | None,
+        stable: RevisionRef,
+        candidate: RevisionRef,
+        since: datetime,
+        now: datetime,
+    ) -> tuple[tuple[int, int], dict[str, dict[str, Any]]]:
+        """New unlogged failures of candidate and stable, and the gateway's counts to go on from."""
+        known = held.evidence if held is not None and held.evidence.get("since") == since.isoformat() else {}
+        sent = self._gateway.sent(self._target.name)
+        new, counts = [], {}
+        for arm, ref in (("candidate", candidate), ("stable", stable)):
+            logged = sum(one.errors for one in self._evidence.requests(ref.revision, since, now, HOUR_S))
+            carried, more = follow(Unlogged.held(known, arm), sent.get(ref.revision), logged)
+            new.append(more)
+            counts[arm] = carried.to_json()
+        return (new[0], new[1]), counts
 
 
 def _share(step: Step) -> float:

@@ -73,7 +73,7 @@ class ReconcileRollout:
         self._gateway, self._servers = gateway, servers
         self._memory = Memory(state, KIND, target.name, RolloutStatus)
         self._candidacy = Candidacy(registry, target.name, target.name, target.poll_every)
-        self._judging = Judging(spec, target, evidence)
+        self._judging = Judging(spec, target, evidence, gateway)
         self._starving = Starving()
         self._acting = Acting(target.name, gateway, servers, evidence, profiles, self._candidacy)
         self._current: RolloutStatus | None = None

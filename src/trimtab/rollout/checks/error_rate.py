@@ -38,6 +38,7 @@ def judge_error_rate(
     previous: CheckStatus | None,
     weight: float,
     buckets: Sequence[Bucket],
+    unlogged: tuple[int, int] = (0, 0),
 ) -> CheckStatus:
     """The verdict with all closed hours of the present step added.
 
@@ -45,6 +46,7 @@ def judge_error_rate(
         since: when the step began; hours of another beginning are folded already.
         weight: the candidate's share of the answers, in (0, 1).
         buckets: of this step, in order, from its beginning.
+        unlogged: failures of candidate and stable that the gateway saw and nobody logged, new since the last look.
     """
     if previous is not None and is_lost(previous):
         return previous
@@ -60,8 +62,10 @@ def judge_error_rate(
         Stratum(weight, b.requests_candidate, b.errors_candidate, b.requests_stable, b.errors_stable)
         for b in new
     )
+    if any(unlogged):
+        strata += Strata.of([Stratum(weight, unlogged[0], unlogged[0], unlogged[1], unlogged[1])])
     bounds = held_bounds(previous)
-    if new:
+    if new or any(unlogged):
         bounds = bounds.tighten(betting.bounds(strata, alphas.fail, alphas.pass_))
     few = strata.n_candidate < betting.LEAST_CANDIDATE_REQUESTS
     return written(
