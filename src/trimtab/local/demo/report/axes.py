@@ -82,7 +82,9 @@ class ValueAxis:
     def marks(self) -> list[float]:
         """Round values within, five at most."""
         found = round_marks(self.low, self.high)
-        return found if len(found) <= 5 else found[1::2]
+        if len(found) <= 5:
+            return found
+        return found[found.index(0.0) % 2 :: 2] if 0.0 in found else found[1::2]
 
 
 def around(values: Sequence[float], top: float, bottom: float) -> ValueAxis:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -55,7 +55,6 @@ class Panel:
     courses: Sequence[Course]
     values: Sequence[Tick]
     zero: float | None
-    zero_text: str
     months: Sequence[Tick]
     width: int = WIDTH
     height: int = HEIGHT
@@ -74,7 +73,7 @@ def panels(told: Told) -> list[Panel]:
             "skill_rows",
             "Skill: log loss minus that of climatology",
             "nats a flight; below zero beats the late rate of the last fourteen days at that hour",
-            "climatology",
+            zero=True,
         ),
         panel(
             told,
@@ -82,12 +81,12 @@ def panels(told: Told) -> list[Panel]:
             "rows",
             "Log loss",
             "nats a flight; it follows the weather as much as the model, so nothing trips on it",
-            "",
+            zero=False,
         ),
     ]
 
 
-def panel(told: Told, total: str, rows: str, title: str, under: str, zero: str) -> Panel:
+def panel(told: Told, total: str, rows: str, title: str, under: str, *, zero: bool) -> Panel:
     lines = {revision: list(weekly(told, revision, total, rows)) for revision in told.names}
     lines = {revision: points for revision, points in lines.items() if points}
     reach = [edge for points in lines.values() for one in points for edge in (one.low, one.high)]
@@ -113,7 +112,7 @@ def panel(told: Told, total: str, rows: str, title: str, under: str, zero: str) 
             )
         )
     marks = [Tick(values.y(mark), words.plain(mark, 2)) for mark in values.marks()]
-    return Panel(title, under, courses, marks, values.y(0.0) if zero else None, zero, axis.months())
+    return Panel(title, under, courses, marks, values.y(0.0) if zero else None, axis.months())
 
 
 def weekly(told: Told, revision: str, total: str, rows: str) -> Iterator[Point]:
@@ -131,7 +130,9 @@ def weekly(told: Told, revision: str, total: str, rows: str) -> Iterator[Point]:
         means = sums[again].sum(1) / counts[again].sum(1)
         low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         value = float(sums[near].sum() / counts[near].sum())
-        yield Point(start + timedelta(hours=12), value, float(low), float(high), serves(told, revision, start))
+        yield Point(
+            start + timedelta(hours=12), value, float(low), float(high), serves(told, revision, start)
+        )
 
 
 def serves(told: Told, revision: str, at: datetime) -> bool:
@@ -168,7 +169,7 @@ def monthly(told: Told) -> list[dict[str, Any]]:
     top = max((one["log_loss"] for one in rows), default=1.0)
     shown, month = [], ""
     for one in rows:
-        name = datetime.strptime(one["month"], "%Y-%m").strftime("%B")
+        name = f"{date.fromisoformat(one['month'] + '-01'):%B}"
         shown.append(
             {
                 "month": name if one["month"] != month else "",

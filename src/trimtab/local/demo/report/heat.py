@@ -20,8 +20,13 @@ def heat(told: Told) -> dict[str, Any] | None:
         "rows": [
             {
                 "column": name,
-                "seasonal": next((one[name]["seasonal"] for one in columns if name in one and one[name]["seasonal"]), None),
-                "cells": [cell(told, window, by_name.get(name)) for window, by_name in zip(windows, columns, strict=True)],
+                "seasonal": next(
+                    (one[name]["seasonal"] for one in columns if name in one and one[name]["seasonal"]), None
+                ),
+                "cells": [
+                    cell(told, window, by_name.get(name))
+                    for window, by_name in zip(windows, columns, strict=True)
+                ],
             }
             for name in in_order(columns)
         ],
@@ -30,7 +35,7 @@ def heat(told: Told) -> dict[str, Any] | None:
         ],
         "trip": told.story["project"]["monitor"]["trip"],
         "days": round((when(windows[0]["end"]) - when(windows[0]["start"])).total_seconds() / 86_400),
-    }  # fmt: skip
+    }
 
 
 def in_order(columns: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[str]:

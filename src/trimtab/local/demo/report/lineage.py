@@ -43,8 +43,12 @@ def row(told: Told, version: Mapping[str, Any], axis: TimeAxis, place: int) -> d
     revision = next((one for one, known in told.names.items() if known == name), None)
     span = span_of(tags)
     served = [(axis.x(start), axis.x(end), share) for start, end, share in told.served(revision or "")]
-    copies = [(axis.x(one.start), axis.x(one.end)) for one in told.splits if revision and one.mirror == revision]
-    metrics = {name: tags.get(f"trimtab.metric.{name}", tags.get(f"trimtab.metric.test.{name}")) for name in METRICS}
+    copies = [
+        (axis.x(one.start), axis.x(one.end)) for one in told.splits if revision and one.mirror == revision
+    ]
+    metrics = {
+        name: tags.get(f"trimtab.metric.{name}", tags.get(f"trimtab.metric.test.{name}")) for name in METRICS
+    }
     return {
         "name": name,
         "revision": revision,
@@ -53,15 +57,19 @@ def row(told: Told, version: Mapping[str, Any], axis: TimeAxis, place: int) -> d
         "learned": (axis.x(span[0]), axis.x(span[1])) if span else None,
         "served": served,
         "copies": copies,
-        "span": f"{words.short_day(span[0], told.zone)} to {words.short_day(span[1], told.zone)}" if span else words.NONE,
+        "span": f"{words.short_day(span[0], told.zone)} to {words.short_day(span[1], told.zone)}"
+        if span
+        else words.NONE,
         "rows": f"{int(tags['trimtab.rows']):,}" if tags.get("trimtab.rows") else words.NONE,
         "metrics": [words.plain(float(value)) if value else words.NONE for value in metrics.values()],
         "outcome": outcome(told, revision, tags),
         "digest": version["digest"],
         "facts": sorted(
-            (key.removeprefix("trimtab."), str(value)) for key, value in tags.items() if not key.startswith("trimtab.metric.")
+            (key.removeprefix("trimtab."), str(value))
+            for key, value in tags.items()
+            if not key.startswith("trimtab.metric.")
         ),
-    }  # fmt: skip
+    }
 
 
 def outcome(told: Told, revision: str | None, tags: Mapping[str, Any]) -> tuple[str, str]:

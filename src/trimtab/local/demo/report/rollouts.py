@@ -21,8 +21,8 @@ TITLES: Final = {
     "latency_p95": "95th percentile of latency, over stable's",
 }
 FORCED: Final = (
-    "This candidate was forced. Its gate had already refused it; the demo, and not the policy, asked for it, trained on "
-    "the last season alone, and put it into shadow all the same, to show what shadow does with such a model."
+    "This candidate was forced. Its gate had already refused it; the demo, and not the policy, asked for it, trained "
+    "on the last season alone, and put it into shadow all the same, to show what shadow does with such a model."
 )
 MERELY_NO_WORSE: Final = (
     "The rule is non-inferiority: it lets a refit through that is shown to be no worse by the margin. Here the "
@@ -96,7 +96,9 @@ def gain(series: Mapping[str, Sequence[Seen]]) -> str:
     side = "lower" if last.estimate < 0 else "higher"
     known = upper if side == "lower" else lower
     sure = known is not None and (known < 0) == (side == "lower") and known != 0
-    least = f", {abs(known or 0):.3f} at least" if sure else ", which the bounds do not tell from no difference"
+    least = (
+        f", {abs(known or 0):.3f} at least" if sure else ", which the bounds do not tell from no difference"
+    )
     return (
         f"In shadow its log loss was {abs(last.estimate):.3f} nats a flight {side} than stable's{least}, "
         f"over {last.units} local days."

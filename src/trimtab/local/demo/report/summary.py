@@ -44,7 +44,9 @@ def lead(told: Told) -> str:
         f"{words.counted(alarms, 'alarm')} about its model, asked for {words.counted(runs, 'training run')}, and "
         "settled by its rules what became of each."
     )
-    hand = " One candidate, December's, was forced past its gate to show what shadow does; it is marked as such."
+    hand = (
+        " One candidate, December's, was forced past its gate to show what shadow does; it is marked as such."
+    )
     return text + hand if any(map(forced, told.story["versions"])) else text
 
 
@@ -54,13 +56,29 @@ def tiles(told: Told) -> list[Tile]:
     minutes, seconds = divmod(round(result["wall_s"]), 60)
     by_gate = sum(one.get("by") == "gate" for one in result["refusals"])
     return [
-        Tile("Requests answered", f"{requests['served']:,}", f"{requests['failed']:,} failed, {requests['per_s']:,} a second"),
+        Tile(
+            "Requests answered",
+            f"{requests['served']:,}",
+            f"{requests['failed']:,} failed, {requests['per_s']:,} a second",
+        ),
         Tile("Predictions", f"{result['predictions']:,}", "of real flights, copies not counted"),
-        Tile("Events for monitoring", f"{events['received']:,}", f"{events['lost']:,} lost of {events['sent']:,}"),
+        Tile(
+            "Events for monitoring",
+            f"{events['received']:,}",
+            f"{events['lost']:,} lost of {events['sent']:,}",
+        ),
         Tile("Promoted", str(len(promotions(told))), "after shadow and canary"),
-        Tile("Refused", str(len(result["refusals"])), f"{by_gate} by gates, {len(result['refusals']) - by_gate} in their rollout"),
-        Tile("Took", f"{minutes} min {seconds:02d} s", f"{result['peak_memory_mb'] / 1000:.1f} GB at its peak, on one machine"),
-    ]  # fmt: skip
+        Tile(
+            "Refused",
+            str(len(result["refusals"])),
+            f"{by_gate} by gates, {len(result['refusals']) - by_gate} in their rollout",
+        ),
+        Tile(
+            "Took",
+            f"{minutes} min {seconds:02d} s",
+            f"{result['peak_memory_mb'] / 1000:.1f} GB at its peak, on one machine",
+        ),
+    ]
 
 
 def refusals(told: Told) -> list[dict[str, str]]:
@@ -100,14 +118,15 @@ def notes(told: Told) -> Sequence[tuple[str, str]]:
         ),
         (
             "What was not used",
-            "Estimates of accuracy without labels (CBPE) assume that the relation of inputs to outcome stays as it was; "
-            "on these flights it does not. None trips, gates or passes anything here. AUC and log loss by month are "
-            "shown and never tripped on.",
+            "Estimates of accuracy without labels (CBPE) assume that the relation of inputs to outcome stays as it "
+            "was; on these flights it does not. None trips, gates or passes anything here. AUC and log loss by month "
+            "are shown and never tripped on.",
         ),
         (
             "What the months compare",
             "A revision's month holds the flights that it answered or got copies of. Two revisions in one month need "
-            "not have seen the same flights; only the paired differences in the rollout's cards compare like with like.",
+            "not have seen the same flights; only the paired differences in the cards of rollouts compare like with "
+            "like.",
         ),
         (
             "How time went",

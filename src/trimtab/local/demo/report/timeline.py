@@ -139,5 +139,3 @@ def marks(chapters: Sequence[Chapter], axis: TimeAxis) -> list[Mark]:
             )
         )
     return found
-
-
