@@ -17,6 +17,7 @@ from trimtab.adapters.processes.control import PlaneDown
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.state import SqliteState
 from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.monitor import MonitorStatus
 from trimtab.api.rollout_status import RolloutStatus
 from trimtab.bootstrap import local
 from trimtab.control import Loop
@@ -63,7 +64,12 @@ class Shown(Protocol):
     def step(self, event: Mapping[str, Any]) -> None:
         """A pipeline's task began or ended."""
 
-    def hour(self, now: datetime, status: RolloutStatus, requests: int, failed: int) -> None:
+    def live_through(self, spans: Sequence[tuple[datetime, datetime]]) -> None:
+        """These stretches of time will be lived."""
+
+    def hour(
+        self, now: datetime, rollout: RolloutStatus, monitor: MonitorStatus, requests: int, failed: int
+    ) -> None:
         """An hour of the year was lived."""
 
 
@@ -179,7 +185,8 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
         forced = Forced(pipelines, loop, clock, shown)
 
         def hour(now: datetime) -> None:
-            shown.hour(now, loop.rollout.status, replay.counts.requests, replay.counts.failed)
+            counts = replay.counts
+            shown.hour(now, loop.rollout.status, loop.monitor.status, counts.requests, counts.failed)
             forced.when_due(now)
 
         replay = Replay(
@@ -200,6 +207,7 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
         shown.say("first model: everything before 1 April")
         pipelines.by_hand("first", world.start)
         tick()
+        shown.live_through(SPANS[span])
         replay.run()
         finish(
             Lived(
