@@ -39,12 +39,6 @@ class Terminal:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._picture,
-            refresh_per_second=REFRESH_PER_S,
-            transient=True,
-        )
         self._began = time.monotonic()
         self._first_hour: float | None = None
         self._spans: Sequence[tuple[datetime, datetime]] = ()
@@ -54,6 +48,12 @@ class Terminal:
         self._move: Move | None = None
         self._episodes: set[str] = set()
         self._month = ""
+        self._live = Live(
+            console=self._console,
+            get_renderable=self._picture,
+            refresh_per_second=REFRESH_PER_S,
+            transient=True,
+        )
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
