@@ -52,4 +52,8 @@ def take_candidate(spec: Rollout, seen: Observed, now: datetime) -> Decision | N
             "stalled": "",
         }
     )
-    return Decision(because, claim=claim, happened=(Happened("CandidateTaken", ref.revision, because),))
+    return Decision(
+        because,
+        claim=claim,
+        happened=(Happened("CandidateTaken", ref.revision, because, {"version": ref.version}),),
+    )
