@@ -121,13 +121,14 @@ def features(columns: Sequence[DriftedColumn]) -> Text:
 def checks(status: RolloutStatus) -> RenderableType:
     """Every check on a line: where its bounds lie between worse and better, against the margin."""
     table = Table.grid(padding=(0, 2))
+    table.add_row(Text("  checks", style="bold"), Text("better ◂  ┊ no difference  ▸ worse", style="dim"))
     for check in status.checks:
         colour = COLOURS.get(Verdict(check.verdict), "white")
         table.add_row(
             Text(f"  {check.name}", style="bold"),
             gauge(check, colour),
             Text(check.verdict, style=colour),
-            Text(f"{between(check.lower, check.upper)} under {signed(check.margin)}"),
+            Text(f"{between(check.lower, check.upper)}, margin {signed(check.margin)}"),
             Text(f"{check.units:,} units", style="dim"),
         )
     return table
