@@ -1,0 +1,28 @@
+"""trimtab closes the loop: data, training, serving, drift, retraining, shadow, canary, promotion.
+
+    project = trimtab.Project.load("churn")
+    report = trimtab.drift.compare(before, now)
+
+Importing it loads nothing; names come on first use (PEP 562).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trimtab import drift
+    from trimtab.local.project_api import Project
+
+__all__ = ["Project", "drift"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Project":
+        return import_module("trimtab.local.project_api").Project
+    if name == "drift":
+        return import_module("trimtab.drift")
+    raise AttributeError(f"module 'trimtab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,14 +1,21 @@
 """`trimtab run`: the training pipeline on this machine, step by step on the terminal."""
 
+import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from trimtab.api.errors import ExitStatus, InputRefused, SurroundingsFailed
+from trimtab.api.errors import ExitStatus, InputRefused
+
+if TYPE_CHECKING:
+    from trimtab.ports.runs import Run
+
+_DIGEST: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{4,52}\b")
+_SHORT: Final = r"\1"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,36 +44,23 @@ def run(
     trimtab run --until 2013-07-01T00:00:00Z --window 90d
     trimtab run --resume latest
 
-    Exit status 1: the gates refused the model.
+    A step that fails says why, and where its log is; --resume goes on from there. Exit status 1: the gates
+    refused the model.
     """
-    from trimtab.bootstrap.local import open_project, pipeline_host, prepare, run_parameters, stable_version
-    from trimtab.local.runs import LocalRuns, TaskFailed, latest, new_id
+    from trimtab.bootstrap.local import open_project
+    from trimtab.local.training import go_on, train
 
+    moment, length = _moment(until), _window(window)
     loaded, home = open_project(Path.cwd(), platform)
-    shown = Steps()
-    with pipeline_host(loaded, home) as host:
-        runs = LocalRuns(prepare(loaded, home), lambda: host, shown)
+    if resume is not None and (until or window or force_past_gate):
+        raise InputRefused("--resume takes a run's own settings", remedy="leave the other options out")
+    with Steps() as shown:
         if resume is not None:
-            identity = latest(home) if resume == "latest" else resume
-            if identity is None:
-                raise InputRefused("there is no run to go on with", remedy="trimtab run")
-            shown.begin(identity, loaded.project.name)
-            record = runs.resume(identity)
+            ended = go_on(loaded, home, shown, resume)
         else:
-            identity = new_id()
-            shown.begin(identity, loaded.project.name)
-            stable = stable_version(loaded, home)
-            record = runs.run(identity, run_parameters(_moment(until), window, stable, force_past_gate))
-    failed = next((task for task in record.tasks if not task.succeeded), None)
-    if failed is not None:
-        raise TaskFailed(identity, failed)
-    result = record.as_run()
-    if result.passed is None:
-        raise SurroundingsFailed(
-            f"run {identity} ended before its gates", remedy=f"see {home.runs / identity}/kfp.log"
-        )
-    shown.end(result.passed, result.because, result.version, home.runs / identity)
-    return ExitStatus.DONE if result.passed else ExitStatus.NO
+            ended = train(loaded, home, shown, until=moment, window=length, force_past_gate=force_past_gate)
+        shown.end(ended, home.runs / ended.id)
+    return ExitStatus.DONE if ended.passed else ExitStatus.NO
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -81,36 +75,64 @@ def _moment(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def _window(text: str | None) -> str | None:
+    from trimtab.api.values import parse_duration
+
+    if text in (None, "all"):
+        return text
+    try:
+        parse_duration(text)
+    except ValueError as error:
+        raise InputRefused(f"--window {text}: {error}", remedy="such as 90d, or all") from None
+    return text
+
+
 class Steps:
-    """Prints one line a step as it ends; on a terminal, the step at work too."""
+    """Prints one line a step as it ends; on a terminal, the step at work too. A context manager."""
 
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console = Console()
+        self._console = Console(highlight=False)
         self._status: Any = None
         self._began = time.monotonic()
 
-    def begin(self, identity: str, project: str) -> None:
-        self._console.print(f"run [bold]{identity}[/bold] of {project}", highlight=False)
-        self._wait("starting: the first step waits for libraries to load (about 15 s)")
+    def __enter__(self) -> "Steps":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        if event["event"] == "task_started":
+        if event["event"] == "run_started":
+            self._console.print(f"run [bold]{event['run']}[/bold] of {event['project']}")
+            if event["kept"]:
+                self._line("kept", "", ", ".join(event["kept"]), "dim")
+            self._wait("starting: libraries load (about 15 s)")
+        elif event["event"] == "task_started":
             self._wait(event["task"])
         elif event["event"] == "task_ended":
             self._stop()
-            mark = "[green]done[/green]  " if event["succeeded"] else "[red]failed[/red]"
-            self._console.print(
-                f"  {mark}  {event['task']:<12} {event['seconds']:7.2f} s  {made(event)}", highlight=False
-            )
+            done = bool(event["succeeded"])
+            took = f"{event['task']:<12} {event['seconds']:7.2f} s"
+            self._line("done" if done else "failed", took, made(event), "green" if done else "red")
 
-    def end(self, passed: bool, because: str, version: str | None, folder: Path) -> None:
+    def end(self, ended: "Run", folder: Path) -> None:
+        """The last lines: what the gates said, and where to read more."""
+        from rich.text import Text
+
         self._stop()
-        verdict = "[green]candidate[/green]" if passed else "[red]refused[/red]"
-        self._console.print(f"{verdict}: version {version}: {because}", highlight=False)
+        verdict = Text("candidate", "green") if ended.passed else Text("refused", "red")
+        self._console.print(verdict.append(f": version {ended.version}: {ended.because}", "default"))
         took = time.monotonic() - self._began
-        self._console.print(f"{took:.1f} s; logs and reports: {folder}", highlight=False, soft_wrap=True)
+        self._console.print(f"{took:.1f} s; logs and reports: {folder}", soft_wrap=True, markup=False)
+
+    def _line(self, mark: str, took: str, rest: str, colour: str) -> None:
+        from rich.text import Text
+
+        line = Text.assemble("  ", (f"{mark:<6}", colour), "  ", f"{took}  " if took else "", rest)
+        terminal = self._console.is_terminal
+        self._console.print(line, no_wrap=terminal, overflow="ellipsis", soft_wrap=not terminal)
 
     def _wait(self, what: str) -> None:
         self._stop()
@@ -125,6 +147,12 @@ class Steps:
 
 
 def made(event: Mapping[str, Any]) -> str:
-    """What a step made, in a few words."""
+    """What a step made, in a few words; digests by their first 12 digits.
+
+    >>> made({"outputs": {"digest": "59de0227671ff1a7", "passed": True, "because": ""}})
+    'digest 59de0227671f  passed yes'
+    """
     outputs = event.get("outputs") or {}
-    return "  ".join(f"{name} {str(value)[:70]}" for name, value in outputs.items())
+    words = {True: "yes", False: "no"}
+    shown = {name: words[value] if isinstance(value, bool) else str(value) for name, value in outputs.items()}
+    return "  ".join(f"{name} {_DIGEST.sub(_SHORT, value)}" for name, value in shown.items() if value)

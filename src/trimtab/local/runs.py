@@ -60,7 +60,7 @@ class Record:
     def read(cls, folder: Path) -> "Record | None":
         try:
             data = json.loads((folder / RECORD).read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return cls(**{**data, "tasks": tuple(TaskRecord(**task) for task in data["tasks"])})
 
@@ -86,6 +86,16 @@ class Record:
             data_end=datetime.fromisoformat(self.arguments["until"]),
             labelled=int(self.output("labelled") or 0),
         )
+
+    def outcome(self) -> str:
+        """What became of it, in a few words."""
+        run = self.as_run()
+        if run.state is RunState.RUNNING:
+            return "not ended"
+        if run.state is RunState.FAILED:
+            failed = next((task.name for task in self.tasks if task.failure), "before its first step")
+            return f"failed: {failed}: {run.because}"
+        return f"{'candidate' if run.passed else 'refused'}: version {run.version}: {run.because}"
 
     @property
     def _registered(self) -> bool:
@@ -164,22 +174,30 @@ class LocalRuns:
         record.write(folder)
         return record
 
-    def resume(self, identity: str) -> Record:
-        """Go on with a run that failed or was killed.
+    @staticmethod
+    def resumable(prepared: Prepared, identity: str) -> Record:
+        """The record of a run that failed or was killed.
 
         Raises:
-            InputRefused: no such run, or the project changed since.
+            InputRefused: no such run, it ended well, or the project changed since.
         """
-        record = Record.read(self._home.runs / identity)
+        record = Record.read(prepared.home.runs / identity)
         if record is None:
             raise InputRefused(f"there is no run '{identity}'", remedy="trimtab status shows the runs")
-        if record.project != str(self._project):
+        if record.state == RunState.SUCCEEDED.value:
+            raise InputRefused(f"run '{identity}' ended well: there is nothing to go on with",
+                               remedy="trimtab run starts a new one")  # fmt: skip
+        if record.project != str(prepared.bundle):
             raise InputRefused(
                 f"the project changed since run '{identity}' began: it ran {Path(record.project).name}, "
-                f"and this is {self._project.name}",
+                f"and this is {prepared.bundle.name}",
                 remedy="undo the change, or start a new run: trimtab run",
             )
-        return self.run(identity, {k: v for k, v in record.arguments.items() if k != "project"})
+        return record
+
+    def resume(self, record: Record) -> Record:
+        """Go on with a run that `resumable` gave."""
+        return self.run(record.id, {k: v for k, v in record.arguments.items() if k != "project"})
 
 
 def run_id(key: str) -> str:
@@ -192,10 +210,16 @@ def new_id() -> str:
     return datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
 
 
+def recorded(home: Home) -> list[Record]:
+    """Every run of a project, the newest first."""
+    found = [record for folder in home.runs.glob("*/") if (record := Record.read(folder))]
+    return sorted(found, key=lambda record: record.started, reverse=True)
+
+
 def latest(home: Home) -> str | None:
     """The id of the run that began last."""
-    records = [record for folder in home.runs.glob("*") if (record := Record.read(folder))]
-    return max(records, key=lambda record: record.started).id if records else None
+    records = recorded(home)
+    return records[0].id if records else None
 
 
 def _now() -> str:

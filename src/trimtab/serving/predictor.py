@@ -84,7 +84,10 @@ class Predictor:
             ModelFailed, FeaturesRefused: the model or transform failed.
             SurroundingsFailed: the online store cannot be reached.
         """
-        rows = self._accepted.rows(asked)
+        return self.answer(self._accepted.rows(asked))
+
+    def answer(self, rows: Rows) -> Prediction:
+        """The model's outputs for rows that fit the plan. Raises as `predict`, but for RequestRefused."""
         if rows.finished:
             features: Mapping[str, Array] = {name: rows.columns[name] for name in self._features}
         else:

@@ -32,7 +32,6 @@ class Guesses:
     Attributes:
         nulls: texts that mean no value.
         naive: columns of times without a zone.
-        days: columns of dates that must be read as times: the prediction's time, where it is a date.
         key: columns that name a row; empty when none was found.
         time: column of the prediction's time; None when none was asked for.
         task: binary, multiclass or regression.
@@ -42,7 +41,6 @@ class Guesses:
 
     nulls: tuple[str, ...]
     naive: tuple[str, ...]
-    days: tuple[str, ...]
     key: tuple[str, ...]
     time: str | None
     task: str
@@ -91,10 +89,8 @@ def guess(table: pa.Table, file: str, label: str, time: str | None = None) -> Gu
     )
     if naive:
         notes.append(f"zones: {', '.join(naive)} carry no time zone; UTC is assumed")
-    days: tuple[str, ...] = ()
     if time is not None:
         if pa.types.is_date(columns[time].type):
-            days = (time,)
             notes.append(f"time: '{time}' holds dates; each counts as its first moment in UTC")
         elif not pa.types.is_timestamp(columns[time].type):
             raise InputRefused(
@@ -120,7 +116,7 @@ def guess(table: pa.Table, file: str, label: str, time: str | None = None) -> Gu
     ignore = tuple(useless)
     notes += useless.values()
     notes += _leaks(columns, label, task, exclude={label, time, *key, *ignore})
-    return Guesses(nulls, naive, days, key, time, task, ignore, tuple(notes))
+    return Guesses(nulls, naive, key, time, task, ignore, tuple(notes))
 
 
 def typed(column: pa.ChunkedArray, nulls: tuple[str, ...]) -> pa.ChunkedArray:

