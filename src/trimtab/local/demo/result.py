@@ -12,6 +12,7 @@ import numpy as np
 
 from trimtab.adapters.collector import Predictions
 from trimtab.local.demo.evidence import evidence
+from trimtab.local.demo.afterwards import afterwards
 from trimtab.local.demo.run import Lived
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.registry import ModelVersion
@@ -74,6 +75,12 @@ def gather(lived: Lived) -> dict[str, Any]:
             if event.kind == "Rejected"
         ],
         "monthly": monthly(lived, names),
+        "afterwards": afterwards(
+            lived.home,
+            {name: one for one in versions.values() if (name := f"v{one.version}") in names.values()},
+            [names[event.revision] for event in events if event.kind == "Promoted"],
+            np.datetime64(lived.world.start.replace(tzinfo=None), "us"),
+        ),
         "phase": str(rollout.phase),
     }  # fmt: skip
 
