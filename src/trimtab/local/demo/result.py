@@ -9,10 +9,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from pydantic import BaseModel
 
 from trimtab.adapters.collector import Predictions
-from trimtab.local.demo.evidence import evidence
 from trimtab.local.demo.afterwards import afterwards
+from trimtab.local.demo.evidence import evidence
 from trimtab.local.demo.run import Lived
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.registry import ModelVersion
@@ -55,8 +56,8 @@ def gather(lived: Lived) -> dict[str, Any]:
         "predictions": counts.predictions,
         "events": {"sent": logged + dropped, "received": received, "lost": logged + dropped - received},
         "revisions": [revision(one, names) for one in sorted(versions.values(), key=lambda one: int(one.version))],
-        "drift": {"episodes": [one.model_dump(mode="json", by_alias=True) for one in lived.loop.monitor.status.episodes]},
-        "retrainings": [one.model_dump(mode="json", by_alias=True) for one in lived.loop.retrain.status.attempts],
+        "drift": {"episodes": [dumped(one) for one in lived.loop.monitor.status.episodes]},
+        "retrainings": [dumped(one) for one in lived.loop.retrain.status.attempts],
         "promotions": [
             {"at": event.at, "revision": event.revision, "name": names.get(event.revision), "because": event.because}
             for event in events
@@ -83,6 +84,10 @@ def gather(lived: Lived) -> dict[str, Any]:
         ),
         "phase": str(rollout.phase),
     }  # fmt: skip
+
+
+def dumped(value: BaseModel) -> dict[str, Any]:
+    return value.model_dump(mode="json", by_alias=True)
 
 
 def revision_names(lived: Lived) -> dict[str, str]:
@@ -116,8 +121,8 @@ def revision(version: ModelVersion, names: Mapping[str, str]) -> dict[str, Any]:
 def monthly(lived: Lived, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """AUC and log loss a revision a month, over all that it answered, copies among them."""
     rows = []
-    for revision_id, name in names.items():
-        seen: Predictions = lived.collector.predictions(revision_id, lived.world.start, lived.world.end)
+    for identity, name in names.items():
+        seen: Predictions = lived.collector.predictions(identity, lived.world.start, lived.world.end)
         labelled = np.isfinite(seen.label) & np.isfinite(seen.p)
         months = np.array([_month(time) for time in seen.time[labelled]])
         for month in np.unique(months):
@@ -127,7 +132,7 @@ def monthly(lived: Lived, names: Mapping[str, str]) -> list[dict[str, Any]]:
             rows.append(
                 {
                     "month": str(month),
-                    "revision": revision_id,
+                    "revision": identity,
                     "name": name,
                     "rows": len(y),
                     "roc_auc": round(METRICS["roc_auc"].compute(y, p), 4),
