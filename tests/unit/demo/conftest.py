@@ -78,6 +78,7 @@ def year(seed: int) -> dict[str, Any]:
             THIRD: [*days(draw, at(7, 11), at(7, 23), -0.05, 900), *days(draw, at(7, 23), END, -0.042, 900)],
             FORCED: days(draw, at(12, 1), at(12, 24), 0.015, 900),
         },
+        "span": {"start": START, "end": END},
         "project": PROJECT,
         "versions": versions(),
         "skill_tests": [

@@ -15,6 +15,7 @@ from trimtab.api.project import Project
 from trimtab.control.monitor import settings_of
 from trimtab.drift import Profile, judge
 from trimtab.ports.evidence import BlockCut
+from trimtab.ports.registry import ModelVersion
 from trimtab.quality.skill import SkillReference
 from trimtab.sequential import Bounds
 from trimtab.sequential.against_reference import bounds_above
@@ -36,7 +37,7 @@ class Reign:
 
 
 def evidence(lived: "Lived") -> dict[str, Any]:
-    """Keys that the report draws: project, versions, skill_tests and drift."""
+    """Keys that the report draws: span, project, versions, skill_tests and drift."""
     project = load(lived.home.path.parent).project
     uris = {one.version: one.uri for one in lived.registry.versions(project.name)}
     profiles = {
@@ -45,9 +46,10 @@ def evidence(lived: "Lived") -> dict[str, Any]:
     }
     reigns = list(reigns_of(lived))
     return {
+        "span": {"start": lived.world.start, "end": lived.world.end},
         "project": promised(project),
         "versions": [
-            {"name": f"v{one.version}", "digest": one.digest, "tags": dict(one.tags)}
+            {"name": f"v{one.version}", "digest": one.digest, "tags": {**run_tags(lived, one), **one.tags}}
             for one in sorted(lived.registry.versions(project.name), key=lambda one: int(one.version))
         ],
         "skill_tests": [
@@ -57,6 +59,17 @@ def evidence(lived: "Lived") -> dict[str, Any]:
         ],
         "drift": drift(lived, project, profiles),
     }
+
+
+def run_tags(lived: "Lived", version: ModelVersion) -> Mapping[str, str]:
+    """What the run that made a version noted: the data that it read, and at which version."""
+    from trimtab.adapters.mlflow.client import client, local_uri
+
+    run = version.tags.get("trimtab.run")
+    if not run:
+        return {}
+    tags = client(local_uri(lived.home.mlflow / "mlflow.db")).get_run(run).data.tags
+    return {key: str(value) for key, value in tags.items() if key.startswith("trimtab.features.")}
 
 
 def promised(project: Project) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Alarms: performance that dropped, with the test that says so; inputs that drifted, which only annotate."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trimtab.local.demo.report import words
@@ -56,15 +56,29 @@ def test_of(told: Told, event: Happening) -> Mapping[str, Any] | None:
 def test_chart(told: Told, event: Happening, test: Mapping[str, Any]) -> Chart | None:
     """The bounds day by day, up to the alarm."""
     days = [one for one in test["days"] if one["blocks"] <= event.bounds.get("blocks", 0)]
+    return draw(told, test, days, "Skill lost since it became stable") if days else None
+
+
+def reigns(told: Told) -> list[tuple[Chart, str]]:
+    """The test of each reign to its end, with its revision's colour."""
+    return [
+        (
+            draw(told, test, test["days"], f"{told.name(test['revision'])}: skill lost"),
+            told.colour(test["revision"]),
+        )
+        for test in told.story["skill_tests"]
+        if test["days"]
+    ]
+
+
+def draw(told: Told, test: Mapping[str, Any], days: Sequence[Mapping[str, Any]], title: str) -> Chart:
     looks = [Look(when(one["start"]), one["estimate"], one["lower"], one["upper"]) for one in days]
-    if not looks:
-        return None
     return chart(
-        "Skill lost since it became stable",
+        title,
         f"nats a flight, by local day; {len(looks)} days, {days[-1]['rows']:,} flights",
         looks,
         float(test["max_drop"]),
-        "alarm when the band is above",
+        "alarm: band above",
         told.zone,
         words.signed,
     )

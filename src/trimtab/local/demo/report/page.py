@@ -6,6 +6,7 @@ from typing import Any
 
 from trimtab.drift.page import style
 from trimtab.local.demo.report import words
+from trimtab.local.demo.report.alarms import reigns
 from trimtab.local.demo.report.course import monthly, panels
 from trimtab.local.demo.report.decisions import decisions
 from trimtab.local.demo.report.heat import heat
@@ -38,6 +39,7 @@ def html(story: Mapping[str, Any]) -> str:
         timeline=timeline(told, chapters),
         chapters=chapters,
         panels=panels(told),
+        tests=reigns(told),
         monthly=monthly(told),
         heat=heat(told),
         refusals=refusals(told),

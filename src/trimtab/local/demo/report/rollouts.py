@@ -121,7 +121,7 @@ def draw(told: Told, name: str, promised: Mapping[str, Any], looks: Sequence[See
     margin = looks[-1].margin or 0.0
     return chart(
         TITLES.get(metric, f"{name}: candidate against stable"),
-        f"{words.unit(metric)}; {units(promised, looks[-1].units)}, {looks[-1].rows:,} flights",
+        f"{words.unit(metric)}; {units(promised, looks[-1].units)}",
         [Look(one.at, one.estimate, one.lower, one.upper) for one in looks],
         margin,
         f"margin {words.difference(metric, margin)}{' %' if metric.startswith('latency') else ''}",
@@ -141,7 +141,7 @@ def row(name: str, promised: Mapping[str, Any], last: Seen) -> CheckRow:
         words.difference(metric, last.margin),
         words.unit(metric),
         units(promised, last.units),
-        f"{last.rows:,}",
+        "" if last.rows == last.units else f", {last.rows:,} flights",
         alpha_text(promised, last.entered),
     )
 
@@ -150,15 +150,16 @@ def alpha_text(promised: Mapping[str, Any], entered: int) -> str:
     """Error rates of Fail and Pass; the j-th candidate since a promotion passes at α/2^(j−1).
 
     >>> alpha_text({"alpha": {"fail": "0.05", "pass": "0.05"}}, 2)
-    'fail 0.05, pass 0.025'
+    '0.05, 0.025'
     """
     alpha = promised.get("alpha") or {}
-    parts = []
-    if alpha.get("fail") is not None:
-        parts.append(f"fail {float(alpha['fail']):g}")
-    if alpha.get("pass") is not None:
-        parts.append(f"pass {float(alpha['pass']) / 2 ** max(0, entered - 1):g}")
-    return ", ".join(parts) or words.NONE
+    fail, passing = alpha.get("fail"), alpha.get("pass")
+    return ", ".join(
+        (
+            words.NONE if fail is None else f"{float(fail):g}",
+            words.NONE if passing is None else f"{float(passing) / 2 ** max(0, entered - 1):g}",
+        )
+    )
 
 
 def units(promised: Mapping[str, Any], number: int) -> str:

@@ -1,7 +1,7 @@
 """The story as typed values: what the page's parts read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -75,14 +75,14 @@ class Told:
             for one in story["events"]
         ]  # fmt: skip
         starts = [when(one["at"]) for one in story["traffic"]]
-        end = max([*starts, *(one.at for one in events), *_block_starts(story)])
+        end = when(story["span"]["end"])
         splits = [
             Split(start, until, {name: int(share) for name, share in one["weights"].items()}, one["mirror"])
             for start, until, one in zip(starts, [*starts[1:], end], story["traffic"], strict=True)
         ]
         names = dict(sorted(story["names"].items(), key=lambda item: number_of(item[1])))
         return cls(
-            start=min([*starts[:1], *(one.at for one in events)]),
+            start=when(story["span"]["start"]),
             end=end,
             zone=ZoneInfo(story["project"]["time_zone"]),
             names=names,
@@ -103,7 +103,7 @@ class Told:
         return [one for one in self.events if one.kind in kinds]
 
     def checks(self, revision: str) -> dict[str, list[Seen]]:
-        """A candidate's checks by name: the last look of each local day, in order of time."""
+        """A candidate's checks by name: the last look of each local day that brought new evidence, in order."""
         found: dict[str, dict[str, Seen]] = {}
         for one in self.story["bounds"]:
             if one["revision"] != revision:
@@ -111,7 +111,7 @@ class Told:
             at = when(one["at"])
             seen = Seen(at, **{name: one[name] for name in SEEN}, entered=one.get("entered", 1))
             found.setdefault(one["check"], {})[f"{at.astimezone(self.zone):%Y-%m-%d}"] = seen
-        return {check: list(days.values()) for check, days in found.items()}
+        return {check: _with_news(list(days.values())) for check, days in found.items()}
 
     def alone(self, revision: str) -> list[tuple[datetime, datetime]]:
         """The stretches in which a revision answered every request."""
@@ -143,6 +143,17 @@ class Told:
         return next((one for one in self.story["versions"] if one["name"] == name), None)
 
 
+def _with_news(looks: Sequence[Seen]) -> list[Seen]:
+    """Without looks at evidence that had not grown; a later verdict on the same evidence stands."""
+    found: list[Seen] = []
+    for look in looks:
+        if found and found[-1].units == look.units:
+            look = replace(look, at=found[-1].at)
+            found.pop()
+        found.append(look)
+    return found
+
+
 SEEN: Final = ("step", "verdict", "estimate", "lower", "upper", "margin", "units", "rows")
 
 
@@ -164,7 +175,3 @@ def number_of(name: str) -> int:
     """A version's number, for its place in a list."""
     digits = name.removeprefix("v")
     return int(digits) if digits.isdigit() else 10**9
-
-
-def _block_starts(story: Mapping[str, Any]) -> list[datetime]:
-    return [when(days[-1]["start"]) for days in story["days"].values() if days]
