@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("kfp")
 
-PIPELINE = '''
+PIPELINE = """
 from typing import NamedTuple
 from kfp import compiler, dsl
 
@@ -52,7 +52,7 @@ def small(word: str):
 
 
 compiler.Compiler().compile(small, __import__("sys").argv[1])
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,11 @@ def test_the_gate_takes_one_branch_alone_and_the_exit_handler_runs(host, ir, tmp
 
 @pytest.mark.parametrize(
     ("word", "kind", "status", "said"),
-    [("raise", "RuntimeError", 70, "as asked"), ("refuse", "DataRefused", 2, "column 'x'"), ("die", "Died", 4, "signal 9")],
+    [
+        ("raise", "RuntimeError", 70, "as asked"),
+        ("refuse", "DataRefused", 2, "column 'x'"),
+        ("die", "Died", 4, "signal 9"),
+    ],
 )
 def test_a_failed_task_says_why_and_the_report_still_runs(host, ir, tmp_path, word, kind, status, said):
     succeeded, tasks = run(host, ir, word, tmp_path)

@@ -1,5 +1,7 @@
 """Files are read with their lines, and refused with every problem at once."""
 
+import contextlib
+
 import pytest
 import yaml
 from hypothesis import given
@@ -82,7 +84,5 @@ def test_what_is_no_project_is_refused_with_the_file(text):
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
                     max_leaves=12))  # fmt: skip
 def test_any_yaml_is_taken_or_refused_but_never_breaks(data):
-    try:
+    with contextlib.suppress(FilesRefused):
         validate(Project, read(yaml.safe_dump(data), "trimtab.yaml"))
-    except FilesRefused as refused:
-        assert refused.problems
