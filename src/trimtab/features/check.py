@@ -46,7 +46,7 @@ def check_features(path: Path, inputs: Columns, timeout_s: float = TIMEOUT_S) ->
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.npz"
         np.savez(rows, **{name: _stored(values) for name, values in take(inputs, slice(0, ROWS)).items()})  # type: ignore[arg-type]  # numpy's stub takes the keyword allow_pickle for one of them
-        command = [sys.executable, "-m", "trimtab.features.check", str(path), str(rows)]
+        command = [sys.executable, "-P", "-m", "trimtab.features.check", str(path), str(rows)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired:

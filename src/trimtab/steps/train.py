@@ -110,6 +110,7 @@ def rows_of_window(project: Project, rows: LearningRows, window: timedelta | Non
         TrainingRefused: there are none.
     """
     length = window or (None if project.training.window == "all" else project.training.window)
+    length = None if length == timedelta.max else length
     wanted = rows.usable()
     if not wanted.any():
         raise TrainingRefused(

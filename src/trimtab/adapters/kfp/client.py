@@ -24,7 +24,7 @@ class PipelineHost:
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "trimtab.adapters.kfp.host"],
+                [sys.executable, "-P", "-m", "trimtab.adapters.kfp.host"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
