@@ -13,6 +13,7 @@ START, END = datetime(2013, 4, 1, 8, tzinfo=UTC), datetime(2014, 1, 1, 5, tzinfo
 DAY = timedelta(days=1)
 FIRST, SECOND, THIRD, FORCED = "1a2b3c4d", "5e6f7a8b", "9c0d1e2f", "a1b2c3d4"
 NAMES = {FIRST: "v1", SECOND: "v4", THIRD: "v5", FORCED: "v6"}
+GAINS = (("2013-06", -0.032, 0.013), ("2013-07", 0.004, 0.006), ("2013-08", 0.02, 0.006))
 FEATURES = (
     "temp",
     "pressure",
@@ -540,6 +541,24 @@ def result() -> dict[str, Any]:
             }
             for month, revision, rows, auc, loss in months
         ],
+        "afterwards": {
+            "monthly": [
+                {"month": month, "name": name, "rows": 27000, "log_loss": 0.5 + gain, "standard_error": 0.02}
+                for month, gain, _ in GAINS
+                for name in ("v1", "v4")
+            ],
+            "gains": [
+                {
+                    "month": month,
+                    "newer": "v4",
+                    "older": "v1",
+                    "rows": 27000,
+                    "difference": gain,
+                    "standard_error": error,
+                }
+                for month, gain, error in GAINS
+            ],
+        },
         "phase": "Idle",
     }
 

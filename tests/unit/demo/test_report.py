@@ -226,3 +226,17 @@ def test_no_coordinate_is_not_a_number(story: dict[str, Any]) -> None:
     drawn = [value for name in ("d", "x", "y", "width", "height", "cx") for value in attributes(page, name)]
     assert drawn
     assert not [value for value in drawn if "nan" in value.lower() or "inf" in value.lower()]
+
+
+def test_a_promotion_shows_what_it_was_worth_month_by_month(story: dict[str, Any]) -> None:
+    text = " ".join(Page(html(story)).text.split())
+    assert (
+        "On the same flights it was better than v1 in June, not to be told from v1 in July, worse than v1 in August."
+    ) in text
+
+
+def test_a_month_of_one_day_has_no_error_to_show(story: dict[str, Any]) -> None:
+    for one in (*story["result"]["afterwards"]["gains"], *story["result"]["afterwards"]["monthly"]):
+        one["standard_error"] = float("nan")
+    assert "nan" not in " ".join(attributes(Page(html(story)), "d")).lower()
+    assert "± nan" not in Page(html(story)).text

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from trimtab.local.demo.report.bounds_chart import Chart
+from trimtab.local.demo.report.worth import Gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Chapter:
         steps: (date, what happened) on the way.
         facts: (label, value).
         note: what a reader must know to read it right; "" if nothing.
+        gains: what a promotion was worth afterwards.
         number: its place in the year, set by `numbered`.
     """
 
@@ -51,4 +53,5 @@ class Chapter:
     charts: Sequence[Chart] = ()
     checks: Sequence[CheckRow] = ()
     note: str = ""
+    gains: Gains | None = None
     number: int = field(default=0, compare=False)

@@ -14,6 +14,7 @@ from trimtab.local.demo.report.lineage import lineage
 from trimtab.local.demo.report.summary import headline, lead, notes, refusals, tiles
 from trimtab.local.demo.report.timeline import timeline
 from trimtab.local.demo.report.told import Told
+from trimtab.local.demo.report.worth import same_flights
 
 
 def html(story: Mapping[str, Any]) -> str:
@@ -41,6 +42,7 @@ def html(story: Mapping[str, Any]) -> str:
         panels=panels(told),
         tests=reigns(told),
         monthly=monthly(told),
+        same=same_flights(told),
         heat=heat(told),
         refusals=refusals(told),
         lineage=lineage(told),

@@ -7,6 +7,7 @@ from trimtab.local.demo.report import words
 from trimtab.local.demo.report.bounds_chart import Chart, Look, chart
 from trimtab.local.demo.report.chapters import Chapter, CheckRow
 from trimtab.local.demo.report.told import Happening, Seen, Told, forced
+from trimtab.local.demo.report.worth import gains
 
 ENDS: Final = ("Promoted", "Rejected", "Superseded", "Undone")
 OUTCOMES: Final = {
@@ -73,6 +74,7 @@ def rollout(told: Told, taken: Happening, course: Sequence[Happening], end: Happ
         charts=[draw(told, name, promised.get(name, {}), looks) for name, looks in series.items()],
         checks=[row(name, promised.get(name, {}), looks[-1]) for name, looks in series.items()],
         note=note(told, name, series, end),
+        gains=gains(told, name) if end and end.kind == "Promoted" else None,
     )
 
 
