@@ -1,9 +1,17 @@
-"""Clocks: the machine's, and one that is set by the replay."""
+"""Clocks: the machine's, and one that is set by the replay, which other processes can read from a file."""
 
+import mmap
+import struct
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-__all__ = ["ReplayClock", "WallClock"]
+from trimtab.api.errors import InputRefused
+
+__all__ = ["FileClock", "ReplayClock", "WallClock"]
+
+_MICROSECONDS = struct.Struct("<q")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class WallClock:
@@ -15,12 +23,45 @@ class WallClock:
     def monotonic_s(self) -> float:
         return time.monotonic()
 
+    def now_us(self) -> int:
+        """µs since the epoch."""
+        return time.time_ns() // 1000
+
+
+class FileClock:
+    """The time that a `ReplayClock` of another process shows, read from its file through a memory map.
+
+    Raises:
+        InputRefused: no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            with path.open("rb") as file:
+                self._shown = mmap.mmap(file.fileno(), _MICROSECONDS.size, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise InputRefused(f"{path} is no clock file: {error}", remedy="leave --clock out") from error
+
+    def now_us(self) -> int:
+        """µs since the epoch."""
+        return int(_MICROSECONDS.unpack_from(self._shown)[0])
+
 
 class ReplayClock:
-    """Time that stands still until it is advanced (ports.clock.Clock)."""
+    """Time that stands still until it is advanced (ports.clock.Clock).
 
-    def __init__(self, start: datetime) -> None:
+    Args:
+        file: shows the time to other processes' `FileClock`; None keeps it here.
+    """
+
+    def __init__(self, start: datetime, file: Path | None = None) -> None:
         self._start = self._now = start
+        self._shown: mmap.mmap | None = None
+        if file is not None:
+            file.write_bytes(_MICROSECONDS.pack(0))
+            with file.open("r+b") as opened:
+                self._shown = mmap.mmap(opened.fileno(), _MICROSECONDS.size)
+            self._show()
 
     def now(self) -> datetime:
         return self._now
@@ -33,6 +74,11 @@ class ReplayClock:
         if to < self._now:
             raise ValueError(f"time cannot go back from {self._now} to {to}")
         self._now = to
+        self._show()
+
+    def _show(self) -> None:
+        if self._shown is not None:
+            _MICROSECONDS.pack_into(self._shown, 0, (self._now - _EPOCH) // timedelta(microseconds=1))
 
     def by(self, length: timedelta) -> None:
         """Let `length` pass."""

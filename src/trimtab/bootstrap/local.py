@@ -1,5 +1,6 @@
 """Composition root of the commands that work on a project's folder: adapters over its `.trimtab`."""
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trimtab import bundled
 from trimtab.adapters.projects.bundle import pack
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
@@ -60,12 +62,22 @@ def prepare(loaded: Loaded, home: Home) -> Prepared:
     from trimtab.adapters.kfp.compile import compile_training
 
     bundle = pack(loaded, home.bundles)
-    ir = home.runs / f"{bundle.name}.yaml"
+    ir = home.runs / f"{bundle.name}-{graph_digest()[:8]}.yaml"
     if not ir.exists():
         making = ir.with_suffix(f".{os.getpid()}.yaml")
         compile_training(loaded.project, making)
         making.replace(ir)
     return Prepared(loaded, home, bundle, ir)
+
+
+def graph_digest() -> str:
+    """sha256 over the sources of components and pipelines, hex: another release compiles anew."""
+    root = bundled.path()
+    files = sorted(path for part in ("components", "pipelines") for path in (root / part).rglob("*.py"))
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return whole.hexdigest()
 
 
 def pipeline_host(loaded: Loaded, home: Home) -> "PipelineHost":

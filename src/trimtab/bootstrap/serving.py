@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from trimtab.adapters.clock import FileClock, WallClock
 from trimtab.api.errors import ExitStatus, ExtraMissing, TrimtabError
 from trimtab.ports.online import OnlineStore
 from trimtab.serving import lean_kserve
@@ -53,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--namespace", default="default", help="namespace in the events' attributes (default)"
     )
+    parser.add_argument(
+        "--clock",
+        type=Path,
+        help="a replay's clock file; without it requests are answered at the machine's time",
+    )
     return parser
 
 
@@ -76,7 +82,8 @@ def _serve(parsed: argparse.Namespace) -> None:
         reject_missing=parsed.online_missing == "reject",
     )
     model = predictor.Predictor(folder, lookup)
-    events = Events(parsed.model_name, parsed.revision, parsed.namespace)
+    clock = FileClock(parsed.clock) if parsed.clock else WallClock()
+    events = Events(parsed.model_name, parsed.revision, parsed.namespace, clock.now_us)
     payloads = PayloadLog(sink) if sink else None
     service = Service(parsed.model_name, parsed.revision, model, events, payloads)
     with server.bind(parsed.host, parsed.http_port) as listening:

@@ -46,10 +46,17 @@ class Plane:
         model_name: served name; the gateway's host has this name too.
         timeout_s: the gateway cuts a request after this.
         reject_unknown_keys: a key that the online store does not hold gets 400 instead of nulls.
+        clock: a replay's clock file, by which the servers tell the time.
     """
 
     def __init__(
-        self, state: Path, model_name: str, timeout_s: float = 60.0, *, reject_unknown_keys: bool = False
+        self,
+        state: Path,
+        model_name: str,
+        timeout_s: float = 60.0,
+        *,
+        reject_unknown_keys: bool = False,
+        clock: Path | None = None,
     ) -> None:
         self.home = Home(state.absolute())
         self.directory = self.home.plane
@@ -58,6 +65,7 @@ class Plane:
         self.servers = LocalServers(self.control, self._server_arguments, self._readdress)
         self._place = EnvoyPlace(self.directory / "envoy", model_name, model_name, timeout_s)
         self._reject_unknown_keys = reject_unknown_keys
+        self._clock = clock
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     @property
@@ -207,7 +215,8 @@ class Plane:
 
     def _server_arguments(self) -> Sequence[str]:
         missing = ("--online-missing", "reject") if self._reject_unknown_keys else ()
-        return ("--online", str(self.home.online), "--sink", f"{self.collector_url}/", *missing)
+        clock = ("--clock", str(self._clock.absolute())) if self._clock else ()
+        return ("--online", str(self.home.online), "--sink", f"{self.collector_url}/", *missing, *clock)
 
     def _readdress(self) -> None:
         self.gateway.readdress()

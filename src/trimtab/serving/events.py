@@ -1,8 +1,7 @@
 """Inference events: what was asked and answered, as CloudEvents 1.0 JSON with KServe's attributes."""
 
 import os
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,9 +22,12 @@ class Events:
         model_name: the served name.
         revision: its revision id.
         namespace: the Kubernetes namespace, "default" outside a cluster.
+        now_us: when a request is answered, µs since the epoch: it counts for the traffic that it was part of,
+            whatever time its rows are about.
     """
 
-    def __init__(self, model_name: str, revision: str, namespace: str) -> None:
+    def __init__(self, model_name: str, revision: str, namespace: str, now_us: Callable[[], int]) -> None:
+        self._now_us = now_us
         self._attributes: dict[str, Any] = {
             "specversion": "1.0",
             "type": TYPE,
@@ -49,24 +51,20 @@ class Events:
             scores: one number a row.
         """
         rows = prediction.rows
-        now_us = time.time_ns() // 1000
+        now_us = self._now_us()
         times = rows.times_us
-        if times is None:
-            stamps, newest = [now_us] * rows.rows, now_us
-        else:
-            stamps = [now_us if t is None else t for t in times]
-            newest = max((t for t in times if t is not None), default=now_us)
+        stamps = [now_us] * rows.rows if times is None else [now_us if t is None else t for t in times]
         data = {
             "ids": row_ids(rows.keys, row_prefix, rows.rows),
             "times": stamps,
             "features": {name: _values(values) for name, values in prediction.features.items()},
             "predictions": scores,
         }
-        return self._event(request_id, 200, newest, duration_ms, rows.rows, data)
+        return self._event(request_id, 200, now_us, duration_ms, rows.rows, data)
 
     def failed(self, request_id: str, status: int, duration_ms: float) -> bytes:
         """The event of a request that got none."""
-        return self._event(request_id, status, time.time_ns() // 1000, duration_ms, 0, None)
+        return self._event(request_id, status, self._now_us(), duration_ms, 0, None)
 
     def _event(
         self,

@@ -16,7 +16,7 @@ from trimtab.adapters.online import SqliteOnlineStore
 from trimtab.adapters.processes.control import PlaneDown
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.state import SqliteState
-from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import MonitorStatus
 from trimtab.api.rollout_status import RolloutStatus
 from trimtab.bootstrap import local
@@ -52,6 +52,8 @@ WHOLE_YEAR: Final = ((START, END),)
 SHORT: Final = ((START, datetime(2013, 6, 16, 8, tzinfo=UTC)), (datetime(2013, 11, 30, 9, tzinfo=UTC), END))
 """A cut that keeps the alarm, the first promotion and the December candidate."""
 SPANS: Final[Mapping[str, Sequence[tuple[datetime, datetime]]]] = {"year": WHOLE_YEAR, "short": SHORT}
+MADE: Final = frozenset({"flights", "world", "result.json", "story.json", "report.html"})
+"""All that a demo writes into its folder."""
 FORCED_WINDOW: Final = "91d"
 FORCED_KEY: Final = "forced-in-december"
 
@@ -145,14 +147,17 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
     with ExitStack() as ending:
         shown.say("starting the pipeline host, the gateway and the collector")
         host = ending.enter_context(local.pipeline_host(loaded, home))
-        plane = Plane(home.path, loaded.project.name)
+        home.path.mkdir(parents=True, exist_ok=True)
+        clock_file = home.path / "clock"
+        clock = ReplayClock(SPANS[span][0][0], clock_file)
+        plane = Plane(home.path, loaded.project.name, clock=clock_file)
         ending.callback(plane.down)
         plane.up(tie_to=os.getpid())
         peak = ending.enter_context(Peak(lambda: roots(plane)))
         shown.say("reading 336,776 flights of 2013")
         world = prepare.record_year(project, folder / "world", SPANS[span])
         pipelines = Pipelines(local.prepare(loaded, home), host, shown)
-        clock, state = ReplayClock(world.start), SqliteState(home.state)
+        state = SqliteState(home.state)
         collector = Collector(plane.collector_url)
         ending.callback(collector.close)
         registry, gateway, servers, story = local.registry(home), plane.gateway, plane.servers, Story()
@@ -253,9 +258,19 @@ def settle(loop: Loop) -> None:
 
 
 def clean(folder: Path, project: Path) -> bool:
-    """End and remove what an earlier demo left; says whether there was one."""
+    """End and remove what an earlier demo left; says whether there was one.
+
+    Raises:
+        InputRefused: the folder holds something that no demo made.
+    """
     if not folder.exists():
         return False
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in MADE)
+    if strange:
+        raise InputRefused(
+            f"{folder} holds {', '.join(strange[:3])}, which no demo made",
+            remedy="name an empty folder with --folder",
+        )
     if (project / ".trimtab").exists():
         Plane(project / ".trimtab", "flights").clean()
     shutil.rmtree(folder)
