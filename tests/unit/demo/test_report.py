@@ -231,7 +231,7 @@ def test_no_coordinate_is_not_a_number(story: dict[str, Any]) -> None:
 def test_a_promotion_shows_what_it_was_worth_month_by_month(story: dict[str, Any]) -> None:
     text = " ".join(Page(html(story)).text.split())
     assert (
-        "On the same flights it was better than v1 in June, not to be told from v1 in July, worse than v1 in August."
+        "On the same flights v4 was better than v1 in June, not to be told from v1 in July, worse than v1 in August."
     ) in text
 
 

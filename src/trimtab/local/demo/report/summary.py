@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from trimtab.local.demo.report import words
 from trimtab.local.demo.report.told import Told, forced, when
+from trimtab.local.demo.report.worth import gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,20 @@ def lead(told: Told) -> str:
     alarms = len(told.of_kind("PerformanceDropped"))
     runs = len(told.of_kind("RunClaimed"))
     text = (
-        f"From {words.day(told.start, told.zone)} to {words.day(told.end, told.zone)} 2013 the loop answered "
+        f"From {words.day(told.start, told.zone)} to {words.day(told.end - timedelta(minutes=1), told.zone)} 2013 the loop answered "
         f"{result['predictions']:,} questions of whether a flight from New York will arrive late, raised "
         f"{words.counted(alarms, 'alarm')} about its model, asked for {words.counted(runs, 'training run')}, and "
         "settled by its rules what became of each."
     )
+    worth = "".join(
+        f" {found.sentence}"
+        for one in promotions(told)
+        if (found := gains(told, str(one["name"]))) is not None
+    )
     hand = (
         " One candidate, December's, was forced past its gate to show what shadow does; it is marked as such."
     )
-    return text + hand if any(map(forced, told.story["versions"])) else text
+    return text + worth + (hand if any(map(forced, told.story["versions"])) else "")
 
 
 def tiles(told: Told) -> list[Tile]:

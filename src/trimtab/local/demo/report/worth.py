@@ -74,7 +74,7 @@ def gains(told: Told, name: str) -> Gains | None:
         f"What it was worth: log loss on the same flights, {name} minus {older}",
         f"nats a flight by month, ± {ERRORS} standard errors over local days; scored after the year, "
         "used by no decision",
-        sentence(rows, older),
+        f"On the same flights {name} was {sentence(rows, older)}.",
         [Tick(one.x, month(row)[:3]) for one, row in zip(drawn, rows, strict=True)],
         [Tick(values.y(mark), words.signed(mark)) for mark in values.marks()],
         values.y(0.0),
@@ -102,20 +102,31 @@ def sentence(rows: Sequence[Mapping[str, Any]], older: str) -> str:
         "drifted": f"worse than {older}",
     }
     parts = [
-        f"{text} in {listed(months)}"
+        f"{text} in {spans(months)}"
         for kind, text in kinds.items()
-        if (months := [month(one) for one in rows if tone(one) == kind])
+        if (months := [one["month"] for one in rows if tone(one) == kind])
     ]
-    return "On the same flights it was " + ", ".join(parts) + "."
+    return ", ".join(parts)
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence.
+def spans(months: Sequence[str]) -> str:
+    """Months of one year in a sentence, three and more in a row as a span.
 
-    >>> listed(["June"]), listed(["June", "July", "August"])
-    ('June', 'June, July and August')
+    >>> spans(["2013-06", "2013-07"]), spans(["2013-04", "2013-08", "2013-09", "2013-10"])
+    ('June and July', 'April and August to October')
     """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    runs: list[list[date]] = []
+    for at in (date.fromisoformat(f"{month}-01") for month in months):
+        if runs and at.month == runs[-1][-1].month + 1:
+            runs[-1].append(at)
+        else:
+            runs.append([at])
+    told = [
+        name
+        for run in runs
+        for name in ([f"{run[0]:%B} to {run[-1]:%B}"] if len(run) > 2 else [f"{one:%B}" for one in run])
+    ]
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
 
 
 def month(one: Mapping[str, Any]) -> str:
