@@ -1,6 +1,7 @@
 """Pipeline runs beside the loop: starting one returns at once, for safety is watched while it runs."""
 
 import threading
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -63,5 +64,8 @@ class BackgroundRuns:
                 self._execute(key, parameters)
         except TrimtabError as error:
             self._broken[key] = error.message
+        except Exception as error:  # noqa: BLE001  a thread has nobody above it: unsaid, the run would start at each look
+            traceback.print_exc()
+            self._broken[key] = f"{type(error).__name__}: {error}"
         finally:
             del self._threads[key]

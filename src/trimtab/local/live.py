@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,12 +65,19 @@ def live(folder: Path, platform: str | None, leave: threading.Event) -> None:
 
 
 def _runs(folder: Path, platform: str | None, ending: ExitStack) -> BackgroundRuns:
-    """Runs of the project as it stands when each of them starts; the warm host comes with the first."""
+    """Runs of the project as it stands when each of them starts.
+
+    The warm host comes with the first of them, and anew where it died.
+    """
     loaded, home = local.open_project(folder, platform)
 
-    @cache
+    warm: PipelineHost | None = None
+
     def host() -> "PipelineHost":
-        return ending.enter_context(local.pipeline_host(loaded, home))
+        nonlocal warm
+        if warm is None or not warm.alive:
+            warm = ending.enter_context(local.pipeline_host(loaded, home))
+        return warm
 
     def run(key: str, asked: Mapping[str, str]) -> None:
         now, _ = local.open_project(folder, platform)

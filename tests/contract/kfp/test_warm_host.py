@@ -152,6 +152,35 @@ def test_nothing_is_left_when_the_host_is_killed(tmp_path):
     host.close()
 
 
+def test_a_dead_host_is_seen_to_be_dead_and_says_so_each_time(tmp_path):
+    import os
+    import signal
+
+    from trimtab.adapters.kfp.client import PipelineHost
+    from trimtab.api.errors import SurroundingsFailed
+
+    with PipelineHost(tmp_path / "host.log") as host:
+        host.wait_ready()
+        assert host.alive
+        os.kill(host.pid, signal.SIGKILL)
+        for _ in range(2):
+            with pytest.raises(SurroundingsFailed, match="ended with status -9"):
+                host.run(tmp_path / "none.yaml", {}, tmp_path, lambda _: None)
+            assert not host.alive
+
+
+def test_a_run_that_is_broken_off_leaves_nothing_for_the_next(ir, tmp_path):
+    from trimtab.adapters.kfp.client import PipelineHost
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with PipelineHost(tmp_path / "host.log") as host:
+        with pytest.raises(OSError, match="No space"):
+            host.run(ir, {"word": "yes"}, tmp_path, full)
+        assert not host.alive
+
+
 def descendants(pid: int) -> list[int]:
     found = []
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():

@@ -80,3 +80,19 @@ def test_a_run_that_cannot_run_is_failed_with_the_reason_and_not_tried_for_ever(
     assert runs.find("k").because == "the disk is full"
     assert runs.start("k", {}).state is RunState.FAILED
     assert tries == ["k"]
+
+
+def test_a_run_that_broke_in_a_way_nobody_foresaw_is_failed_too_and_not_started_at_each_look(capsys):
+    tries = []
+
+    def broken(key, parameters):
+        tries.append(key)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    left_running = Run(id="k", key="k", state=RunState.RUNNING)
+    runs = BackgroundRuns(broken, lambda _: left_running, lambda _: {})
+    eventually(lambda: runs.find("k").state is RunState.FAILED)
+    for _ in range(20):
+        assert runs.find("k").because == "BrokenPipeError: [Errno 32] Broken pipe"
+    assert tries == ["k"]
+    assert "Traceback" in capsys.readouterr().err

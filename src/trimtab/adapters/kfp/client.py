@@ -1,5 +1,6 @@
 """The other side of the pipeline host: starts it, sends runs, reads events."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -49,32 +50,54 @@ class PipelineHost:
         run_dir: Path,
         on_event: Callable[[Mapping[str, Any]], None],
     ) -> Mapping[str, Any]:
-        """Run a compiled pipeline to its end; `on_event` hears of each task. Returns the last event."""
-        self.wait_ready()
-        request = {"ir": str(ir), "arguments": dict(arguments), "run_dir": str(run_dir)}
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        for event in self._events():
-            on_event(event)
-            if event["event"] == "run_ended":
-                return event
+        """Run a compiled pipeline to its end; `on_event` hears of each task. Returns the last event.
+
+        A run that is broken off ends the host too: what is left of it must not be taken for the next one's.
+
+        Raises:
+            SurroundingsFailed: the host is gone.
+        """
+        if not self.alive:
+            raise self._gone()
+        try:
+            self.wait_ready()
+            self._ask({"ir": str(ir), "arguments": dict(arguments), "run_dir": str(run_dir)})
+            for event in self._events():
+                on_event(event)
+                if event["event"] == "run_ended":
+                    return event
+        except BaseException:
+            self.close()
+            raise
         raise AssertionError("unreachable: _events raises when the host is gone")
 
+    @property
+    def alive(self) -> bool:
+        """Whether it can still run a pipeline."""
+        return self._process.poll() is None
+
     def close(self) -> None:
-        """End the host, its fork server and whatever still runs there."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        """End the host, its fork server and whatever still runs there; a second time does nothing."""
         self._process.terminate()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _ask(self, request: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._gone() from error
 
     def _events(self) -> Iterator[dict[str, Any]]:
         while True:
@@ -83,9 +106,12 @@ class PipelineHost:
     def _next(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        if not line:
-            raise SurroundingsFailed(
-                f"the pipeline host ended with status {self._process.wait()}",
-                remedy=f"see {self._log}; --resume goes on from the last finished step",
-            )
+        if not line.endswith("\n"):
+            raise self._gone()
         return dict(json.loads(line))
+
+    def _gone(self) -> SurroundingsFailed:
+        return SurroundingsFailed(
+            f"the pipeline host ended with status {self._process.wait()}",
+            remedy=f"see {self._log}; --resume goes on from the last finished step",
+        )
