@@ -45,6 +45,7 @@ class Record:
         project: the bundle's address.
         arguments: of the pipeline.
         started, ended: wall-clock time, RFC 3339.
+        error: what ended it, where no task failed; "" else.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Record:
     state: str = RunState.RUNNING.value
     ended: str = ""
     tasks: tuple[TaskRecord, ...] = ()
+    error: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> "Record | None":
@@ -76,13 +78,14 @@ class Record:
 
     def as_run(self) -> Run:
         failed = next((task.failure for task in self.tasks if task.failure), None)
+        broken = str(failed["sentence"]) if failed else self.error
         return Run(
             id=self.id,
             key=self.key,
             state=RunState(self.state),
             version=self.output("version") if self._registered else None,
             passed=self.output("passed"),
-            because=str(failed["sentence"]) if failed else str(self.output("because") or ""),
+            because=broken or str(self.output("because") or ""),
             data_end=datetime.fromisoformat(self.arguments["until"]),
             labelled=int(self.output("labelled") or 0),
         )
@@ -93,7 +96,7 @@ class Record:
         if run.state is RunState.RUNNING:
             return "not ended"
         if run.state is RunState.FAILED:
-            failed = next((task.name for task in self.tasks if task.failure), "before its first step")
+            failed = next((task.name for task in self.tasks if task.failure), "outside its steps")
             return f"failed: {failed}: {run.because}"
         return f"{'candidate' if run.passed else 'refused'}: version {run.version}: {run.because}"
 
@@ -144,7 +147,11 @@ class LocalRuns:
         return record.as_run() if record else None
 
     def run(self, identity: str, parameters: Mapping[str, Any]) -> Record:
-        """Execute the IR under this id; a record that stands there already is gone on from."""
+        """Execute the IR under this id; a record that stands there already is gone on from.
+
+        Raises:
+            SurroundingsFailed: the host died, or the record cannot be written; the run can be gone on with.
+        """
         folder = self._home.runs / identity
         before = Record.read(folder)
         record = Record(
@@ -168,10 +175,16 @@ class LocalRuns:
                 record.write(folder)
             self._on_event(event)
 
-        ended = self._host().run(self._ir, record.arguments, folder, hear)
-        state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
-        record = replace(record, state=state.value, ended=_now())
-        record.write(folder)
+        try:
+            ended = self._host().run(self._ir, record.arguments, folder, hear)
+            state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
+            said = "" if any(task.failure for task in record.tasks) else str(ended.get("error", ""))
+            record = replace(record, state=state.value, ended=_now(), error=said)
+            record.write(folder)
+        except OSError as error:
+            raise SurroundingsFailed(
+                f"run {identity} broke off: {error}", remedy=f"then: trimtab run --resume {identity}"
+            ) from error
         return record
 
     @staticmethod

@@ -10,7 +10,7 @@ from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.bootstrap.local import pipeline_host, prepare, run_parameters, stable_version
 from trimtab.local.extras import RUN, need
 from trimtab.local.runs import LocalRuns, Record, TaskFailed, latest, new_id
-from trimtab.ports.runs import Run
+from trimtab.ports.runs import Run, RunState
 
 LATEST = "latest"
 
@@ -70,14 +70,17 @@ def ended(record: Record, home: Home) -> Run:
 
     Raises:
         TaskFailed: a step failed.
-        SurroundingsFailed: it ended before its gates, and no step says why.
+        SurroundingsFailed: it failed outside its steps, or ended before its gates.
     """
     failed = next((task for task in record.tasks if not task.succeeded), None)
     if failed is not None:
         raise TaskFailed(record.id, failed)
-    run = record.as_run()
-    if run.passed is None:
+    run, log = record.as_run(), home.runs / record.id / "kfp.log"
+    if run.state is RunState.FAILED:
         raise SurroundingsFailed(
-            f"run {record.id} ended before its gates", remedy=f"see {home.runs / record.id / 'kfp.log'}"
+            f"run {record.id} failed outside its steps: {record.error}",
+            remedy=f"see {log}; then: trimtab run --resume {record.id}",
         )
+    if run.passed is None:
+        raise SurroundingsFailed(f"run {record.id} ended before its gates", remedy=f"see {log}")
     return run

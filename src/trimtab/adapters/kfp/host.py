@@ -5,7 +5,7 @@ started it; so pipelines of one command all run here. Requests come as JSON line
 events go as JSON lines to standard output; what kfp and tasks print goes to files of the run.
 
     → {"ir": path, "arguments": {…}, "run_dir": path}
-    ← {"event": "ready"} once, then per run: task_started, task_ended …, run_ended
+    ← {"event": "ready"} once, then per run: task_started, task_ended …, run_ended {succeeded, error}
 """
 
 import json
@@ -52,11 +52,12 @@ class Host:
     def run(self, ir: str, arguments: Mapping[str, Any], run_dir: str) -> None:
         """One pipeline, to its end; its last event is run_ended."""
         folder = Path(run_dir)
-        folder.mkdir(parents=True, exist_ok=True)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             execute(self._context, ir, arguments, folder, self.emit)
         except Exception as error:  # noqa: BLE001  kfp raises RuntimeError for a failed task and much else
-            self.emit({"event": "run_ended", "succeeded": False, "error": str(error)})
+            said = str(error) or type(error).__name__
+            self.emit({"event": "run_ended", "succeeded": False, "error": said})
         else:
             self.emit({"event": "run_ended", "succeeded": True})
 

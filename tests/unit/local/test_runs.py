@@ -1,0 +1,69 @@
+"""What a run's record says of its end: by a task, outside its tasks, or not at all."""
+
+import json
+
+import pytest
+
+from trimtab.adapters.projects.home import Home
+from trimtab.api.errors import ExitStatus, SurroundingsFailed
+from trimtab.local.runs import LocalRuns, Record
+from trimtab.local.training import ended
+from trimtab.ports.runs import RunState
+
+EVALUATED = {"event": "task_ended", "task": "evaluate", "seconds": 1.0, "succeeded": True, "log": "",
+             "outputs": {"passed": True, "because": "the gates are passed"}}  # fmt: skip
+
+
+class Ends:
+    """A host that says what a broken one would: a full disk at a chosen moment cannot be made to order."""
+
+    def __init__(self, *events, raises=None):
+        self.events, self.raises = events, raises
+
+    def run(self, ir, arguments, folder, on_event):
+        for event in self.events:
+            on_event(event)
+        if self.raises:
+            raise self.raises
+        return self.events[-1]
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home.of(tmp_path)
+
+
+def runs(home, host):
+    from trimtab.bootstrap.local import Prepared
+
+    prepared = Prepared(None, home, home.bundles / "tryout-1", home.runs / "tryout-1.yaml")
+    return LocalRuns(prepared, lambda: host)
+
+
+ARGUMENTS = {"until": "2024-01-01T00:00:00+00:00"}
+
+
+def test_a_run_that_fails_outside_its_tasks_has_failed_and_says_of_what(home):
+    host = Ends(EVALUATED, {"event": "run_ended", "succeeded": False, "error": "No space left on device"})
+    record = runs(home, host).run("r", ARGUMENTS)
+    held = Record.read(home.runs / "r")
+    assert held == record
+    assert held.as_run().state is RunState.FAILED
+    assert held.outcome() == "failed: outside its steps: No space left on device"
+    with pytest.raises(SurroundingsFailed, match="No space left on device") as failed:
+        ended(record, home)
+    assert failed.value.status == ExitStatus.SURROUNDINGS
+    assert "--resume r" in failed.value.remedy
+
+
+def test_a_run_that_ended_well_has_no_error(home):
+    record = runs(home, Ends(EVALUATED, {"event": "run_ended", "succeeded": True})).run("r", ARGUMENTS)
+    assert ended(record, home).passed
+    assert record.error == ""
+
+
+def test_a_record_that_cannot_be_written_is_the_surroundings_fault_and_the_run_can_go_on(home):
+    host = Ends(EVALUATED, raises=OSError(28, "No space left on device"))
+    with pytest.raises(SurroundingsFailed, match=r"r broke off: \[Errno 28\] No space left"):
+        runs(home, host).run("r", ARGUMENTS)
+    assert json.loads((home.runs / "r" / "run.json").read_text())["state"] == RunState.RUNNING.value
