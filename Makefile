@@ -13,6 +13,7 @@ STAMP := $(VENV)/.ready
 WORKERS ?= 2
 
 export DO_NOT_TRACK := 1
+export ORT_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export FEAST_USAGE := False
 

@@ -3,9 +3,11 @@
     project = trimtab.Project.load("churn")
     report = trimtab.drift.compare(before, now)
 
-Importing it loads nothing; names come on first use (PEP 562).
+Importing it loads nothing; names come on first use (PEP 562). It tells libraries that report home not to,
+before any of them is there to read that; who wants them to sets the variable first.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,16 @@ if TYPE_CHECKING:
     from trimtab.local.project_api import Project
 
 __all__ = ["Project", "drift"]
+
+for _name, _off in (
+    (
+        "ORT_DISABLE_TELEMETRY",
+        "1",
+    ),  # ONNX Runtime 1.32: uploads, and leaves a file .ses in the folder for scratch
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("FEAST_USAGE", "False"),
+):
+    os.environ.setdefault(_name, _off)
 
 
 def __getattr__(name: str) -> object:
