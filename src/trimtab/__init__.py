@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Project", "drift"]
 
+# ONNX Runtime 1.32 uploads, and leaves a file `.ses` where scratch files go.
 for _name, _off in (
-    (
-        "ORT_DISABLE_TELEMETRY",
-        "1",
-    ),  # ONNX Runtime 1.32: uploads, and leaves a file .ses in the folder for scratch
+    ("ORT_DISABLE_TELEMETRY", "1"),
     ("MLFLOW_DISABLE_TELEMETRY", "true"),
     ("FEAST_USAGE", "False"),
 ):
