@@ -15,6 +15,7 @@ from trimtab.adapters.collector import Collector
 from trimtab.adapters.online import SqliteOnlineStore
 from trimtab.adapters.processes.control import PlaneDown
 from trimtab.adapters.projects.home import Home
+from trimtab.adapters.projects.load import PLATFORM_FILE
 from trimtab.adapters.state import SqliteState
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import MonitorStatus
@@ -265,7 +266,11 @@ def clean(folder: Path, project: Path) -> bool:
     """
     if not folder.exists():
         return False
-    strange = sorted(path.name for path in folder.iterdir() if path.name not in MADE)
+    copied = (project / PLATFORM_FILE).is_file()
+    made = MADE if copied else MADE - {project.name}
+    if not folder.is_dir():
+        raise InputRefused(f"{folder} is no folder", remedy="name an empty folder with --folder")
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in made)
     if strange:
         raise InputRefused(
             f"{folder} holds {', '.join(strange[:3])}, which no demo made",
