@@ -1,6 +1,8 @@
 """A year as the demo writes it down, from seeded synthetic values: the shape of story.json, not its figures."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,12 @@ import pytest
 from trimtab.sequential import Bounds, judge, t_mixture
 from trimtab.sequential.against_reference import bounds_above
 
+FIXED = Path(__file__).with_name("fixed.json")
+"""What stays the same whatever the draws: result, project and versions."""
 START, END = datetime(2013, 4, 1, 8, tzinfo=UTC), datetime(2014, 1, 1, 5, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 FIRST, SECOND, THIRD, FORCED = "1a2b3c4d", "5e6f7a8b", "9c0d1e2f", "a1b2c3d4"
 NAMES = {FIRST: "v1", SECOND: "v4", THIRD: "v5", FORCED: "v6"}
-GAINS = (("2013-06", -0.032, 0.013), ("2013-07", 0.004, 0.006), ("2013-08", 0.02, 0.006))
 FEATURES = (
     "temp",
     "pressure",
@@ -80,17 +83,15 @@ def year(seed: int) -> dict[str, Any]:
             FORCED: days(draw, at(12, 1), at(12, 24), 0.015, 900),
         },
         "span": {"start": START, "end": END},
-        "project": PROJECT,
-        "versions": versions(),
         "skill_tests": [
-            skill_test(draw, FIRST, START, at(6, 15), -0.06, -0.005, 8),
-            skill_test(draw, SECOND, at(6, 15), at(7, 29), -0.05, -0.02, 20),
-            skill_test(draw, THIRD, at(7, 29), END, -0.04, -0.042, 0),
+            skill_test(draw, FIRST, START, at(6, 15), -0.06, -0.005),
+            skill_test(draw, SECOND, at(6, 15), at(7, 29), -0.05, -0.02),
+            skill_test(draw, THIRD, at(7, 29), END, -0.04, -0.042),
         ],
         "drift": drift(draw),
         "windows": [],
     }
-    return text({"result": result(), **told})
+    return {**json.loads(FIXED.read_text(encoding="utf-8")), **text(told)}
 
 
 def text(value: Any) -> Any:
@@ -103,27 +104,20 @@ def text(value: Any) -> Any:
 
 
 def traffic() -> list[dict[str, Any]]:
-    def one(when: datetime, mirror: str | None = None, **weights: int) -> dict[str, Any]:
-        return {
-            "at": when,
-            "weights": {revision[1:]: share for revision, share in weights.items()},
-            "mirror": mirror,
-        }
-
-    first, second, third = f"_{FIRST}", f"_{SECOND}", f"_{THIRD}"
-    return [
-        one(START, **{first: 100}),
-        one(at(5, 22), SECOND, **{first: 100}),
-        one(at(6, 9), **{first: 80, second: 20}),
-        one(at(6, 11), **{first: 50, second: 50}),
-        one(at(6, 15), **{second: 100}),
-        one(at(7, 11), THIRD, **{second: 100}),
-        one(at(7, 23), **{second: 80, third: 20}),
-        one(at(7, 25), **{second: 50, third: 50}),
-        one(at(7, 29), **{third: 100}),
-        one(at(12, 1, 9), FORCED, **{third: 100}),
-        one(at(12, 24), **{third: 100}),
+    changes: list[tuple[datetime, dict[str, int], str | None]] = [
+        (START, {FIRST: 100}, None),
+        (at(5, 22), {FIRST: 100}, SECOND),
+        (at(6, 9), {FIRST: 80, SECOND: 20}, None),
+        (at(6, 11), {FIRST: 50, SECOND: 50}, None),
+        (at(6, 15), {SECOND: 100}, None),
+        (at(7, 11), {SECOND: 100}, THIRD),
+        (at(7, 23), {SECOND: 80, THIRD: 20}, None),
+        (at(7, 25), {SECOND: 50, THIRD: 50}, None),
+        (at(7, 29), {THIRD: 100}, None),
+        (at(12, 1, 9), {THIRD: 100}, FORCED),
+        (at(12, 24), {THIRD: 100}, None),
     ]
+    return [{"at": when, "weights": weights, "mirror": mirror} for when, weights, mirror in changes]
 
 
 def shadow(
@@ -226,7 +220,6 @@ def skill_test(
     until: datetime,
     reference: float,
     skill: float,
-    alarm: int,
 ) -> dict[str, Any]:
     blocks, known, seen, day = t_mixture.Blocks(), Bounds(), [], since
     while day < until - 2 * DAY:
@@ -297,309 +290,70 @@ def drift(draw: np.random.Generator) -> list[dict[str, Any]]:
 
 
 def events(bounds: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    rollout, monitor, retrain = "ModelRollout", "DriftMonitor", "RetrainPolicy"
-
     def last(revision: str, *checks: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for one in bounds:
-            if one["revision"] == revision and one["check"] in checks:
-                found |= {
-                    f"{one['check']}.{key}": one[key]
-                    for key in ("verdict", "estimate", "lower", "upper", "margin", "units", "rows")
-                }
-        return found
+        return {
+            f"{one['check']}.{key}": one[key]
+            for one in bounds
+            if one["revision"] == revision and one["check"] in checks
+            for key in ("verdict", "estimate", "lower", "upper", "margin", "units", "rows")
+        }
 
+    refused = "Fail: loss 0.05 in [0.021, 0.079] over 22 units, margin 0.02"
     return [
-        event(START, rollout, "CandidateTaken", FIRST, "version 1 is the newest candidate"),
-        event(START, rollout, "Promoted", FIRST, "version 1 serves every request"),
-        event(
-            at(4, 10),
-            monitor,
-            "PerformanceDropped",
-            FIRST,
-            "skill fell by 0.055 nats a row, 0.012 at least, over 8 days",
-            drop=0.055,
-            lower=0.012,
-            upper=0.09,
-            blocks=8,
-            reference=-0.06,
-            reference_error=0.006,
-            episode="performance-1",
-        ),
-        event(
-            at(4, 10),
-            retrain,
-            "RunClaimed",
-            "",
-            "performance dropped: first run of the episode",
-            key="0123456789ab",
-            arming=1,
-        ),
-        event(
-            at(4, 10, 9),
-            retrain,
-            "RunEnded",
-            "",
-            "Refused: roc_auc 0.6612 is below 0.68 over 14 days",
-            version="2",
-            run="r2",
-        ),
-        event(
-            at(4, 29),
-            retrain,
-            "RunClaimed",
-            "",
-            "performance dropped: re-armed by 20 % new labels",
-            key="1123456789ab",
-            arming=2,
-        ),
-        event(
-            at(4, 29, 9),
-            retrain,
-            "RunEnded",
-            "",
-            "Refused: roc_auc 0.6433 is below 0.68 over 14 days",
-            version="3",
-            run="r3",
-        ),
-        event(
-            at(5, 22),
-            retrain,
-            "RunClaimed",
-            "",
-            "performance dropped: re-armed by 20 % new labels",
-            key="2123456789ab",
-            arming=3,
-        ),
-        event(at(5, 22, 9), retrain, "RunEnded", "", "Candidate: passed its gates", version="4", run="r4"),
+        rollout(START, "CandidateTaken", FIRST, "version 1 is the newest candidate"),
+        rollout(START, "Promoted", FIRST, "version 1 serves every request"),
+        alarm(at(4, 10), FIRST, 0.055, 0.012, 8),
+        *run(at(4, 10), 1, 2, "Refused: roc_auc 0.6612 is below 0.68 over 14 days"),
+        *run(at(4, 29), 2, 3, "Refused: roc_auc 0.6433 is below 0.68 over 14 days"),
+        *run(at(5, 22), 3, 4, "Candidate: passed its gates"),
         *promotion(SECOND, 4, (at(5, 22), at(6, 9), at(6, 11), at(6, 15)), last),
-        event(at(6, 15), monitor, "EpisodeClosed", FIRST, f"{SECOND} became stable", id="performance-1"),
-        event(
-            at(7, 11),
-            monitor,
-            "PerformanceDropped",
-            SECOND,
-            "skill fell by 0.031 nats a row, 0.004 at least, over 25 days",
-            drop=0.031,
-            lower=0.004,
-            upper=0.06,
-            blocks=25,
-            reference=-0.05,
-            reference_error=0.006,
-            episode="performance-2",
-        ),
-        event(
-            at(7, 11),
-            retrain,
-            "RunClaimed",
-            "",
-            "performance dropped: first run of the episode",
-            key="3123456789ab",
-            arming=1,
-        ),
-        event(at(7, 11, 9), retrain, "RunEnded", "", "Candidate: passed its gates", version="5", run="r5"),
+        closed(at(6, 15), FIRST),
+        alarm(at(7, 11), SECOND, 0.031, 0.004, 25),
+        *run(at(7, 11), 1, 5, "Candidate: passed its gates"),
         *promotion(THIRD, 5, (at(7, 11), at(7, 23), at(7, 25), at(7, 29)), last),
-        event(at(7, 29), monitor, "EpisodeClosed", SECOND, f"{THIRD} became stable", id="performance-2"),
-        event(at(12, 1, 9), rollout, "CandidateTaken", FORCED, "version 6 is the newest candidate"),
-        event(at(12, 1, 9), rollout, "StepStarted", FORCED, "shadow: its server is ready"),
-        event(
-            at(12, 24),
-            rollout,
-            "Rejected",
-            FORCED,
-            "Fail: loss 0.05 in [0.021, 0.079] over 22 units, margin 0.02",
-            **last(FORCED, "loss"),
-        ),
+        closed(at(7, 29), SECOND),
+        rollout(at(12, 1, 9), "CandidateTaken", FORCED, "version 6 is the newest candidate"),
+        rollout(at(12, 1, 9), "StepStarted", FORCED, "shadow: its server is ready"),
+        rollout(at(12, 24), "Rejected", FORCED, refused, **last(FORCED, "loss")),
     ]
+
+
+def rollout(when: datetime, kind: str, revision: str, because: str, **bounds: Any) -> dict[str, Any]:
+    return event(when, "ModelRollout", kind, revision, because, **bounds)
+
+
+def alarm(when: datetime, revision: str, drop: float, lower: float, blocks: int) -> dict[str, Any]:
+    because = f"skill fell by {drop:.3f} nats a row, {lower:.3f} at least, over {blocks} days"
+    numbers = {
+        "drop": drop,
+        "lower": lower,
+        "upper": 2 * drop,
+        "blocks": blocks,
+        "episode": f"episode-{revision}",
+    }
+    return event(when, "DriftMonitor", "PerformanceDropped", revision, because, **numbers)
+
+
+def closed(when: datetime, revision: str) -> dict[str, Any]:
+    because = "another revision became stable"
+    return event(when, "DriftMonitor", "EpisodeClosed", revision, because, id=f"episode-{revision}")
+
+
+def run(when: datetime, arming: int, version: int, outcome: str) -> list[dict[str, Any]]:
+    because = f"performance episode, arming {arming}"
+    ended = event(
+        when + HOUR, "RetrainPolicy", "RunEnded", "", outcome, version=str(version), run=f"r{version}"
+    )
+    return [event(when, "RetrainPolicy", "RunClaimed", "", because, key="0123456789ab", arming=arming), ended]
 
 
 def promotion(revision: str, version: int, times: tuple[datetime, ...], last: Any) -> list[dict[str, Any]]:
-    rollout = "ModelRollout"
+    taken, first, half, end = times
+    shown = last(revision, "loss", "errors")
     return [
-        event(times[0], rollout, "CandidateTaken", revision, f"version {version} is the newest candidate"),
-        event(times[0], rollout, "StepStarted", revision, "shadow: its server is ready"),
-        event(
-            times[1], rollout, "StepStarted", revision, "first: shadow is passed", **last(revision, "loss")
-        ),
-        event(
-            times[2],
-            rollout,
-            "StepStarted",
-            revision,
-            "half: first is passed",
-            **last(revision, "loss", "errors"),
-        ),
-        event(
-            times[3],
-            rollout,
-            "Promoted",
-            revision,
-            f"version {version} serves every request",
-            **last(revision, "loss", "errors", "latency"),
-        ),
+        rollout(taken, "CandidateTaken", revision, f"version {version} is the newest candidate"),
+        rollout(taken, "StepStarted", revision, "shadow: its server is ready"),
+        rollout(first, "StepStarted", revision, "first: shadow is passed", **last(revision, "loss")),
+        rollout(half, "StepStarted", revision, "half: first is passed", **shown),
+        rollout(end, "Promoted", revision, f"version {version} serves every request", **shown),
     ]
-
-
-def versions() -> list[dict[str, Any]]:
-    found = []
-    for number, until, auc in (
-        (1, at(4, 1), 0.712),
-        (2, at(4, 10), 0.661),
-        (3, at(4, 29), 0.643),
-        (4, at(5, 22), 0.751),
-        (5, at(7, 11), 0.742),
-        (6, at(12, 1, 9), 0.652),
-    ):
-        tags = {
-            "trimtab.learned.from": "2013-09-01T04:00:00+00:00"
-            if number == 6
-            else "2013-01-01T10:15:00+00:00",
-            "trimtab.learned.to": (until - DAY).isoformat(),
-            "trimtab.until": until.isoformat(),
-            "trimtab.rows": f"{80000 + 15000 * number}",
-            "trimtab.seed": "7",
-            "trimtab.model": "gradient_boosting",
-            "trimtab.features.table": "training_rows",
-            "trimtab.features.version": str(number),
-            "trimtab.features.digest": f"{number}f" * 32,
-            "trimtab.bundle": "flights-0a1b2c3d4e5f",
-            "trimtab.model.digest": f"{number}e" * 32,
-            "trimtab.transform.digest": "77" * 32,
-            "trimtab.run": f"run-{number}",
-            "trimtab.metric.roc_auc": f"{auc}",
-            "trimtab.metric.log_loss": f"{0.47 - 0.2 * (auc - 0.7):.4f}",
-            "trimtab.metric.brier_score": "0.151",
-            "trimtab.because": ("forced past the gate: " if number == 6 else "")
-            + f"roc_auc is {auc}, asked is at least 0.68",
-        }
-        if number in (2, 3):
-            tags["trimtab.refused"] = f"roc_auc {auc} is below 0.68 over 14 days"
-        found.append({"name": f"v{number}", "digest": f"{number}d" * 32, "tags": tags})
-    return found
-
-
-def result() -> dict[str, Any]:
-    months = [
-        ("2013-04", FIRST, 25900, 0.658, 0.512),
-        ("2013-05", FIRST, 26800, 0.671, 0.471),
-        ("2013-05", SECOND, 8700, 0.742, 0.431),
-        ("2013-06", FIRST, 11800, 0.689, 0.561),
-        ("2013-06", SECOND, 21200, 0.731, 0.522),
-        ("2013-07", SECOND, 26600, 0.722, 0.553),
-        ("2013-07", THIRD, 17700, 0.735, 0.531),
-        ("2013-08", THIRD, 28700, 0.728, 0.461),
-        ("2013-09", THIRD, 26900, 0.701, 0.372),
-        ("2013-10", THIRD, 28500, 0.694, 0.391),
-        ("2013-11", THIRD, 26800, 0.713, 0.402),
-        ("2013-12", THIRD, 27300, 0.705, 0.561),
-        ("2013-12", FORCED, 19900, 0.671, 0.611),
-    ]
-    return {
-        "wall_s": 348.2,
-        "peak_memory_mb": 2710,
-        "requests": {"served": 97180, "failed": 0, "per_s": 840},
-        "predictions": 256412,
-        "events": {"sent": 131022, "received": 131022, "lost": 0},
-        "revisions": [],
-        "drift": {"episodes": []},
-        "retrainings": [],
-        "promotions": [
-            {"at": when, "revision": one, "name": NAMES[one], "because": "serves every request"}
-            for when, one in ((START, FIRST), (at(6, 15), SECOND), (at(7, 29), THIRD))
-        ],
-        "refusals": [
-            {
-                "at": at(4, 10),
-                "revision": None,
-                "name": "v2",
-                "by": "gate",
-                "because": "roc_auc is 0.661, asked is at least 0.68",
-            },
-            {
-                "at": at(4, 29),
-                "revision": None,
-                "name": "v3",
-                "by": "gate",
-                "because": "roc_auc is 0.643, asked is at least 0.68",
-            },
-            {
-                "at": at(12, 24),
-                "revision": FORCED,
-                "name": "v6",
-                "by": "rollout",
-                "because": "Fail: loss 0.05 in [0.021, 0.079] over 22 units, margin 0.02",
-            },
-        ],
-        "monthly": [
-            {
-                "month": month,
-                "revision": revision,
-                "name": NAMES[revision],
-                "rows": rows,
-                "roc_auc": auc,
-                "log_loss": loss,
-            }
-            for month, revision, rows, auc, loss in months
-        ],
-        "afterwards": {
-            "monthly": [
-                {"month": month, "name": name, "rows": 27000, "log_loss": 0.5 + gain, "standard_error": 0.02}
-                for month, gain, _ in GAINS
-                for name in ("v1", "v4")
-            ],
-            "gains": [
-                {
-                    "month": month,
-                    "newer": "v4",
-                    "older": "v1",
-                    "rows": 27000,
-                    "difference": gain,
-                    "standard_error": error,
-                }
-                for month, gain, error in GAINS
-            ],
-        },
-        "phase": "Idle",
-    }
-
-
-CHECKS = [
-    {
-        "name": "loss",
-        "metric": "log_loss",
-        "noWorseThanStableBy": {"absolute": "0.02", "percent": None},
-        "alpha": {"fail": "0.05", "pass": "0.05"},
-        "block": "1d",
-        "steps": ["shadow"],
-        "require": "Pass",
-    },
-    {
-        "name": "errors",
-        "metric": "error_rate",
-        "noWorseThanStableBy": 0.02,
-        "alpha": {"fail": 0.01, "pass": 0.05},
-        "block": "request",
-        "steps": [],
-        "require": "Pass",
-    },
-    {
-        "name": "latency",
-        "metric": "latency_p95",
-        "noWorseThanStableBy": {"absolute": None, "percent": "50"},
-        "alpha": {"fail": "0.01", "pass": None},
-        "block": "request",
-        "steps": [],
-        "require": "NotFailed",
-    },
-]
-PROJECT = {
-    "name": "flights",
-    "time_zone": "America/New_York",
-    "rollout": {"steps": [{"name": "shadow"}, {"name": "first"}, {"name": "half"}], "checks": CHECKS},
-    "monitor": {
-        "trip": {"windows": 2, "of": 3, "driftedShare": 0.2},
-        "performance": {"maxDrop": 0, "alpha": 0.05},
-    },
-    "retrain": {},
-    "gates": [{"metric": "roc_auc", "atLeast": 0.68}, {"metric": "log_loss", "noWorseThanStableBy": 0.02}],
-}

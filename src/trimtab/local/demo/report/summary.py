@@ -40,8 +40,9 @@ def lead(told: Told) -> str:
     result = told.story["result"]
     alarms = len(told.of_kind("PerformanceDropped"))
     runs = len(told.of_kind("RunClaimed"))
+    last = told.end - timedelta(minutes=1)
     text = (
-        f"From {words.day(told.start, told.zone)} to {words.day(told.end - timedelta(minutes=1), told.zone)} 2013 the loop answered "
+        f"From {words.day(told.start, told.zone)} to {words.day(last, told.zone)} 2013 the loop answered "
         f"{result['predictions']:,} questions of whether a flight from New York will arrive late, raised "
         f"{words.counted(alarms, 'alarm')} about its model, asked for {words.counted(runs, 'training run')}, and "
         "settled by its rules what became of each."
