@@ -39,7 +39,8 @@ class Judging:
             return status.checks
         found = list(status.checks)
         for check in self._spec.checks_at(step):
-            closed = self._target.mature(now) if check.labelled else closed_hour(now)
+            target = self._target.cut_for(check)
+            closed = target.mature(now) if check.labelled else closed_hour(now)
             key = (status.candidate.revision, status.attempt, step.name, closed)
             if self._judged.get(check.name) == key:
                 continue
@@ -88,9 +89,8 @@ class Judging:
             since = datetime.fromisoformat(held.evidence["since"])
         until = max(closed, since)
         if check.labelled:
-            blocks = self._evidence.paired(
-                stable.revision, candidate.revision, since, now, self._target.cut, now
-            )
+            cut = self._target.cut_for(check).cut
+            blocks = self._evidence.paired(stable.revision, candidate.revision, since, now, cut, now)
             judged = judge_paired_loss(check, alphas, step.name, held, blocks)
         elif check.metric == "error_rate":
             buckets = self._buckets(stable, candidate, since, until)

@@ -116,8 +116,7 @@ class ReconcileRollout:
         times = [due if due > now else now + self._target.poll_every]
         step = self._spec.traffic_step(status.step.name) if status.step else None
         asked = self._spec.checks_at(step) if step is not None else ()
-        if any(check.labelled for check in asked):
-            times.append(self._target.next_mature(now))
+        times += [self._target.cut_for(check).next_mature(now) for check in asked if check.labelled]
         if not all(check.labelled for check in asked):
             times.append(closed_hour(now) + HOUR + GRACE)
         if status.step is not None or status.previous is not None:
@@ -199,7 +198,7 @@ class ReconcileRollout:
             return status
         try:
             checks = self._judging.checks(status, now)
-        except SurroundingsFailed as error:
+        except (SurroundingsFailed, InputRefused) as error:
             self._blind = error.message
             return status
         self._blind = ""

@@ -1,12 +1,13 @@
 """What a loop steers, and how it cuts time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
+from trimtab.api.rollout import Check
 from trimtab.ports.evidence import BlockCut
 from trimtab.quality.blocks import block_end, block_starts
 
@@ -21,7 +22,7 @@ class Target:
 
     Attributes:
         name: of the rollout, and of its registered model and host; the project's name.
-        cut: blocks of labelled evidence.
+        cut: blocks of labelled evidence: local days.
         mature_after: a cohort is scored this long after its time.
         tick: how often the loop looks; elapsed time is credited two ticks at most.
         poll_every: how often the registry is asked for a new candidate.
@@ -32,6 +33,12 @@ class Target:
     mature_after: timedelta = timedelta()
     tick: timedelta = timedelta(seconds=10)
     poll_every: timedelta = timedelta(seconds=60)
+
+    def cut_for(self, check: Check) -> "Target":
+        """This target, its labelled evidence in the blocks that a check asks for; days where it does not say."""
+        if check.block != "1h":
+            return self
+        return replace(self, cut=replace(self.cut, length_s=HOUR // timedelta(seconds=1)))
 
     def block_start(self, at: datetime) -> datetime:
         """Start of the block that holds a time."""

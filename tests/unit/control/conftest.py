@@ -354,7 +354,7 @@ class Evidence:
         self.world.reachable("evidence")
         return [
             ScoredBlock(day, ROWS, 0, 0.0, 0.0, ROWS, ROWS * self.world.skills(revision, day), 200)
-            for day in self._days(start, end, now)
+            for day in self._blocks(start, end, cut, now)
         ]
 
     def paired(
@@ -363,7 +363,7 @@ class Evidence:
         self.world.reachable("evidence")
         ours, theirs = self.world.models[candidate], self.world.models[stable]
         found = []
-        for day in self._days(start, end, now):
+        for day in self._blocks(start, end, cut, now):
             noise = random.Random(f"{day}{stable}{candidate}").gauss(0, ours.noise)
             found.append(PairedBlock(day, ROWS, 3, ROWS * (ours.loss - theirs.loss + noise), 0.1, -0.1))
         return found[self.world.lost_blocks :]
@@ -383,15 +383,17 @@ class Evidence:
         mirrored = split.mirror_percent if split.mirror == revision else 0
         return split.weights.get(revision, 0) + mirrored
 
-    def _days(self, start: datetime, end: datetime, now: datetime) -> list[datetime]:
+    def _blocks(self, start: datetime, end: datetime, cut: BlockCut, now: datetime) -> list[datetime]:
         """Blocks whose rows are mature a day later."""
-        day = start.replace(hour=4, minute=0, second=0, microsecond=0)
-        if day > start:
-            day -= DAY
+        length = timedelta(seconds=cut.length_s)
+        block = start.replace(hour=4, minute=0, second=0, microsecond=0)
+        if block > start:
+            block -= DAY
+        block += (start - block) // length * length
         found = []
-        while day + DAY <= end and day + 2 * DAY <= now:
-            found.append(day)
-            day += DAY
+        while block + length <= end and block + length + DAY <= now:
+            found.append(block)
+            block += length
         return found
 
 

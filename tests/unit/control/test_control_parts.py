@@ -297,3 +297,30 @@ def test_a_run_that_another_policy_made_is_settled_as_skipped(make_stage):
     stage.serve_first()
     assert stage.until(lambda s: "RunEnded" in s.world.kinds(), step=6 * HOUR)
     assert stage.loop.retrain.status.attempts[0].outcome.value == "Skipped"
+
+
+def in_blocks_of(block):
+    steps = [{"name": "shadow", "shadow": {}, "until": {"maxDuration": "28d"}}]
+    loss = {"name": "loss", "metric": "log_loss", "noWorseThanStableBy": 0.02, "block": block}
+    return Rollout.model_validate({"steps": steps, "checks": [loss]})
+
+
+def test_a_check_is_judged_in_the_blocks_that_it_asks_for(make_stage):
+    judged = {}
+    for block in ("1h", "1d"):
+        stage = make_stage(in_blocks_of(block))
+        stage.serve_first()
+        stage.world.candidate("second", noise=0.3)
+        stage.tick()
+        stage.until(lambda s: False, days=4, step=HOUR)
+        judged[block] = stage.status.checks[0].units
+    assert judged == {"1h": 3 * 24, "1d": 3}
+
+
+def test_blocks_of_an_hour_mature_by_the_hour():
+    (hourly,), (daily,) = (in_blocks_of(block).checks for block in ("1h", "1d"))
+    target = Target("x", BlockCut(zone="America/New_York"), mature_after=DAY)
+    now = datetime(2013, 7, 3, 7, 59, tzinfo=UTC)
+    assert target.cut_for(daily) == target
+    assert target.cut_for(hourly).mature(now) == datetime(2013, 7, 2, 7, tzinfo=UTC)
+    assert target.cut_for(hourly).next_mature(now) == datetime(2013, 7, 3, 8, tzinfo=UTC)
