@@ -133,8 +133,17 @@ def _problem(document: Document, model: type[BaseModel], error: Any) -> Problem:
         return Problem(document.file, line, dotted(path), "is no field here", remedy)
     if error["type"] == "missing":
         return Problem(document.file, line, dotted(error["loc"]), "is required", f"add `{error['loc'][-1]}:`")
-    message = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "union_tag_invalid":
+        known = [tag.strip(" '") for tag in error["ctx"]["expected_tags"].split(",")]
+        near = difflib.get_close_matches(str(error["ctx"]["tag"]), known, n=1)
+        field = str(error["ctx"]["discriminator"]).strip("'")
+        return Problem(document.file, line, dotted((*path, field)), f"'{error['ctx']['tag']}' is not known",
+                       f"did you mean `{near[0]}`?" if near else f"one of {', '.join(known)}")  # fmt: skip
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     remedy = ""
+    if error["type"] == "string_pattern_mismatch":
+        message = f"{error.get('input')!r} is not of the form that is needed"
+        remedy = _described(model, path)
     if found := _REMEDY.search(message):
         message, remedy = message[: found.start()], message[found.end() :]
     given = error.get("input")
@@ -160,7 +169,23 @@ def _nearest(model: type[BaseModel], path: Path) -> str:
     return f"known here: {', '.join(known)}" if known else "remove it"
 
 
+def _described(model: type[BaseModel], path: Path) -> str:
+    """What the model says of the field."""
+    keys = [part for part in path if isinstance(part, str)]
+    for one in _models_at(model, path[: len(path) - 1]):
+        for name, field in one.model_fields.items():
+            if keys and (field.alias or name) == keys[-1] and field.description:
+                return f"write {field.description}"
+    return ""
+
+
 def _fields_at(model: type[BaseModel], path: Path) -> set[str]:
+    return {
+        field.alias or name for one in _models_at(model, path) for name, field in one.model_fields.items()
+    }
+
+
+def _models_at(model: type[BaseModel], path: Path) -> set[type[BaseModel]]:
     models: set[type[BaseModel]] = {model}
     for part in path:
         found: set[type[BaseModel]] = set()
@@ -172,7 +197,7 @@ def _fields_at(model: type[BaseModel], path: Path) -> set[str]:
                 found.add(one)
         # a mapping or list of models: its keys are the user's own
         models = found or models
-    return {field.alias or name for one in models for name, field in one.model_fields.items()}
+    return models
 
 
 def _models_in(annotation: Any) -> set[type[BaseModel]]:

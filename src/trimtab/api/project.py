@@ -79,7 +79,9 @@ class Split(Spec):
 
 class Resources(Spec):
     cpu: Annotated[int, Field(ge=1, le=256)] = 2
-    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = "4Gi"
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(Mi|Gi)$")] = Field(
+        "4Gi", description="a whole number with Mi or Gi, such as 512Mi or 4Gi"
+    )
     gpu: Annotated[int, Field(ge=0, le=64)] = 0
 
 

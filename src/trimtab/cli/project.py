@@ -83,9 +83,9 @@ def check(
     findings = check_project(Path.cwd(), platform)
     console = Console(stderr=bool(findings.problems))
     for problem in findings.problems:
-        console.print(str(problem), style="red", highlight=False, markup=False)
+        console.print(str(problem), style="red", highlight=False, markup=False, soft_wrap=True)
     for note in findings.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     if findings.problems:
         console.print(f"{len(findings.problems)} to mend", style="bold red")
         return ExitStatus.INPUT

@@ -143,7 +143,7 @@ def _materialised(sql: TableSql, session: Session) -> dict[str, ColumnType]:
     try:
         session.materialise("raw", body)
         columns = {
-            column: _brought(sql, column, kind) for column, kind in session.columns("from raw").items()
+            column: brought(sql, column, kind) for column, kind in session.columns("from raw").items()
         }
         cast = ", ".join(
             f"{quoted(one)}::{SQL_TYPES[kind]} as {quoted(one)}" for one, kind in columns.items()
@@ -156,7 +156,12 @@ def _materialised(sql: TableSql, session: Session) -> dict[str, ColumnType]:
     return columns
 
 
-def _brought(sql: TableSql, column: str, kind: str) -> ColumnType:
+def brought(sql: TableSql, column: str, kind: str) -> ColumnType:
+    """The type that a table holds for one of the engine's.
+
+    Raises:
+        SqlRefused: a time without a zone, or a type that no table holds.
+    """
     for pattern, ours in _BROUGHT_TO:
         if re.fullmatch(pattern, kind):
             return ours

@@ -93,13 +93,13 @@ def test_every_example_of_platforms_is_taken(text):
 def test_every_features_py_passes_its_check(text, tmp_path):
     from trimtab.features import load_features
     from trimtab.features.check import check_features
-    from trimtab.local.check import made_up_inputs
+    from trimtab.features.sample import synthetic_inputs
 
     path = tmp_path / "features.py"
     path.write_text(text)
     definition = load_features(path)
     looked_up = {column: "number" for view in definition.views for column in view.columns.values()}
-    assert check_features(path, made_up_inputs({**definition.request, **looked_up}), timeout_s=60) == []
+    assert check_features(path, synthetic_inputs({**definition.request, **looked_up}), timeout_s=60) == []
 
 
 @pytest.mark.parametrize("text", examples("python model"))

@@ -37,14 +37,11 @@ def load(folder: Path) -> Loaded:
     path = folder / FILE
     text = _text(path)
     document = read(text, FILE)
-    project = validate(Project, document)
-    problems = [
-        Problem(FILE, _line_of(document, file), "", f"names '{file}', which is not there",
-                "create it, or mend the name")
-        for file in project.files
-        if not (folder / file).is_file()
-    ]  # fmt: skip
-    if problems:
+    try:
+        project = validate(Project, document)
+    except FilesRefused as refused:
+        raise FilesRefused([*refused.problems, *_missing(folder, document, _named(document.data))]) from None
+    if problems := _missing(folder, document, project.files):
         raise FilesRefused(problems)
     return Loaded(folder.resolve(), project, document)
 
@@ -73,6 +70,25 @@ def load_platform(folder: Path, name: str | None) -> Platform:
             remedy=f"did you mean '{near[0]}'?" if near else None,
         )
     return platforms[name]
+
+
+def _missing(folder: Path, document: Document, files: list[str]) -> list[Problem]:
+    return [
+        Problem(FILE, _line_of(document, file), "", f"names '{file}', which is not there",
+                "create it, or mend the name")
+        for file in files
+        if not (folder / file).is_file()
+    ]  # fmt: skip
+
+
+def _named(data: object) -> list[str]:
+    """Files that a trimtab.yaml names that is wrong elsewhere."""
+    if not isinstance(data, dict):
+        return []
+    tables = data.get("tables")
+    named = [*(tables.values() if isinstance(tables, dict) else ()),
+             *(data.get(field) for field in ("expectations", "features", "model"))]  # fmt: skip
+    return sorted({file for file in named if isinstance(file, str)})
 
 
 def _text(path: Path) -> str:

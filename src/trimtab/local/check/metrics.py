@@ -1,0 +1,42 @@
+"""Metrics that trimtab.yaml names: known ones, and of the label's task."""
+
+import difflib
+from collections.abc import Iterator
+
+from trimtab.adapters.projects.load import FILE, Loaded
+from trimtab.api.document import Path, Problem, dotted
+from trimtab.quality.metrics import METRICS
+
+TASKS_OF_LABEL = {
+    "boolean": {"binary"},
+    "string": {"binary", "multiclass"},
+    "integer": {"binary", "multiclass", "regression"},
+    "number": {"binary", "regression"},
+}
+"""Tasks that a label column of a type can make."""
+
+
+def metric_problems(loaded: Loaded, label: str | None) -> Iterator[Problem]:
+    """Metrics of `evaluation` that are unknown, or that no task of this label has.
+
+    Args:
+        label: type of the label's column; None when it is not known.
+    """
+    evaluation = loaded.project.evaluation
+    named: list[tuple[Path, str]] = [
+        *((("evaluation", "metrics", i), name) for i, name in enumerate(evaluation.metrics)),
+        *((("evaluation", "gates", i, "metric"), gate.metric) for i, gate in enumerate(evaluation.gates)),
+    ]
+    possible = TASKS_OF_LABEL.get(label or "", {"binary", "multiclass", "regression"})
+    for path, name in named:
+        line = loaded.document.line(path)
+        if name not in METRICS:
+            near = difflib.get_close_matches(name, METRICS, n=1)
+            near = near or [known for known in METRICS if name in known][:1]
+            yield Problem(FILE, line, dotted(path), f"'{name}' is no metric",
+                          f"did you mean `{near[0]}`?" if near else f"known: {', '.join(METRICS)}")  # fmt: skip
+        elif not possible & METRICS[name].tasks:
+            fitting = ", ".join(known for known, metric in METRICS.items() if possible & metric.tasks)
+            yield Problem(FILE, line, dotted(path),
+                          f"'{name}' is a metric of {' and '.join(sorted(METRICS[name].tasks))}, and the label "
+                          f"'{loaded.project.examples.label.column}' makes none", f"one of {fitting}")  # fmt: skip
