@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import MonitorStatus
 from trimtab.api.retrain import Outcome, Retrain, RetrainStatus
 from trimtab.api.rollout_status import RevisionRef, RolloutStatus
@@ -68,7 +68,7 @@ class ReconcileRetrain:
                     break
         except Conflict as conflict:
             self.trouble = str(conflict)
-        except SurroundingsFailed as error:
+        except (SurroundingsFailed, InputRefused) as error:
             self.trouble = error.message
         return ended
 
