@@ -1,0 +1,282 @@
+"""One rollout, reconciled: observe, decide, apply, until there is nothing more to do now.
+
+What stands in the status was written before the act that it guards, and every act may be repeated, so that a
+crash between any two writes leads back to the same end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
+from trimtab.api.rollout import Rollout
+from trimtab.api.rollout_status import Keeping, Phase, RolloutStatus
+from trimtab.control.acting import Acting
+from trimtab.control.candidacy import Candidacy
+from trimtab.control.judging import Judging
+from trimtab.control.memory import Memory
+from trimtab.control.starving import Starving
+from trimtab.control.target import GRACE, HOUR, Target, closed_hour
+from trimtab.ports.clock import Clock
+from trimtab.ports.evidence import Evidence
+from trimtab.ports.gateway import Gateway, RouteRefused
+from trimtab.ports.profiles import Profiles
+from trimtab.ports.registry import Registry
+from trimtab.ports.servers import Servers, ServerState
+from trimtab.ports.state import Conflict, Event, State
+from trimtab.rollout import Decision, Observed, Ordered, Routed, ServerSeen, decide
+from trimtab.rollout.decision import WarmUp
+from trimtab.rollout.elapsed import credited
+from trimtab.rollout.rebuilding import rebuilt
+from trimtab.rollout.traffic import wished
+
+KIND: Final = "ModelRollout"
+MOVES: Final = 40
+"""More moves than one look can need; past them the next look goes on."""
+WRITTEN_EVERY_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one reconcile came to.
+
+    Attributes:
+        because: what the rollout waits for, or rests on.
+        busy: it waits for the world (a server, a route), not for time or a person.
+        trouble: what could not be reached, or was refused; "" if nothing.
+        moves: how many claims and acts it made.
+    """
+
+    because: str
+    busy: bool = False
+    trouble: str = ""
+    moves: int = 0
+
+
+class ReconcileRollout:
+    """The reconcile of one rollout over its ports."""
+
+    def __init__(
+        self,
+        spec: Rollout,
+        target: Target,
+        *,
+        clock: Clock,
+        state: State,
+        evidence: Evidence,
+        gateway: Gateway,
+        servers: Servers,
+        registry: Registry,
+        profiles: Profiles,
+    ) -> None:
+        self._spec, self._target, self._clock, self._state = spec, target, clock, state
+        self._gateway, self._servers = gateway, servers
+        self._memory = Memory(state, KIND, target.name, RolloutStatus)
+        self._candidacy = Candidacy(registry, target.name, target.name, target.poll_every)
+        self._judging = Judging(spec, target, evidence, gateway)
+        self._starving = Starving()
+        self._acting = Acting(target.name, gateway, servers, evidence, profiles, self._candidacy)
+        self._current: RolloutStatus | None = None
+        self._written_s: float | None = None
+        self._blind = ""
+
+    @property
+    def status(self) -> RolloutStatus:
+        """The status as last seen."""
+        return self._current or self._memory.load() or RolloutStatus()
+
+    @property
+    def candidacy(self) -> Candidacy:
+        return self._candidacy
+
+    def tick(self) -> Looked:
+        """Bring the world as far as it goes now."""
+        moves, because = 0, ""
+        try:
+            for _ in range(MOVES):
+                seen = self._observe()
+                decision = decide(self._spec, seen, self._clock.now())
+                because = decision.because
+                done = self._apply(seen, decision)
+                moves += done > 0
+                if decision.waits or not done:
+                    break
+        except Conflict as conflict:
+            self._current = None
+            return Looked("somebody else wrote the status", True, str(conflict), moves)
+        except (SurroundingsFailed, RouteRefused, InputRefused) as error:
+            trouble = error.message if isinstance(error, TrimtabError) else str(error)
+            return Looked(because or trouble, True, trouble, moves)
+        busy = self.status.phase in (Phase.STARTING, Phase.PROMOTING, Phase.ROLLING_BACK)
+        return Looked(because, busy, self._blind, moves)
+
+    def wake(self, now: datetime) -> datetime:
+        """When time alone can change the answer next."""
+        status, due = self.status, self._candidacy.due(now)
+        times = [due if due > now else now + self._target.poll_every]
+        step = self._spec.traffic_step(status.step.name) if status.step else None
+        asked = self._spec.checks_at(step) if step is not None else ()
+        times += [self._target.cut_for(check).next_mature(now) for check in asked if check.labelled]
+        if not all(check.labelled for check in asked):
+            times.append(closed_hour(now) + HOUR + GRACE)
+        if status.step is not None or status.previous is not None:
+            times.append(now + self._target.tick)
+        return min(times)
+
+    def _observe(self) -> Observed:
+        now, monotonic = self._clock.now(), self._clock.monotonic_s()
+        stored = self._memory.load()
+        split = self._gateway.split(self._target.name)
+        routed = None
+        if split is not None:
+            weights = {revision: share for revision, share in split.weights.items() if share > 0}
+            routed = Routed(weights, split.mirror, split.mirror_percent if split.mirror else 0)
+        status = self._base(stored, routed)
+        suspended = self._state.suspended(self._target.name)
+        status = self._judged(status, now)
+        status = self._timed(status, routed, suspended, monotonic)
+        if routed is not None:
+            status = status.model_copy(update={"traffic": dict(routed.weights), "mirror": routed.mirror})
+        self._current = status
+        act = self._state.act(self._target.name)
+        return Observed(
+            status=status,
+            newest=self._candidacy.newest(now),
+            candidate_rejected=status.candidate is not None and self._candidacy.barred(status.candidate),
+            routed=routed,
+            servers={
+                revision: ServerSeen(
+                    server.state is ServerState.READY,
+                    server.state is ServerState.GONE,
+                    server.since_s,
+                    server.restarts,
+                    server.message,
+                )
+                for revision, server in self._servers.observed().items()
+            },
+            order=Ordered(act.id, act.verb, act.revision, act.step, act.by) if act else None,
+            suspended=suspended,
+            starved_s=self._starved(status, routed, monotonic),
+            requests=self._requests(status, now),
+        )
+
+    def _base(self, stored: RolloutStatus | None, routed: Routed | None) -> RolloutStatus:
+        """The status to go on from: in memory if it is the stored one grown, rebuilt if it was lost."""
+        if stored is None:
+            self._current = None
+            status = rebuilt(routed, self._candidacy.stable(), self._candidacy.known())
+            if status.stable is not None:
+                self._candidacy.name_stable(status.stable)
+            return status
+        if self._current is None or _lasting(self._current) != _lasting(stored):
+            return stored
+        return self._current
+
+    def _timed(
+        self, status: RolloutStatus, routed: Routed | None, suspended: bool, monotonic: float
+    ) -> RolloutStatus:
+        """Elapsed times brought up to now.
+
+        A step's stands while it is suspended, evidence is missing, or the route is not its own.
+        """
+        tick = self._target.tick.total_seconds()
+        update: dict[str, Any] = {}
+        if status.step is not None:
+            step = status.step
+            counts = not (suspended or self._blind) and routed == wished(self._spec, status)
+            elapsed = credited(step.elapsed_s, step.seen_s, monotonic, tick) if counts else step.elapsed_s
+            update["step"] = step.model_copy(update={"elapsed_s": elapsed, "seen_s": monotonic})
+        if status.phase is Phase.STARTING:
+            update["warming"] = _kept(status.warming, monotonic, tick)
+        if status.previous is not None:
+            update["keeping"] = _kept(status.keeping, monotonic, tick)
+        return status.model_copy(update=update) if update else status
+
+    def _judged(self, status: RolloutStatus, now: datetime) -> RolloutStatus:
+        if status.step is None or status.phase is Phase.ROLLING_BACK:
+            self._blind = ""
+            return status
+        try:
+            checks = self._judging.checks(status, now)
+        except (SurroundingsFailed, InputRefused) as error:
+            self._blind = error.message
+            return status
+        self._blind = ""
+        return status if checks == status.checks else status.model_copy(update={"checks": checks})
+
+    def _starved(self, status: RolloutStatus, routed: Routed | None, monotonic: float) -> float:
+        if status.step is None or status.stable is None or status.candidate is None or routed is None:
+            return 0.0
+        return self._starving.look(
+            status.stable.revision,
+            status.candidate.revision,
+            routed,
+            self._gateway.sent(self._target.name),
+            monotonic,
+        )
+
+    def _requests(self, status: RolloutStatus, now: datetime) -> int:
+        """Counted only where a step asks for samples."""
+        if status.step is None or status.step.index >= len(self._spec.steps) or self._blind:
+            return 0
+        return (
+            self._judging.requests(status, now)
+            if self._spec.steps[status.step.index].until.min_samples
+            else 0
+        )
+
+    def _apply(self, seen: Observed, decision: Decision) -> int:
+        """Registry first, then the claim, then the acts it guards; returns how much was done."""
+        now, done = self._clock.now(), 0
+        safety = decision.claim is not None and decision.claim.phase is Phase.ROLLING_BACK
+        for act in decision.before:
+            try:
+                self._acting.do(act, now)
+                done += 1
+            except SurroundingsFailed:
+                # A registry that is down must not keep traffic on a bad candidate; its bar is written later.
+                if not safety:
+                    raise
+        claim = decision.claim if decision.claim is not None else seen.status
+        done += self._write(claim, decision, now)
+        for act in decision.after:
+            answered = self._acting.do(act, now)
+            if isinstance(act, WarmUp):
+                self._write(claim.model_copy(update={"warmed": claim.warmed + answered}), None, now)
+                return done + (answered >= act.requests)
+            done += 1
+        return done
+
+    def _write(self, status: RolloutStatus, decision: Decision | None, now: datetime) -> int:
+        """Write what is new; times alone at most once a minute."""
+        monotonic = self._clock.monotonic_s()
+        events = [
+            Event(now, KIND, what.kind, what.revision, what.because, what.bounds)
+            for what in (decision.happened if decision else ())
+        ]
+        stored = self._memory.load()
+        new = stored is None or _lasting(stored) != _lasting(status) or bool(events)
+        stale = self._written_s is None or not 0 <= monotonic - self._written_s < WRITTEN_EVERY_S
+        if new or (stale and stored != status):
+            # Sums without a verdict are summed again from the collector's log, should a power cut take them.
+            decided = bool(events) or stored is None or _verdicts(stored) != _verdicts(status)
+            self._memory.save(
+                status, events, durable=decided or (decision is not None and decision.claim is not None)
+            )
+            self._written_s = monotonic
+        self._current = status
+        return int(decision is not None and decision.claim is not None)
+
+
+def _kept(keeping: Keeping, monotonic: float, tick: float) -> Keeping:
+    return Keeping(elapsed_s=credited(keeping.elapsed_s, keeping.seen_s, monotonic, tick), seen_s=monotonic)
+
+
+def _lasting(status: RolloutStatus) -> RolloutStatus:
+    """The status without what grows by itself."""
+    step = status.step.model_copy(update={"elapsed_s": 0.0, "seen_s": None}) if status.step else None
+    return status.model_copy(update={"step": step, "warming": Keeping(), "keeping": Keeping()})
+
+
+def _verdicts(status: RolloutStatus) -> list[tuple[str, str, str]]:
+    return [(check.name, check.step, check.verdict) for check in status.checks]
