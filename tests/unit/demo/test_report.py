@@ -240,3 +240,17 @@ def test_a_month_of_one_day_has_no_error_to_show(story: dict[str, Any]) -> None:
         one["standard_error"] = float("nan")
     assert "nan" not in " ".join(attributes(Page(html(story)), "d")).lower()
     assert "± nan" not in Page(html(story)).text
+
+
+def test_a_promotion_that_a_person_took_back_has_a_card_of_its_own(story: dict[str, Any]) -> None:
+    undone = {
+        "at": "2013-06-20 08:00:00+00:00",
+        "kind": "Undone",
+        "because": "ana asked for it",
+        "bounds": {},
+    }
+    story["events"].append({**undone, "resource": "ModelRollout", "revision": "5e6f7a8b"})
+    text = Page(html(story)).text
+    assert "Promotion of v4 undone" in text
+    assert "Ana asked for it." in text
+    assert "Rollout of v4" in text

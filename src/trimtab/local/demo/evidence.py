@@ -7,7 +7,7 @@ every feature, where the loop keeps the latest only.
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from trimtab.adapters.profiles import FolderProfiles
 from trimtab.adapters.projects.load import load
@@ -23,8 +23,6 @@ from trimtab.sequential.t_mixture import Blocks
 
 if TYPE_CHECKING:
     from trimtab.local.demo.run import Lived
-
-SERVES: Final = ("Promoted", "Undone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +90,13 @@ def served_versions(lived: "Lived") -> dict[str, str]:
     return {
         event.revision: names[event.revision].removeprefix("v")
         for _, event in lived.state.events()
-        if event.kind in SERVES and event.revision in names
+        if event.kind == "Promoted" and event.revision in names
     }
 
 
 def reigns_of(lived: "Lived") -> Iterator[Reign]:
-    """Who was stable from when to when."""
-    began = [(event.revision, event.at) for _, event in lived.state.events() if event.kind in SERVES]
+    """Who was stable from when to when; no person is there to undo a promotion."""
+    began = [(event.revision, event.at) for _, event in lived.state.events() if event.kind == "Promoted"]
     ends = [at for _, at in began[1:]] + [lived.world.end]
     for (revision, since), until in zip(began, ends, strict=True):
         yield Reign(revision, since, until)

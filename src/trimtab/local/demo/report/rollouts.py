@@ -9,12 +9,11 @@ from trimtab.local.demo.report.chapters import Chapter, CheckRow
 from trimtab.local.demo.report.told import Happening, Seen, Told, forced
 from trimtab.local.demo.report.worth import gains
 
-ENDS: Final = ("Promoted", "Rejected", "Superseded", "Undone")
+ENDS: Final = ("Promoted", "Rejected", "Superseded")
 OUTCOMES: Final = {
     "Promoted": ("stable", "promoted"),
     "Rejected": ("drifted", "refused"),
     "Superseded": ("unknown", "replaced by a newer one"),
-    "Undone": ("drifted", "undone"),
 }
 TITLES: Final = {
     "log_loss": "Log loss, candidate minus stable",
@@ -42,10 +41,21 @@ def rollouts(told: Told) -> Iterator[Chapter]:
         ]
         end = next((one for one in later if one.kind in ENDS), None)
         yield rollout(told, event, later, end)
-    yield from (
-        rollout(told, event, [event], event)
-        for event in told.of_kind("Undone")
-        if event.revision not in {one.revision for one in taken}
+    for event in told.of_kind("Undone"):
+        yield undone(told, event)
+
+
+def undone(told: Told, event: Happening) -> Chapter:
+    """A person took back a promotion."""
+    return Chapter(
+        at=event.at,
+        date=words.moment(event.at, told.zone),
+        lane="verdict",
+        tone="drifted",
+        title=f"Promotion of {told.name(event.revision)} undone",
+        badge="undone",
+        because=words.sentence(event.because),
+        colour=told.colour(event.revision),
     )
 
 
