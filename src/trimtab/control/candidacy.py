@@ -37,9 +37,13 @@ class Candidacy:
         """When the registry is asked next."""
         return now if self._polled is None else self._polled + self._poll_every
 
+    def current(self, now: datetime) -> bool:
+        """Whether the registry's last answer still counts; False while it cannot be asked."""
+        return self._polled is not None and self._polled <= now < self._polled + self._poll_every
+
     def newest(self, now: datetime) -> Newest | None:
         """The revision under the alias `candidate`, pinned to a version; as last known while it cannot be asked."""
-        if self._polled is None or not self._polled <= now < self._polled + self._poll_every:
+        if not self.current(now):
             try:
                 version = self._registry.alias(self._model, CANDIDATE)
             except SurroundingsFailed:

@@ -97,7 +97,10 @@ class ReconcileRetrain:
         )
 
     def _fate(self, version: str, rollout: RolloutStatus, now: datetime) -> Fate:
-        """What became of a version: a candidate that a newer one replaced is rejected too."""
+        """What became of a version: a candidate that a newer one replaced is rejected too.
+
+        Undecided while the registry cannot be asked: what it said before knows nothing of a run that has just ended.
+        """
         if any(ref is not None and ref.version == version for ref in (rollout.stable, rollout.previous)):
             return Fate.PROMOTED
         if rollout.candidate is not None and rollout.candidate.version == version:
@@ -105,6 +108,8 @@ class ReconcileRetrain:
         if any(gone.version == version for gone in rollout.rejected):
             return Fate.REJECTED
         newest = self._candidacy.newest(now)
+        if not self._candidacy.current(now):
+            return Fate.UNDECIDED
         if newest is None or newest.ref.version != version or newest.rejected is not None:
             return Fate.REJECTED
         return Fate.UNDECIDED

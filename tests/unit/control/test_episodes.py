@@ -101,6 +101,23 @@ def test_a_rejected_candidate_re_arms_too(make_stage):
     assert stage.loop.retrain.status.attempts[0].outcome is Outcome.REJECTED
 
 
+def test_a_registry_that_cannot_be_asked_after_a_run_rejects_nothing(make_stage):
+    def registers_and_is_gone(world, key):
+        run = registers(loss=-0.03)(world, key)
+        world.down.add("registry")
+        return run
+
+    stage = make_stage(skills=drops(0.06), run_makes=registers_and_is_gone)
+    first = stage.serve_first()
+    assert stage.until(lambda s: "registry" in s.world.down)
+    stage.until(lambda s: False, days=1)
+    assert stage.loop.retrain.status.attempts[-1].outcome is Outcome.CANDIDATE
+    stage.world.down.clear()
+    assert stage.until(lambda s: s.status.stable.revision != first)
+    stage.tick()
+    assert stage.loop.retrain.status.attempts[-1].outcome is Outcome.PROMOTED
+
+
 def test_no_run_starts_while_a_rollout_is_undecided(make_stage):
     stage = make_stage(skills=drops(0.06, on=5), run_makes=registers(loss=-0.03))
     stage.serve_first()
