@@ -254,3 +254,10 @@ def test_a_promotion_that_a_person_took_back_has_a_card_of_its_own(story: dict[s
     assert "Promotion of v4 undone" in text
     assert "Ana asked for it." in text
     assert "Rollout of v4" in text
+
+
+def test_a_stretch_that_was_not_lived_through_is_marked(story: dict[str, Any]) -> None:
+    assert "not replayed" not in html(story)
+    for days in story["days"].values():
+        days[:] = [day for day in days if not "2013-06-16" < day["start"] < "2013-11-30"]
+    assert Page(html(story)).text.count("not replayed") == 1

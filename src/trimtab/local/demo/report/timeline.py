@@ -82,6 +82,7 @@ def timeline(told: Told, chapters: Sequence[Chapter]) -> dict[str, object]:
         ],
         "episodes": episodes(told, axis),
         "marks": marks(chapters, axis),
+        "gaps": [(axis.x(start), axis.x(end) - axis.x(start)) for start, end in told.gaps()],
     }
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+DAY: Final = timedelta(days=1)
 COLOURS: Final = 7
 """Colours of revisions in the style sheet, --r1 to --r7."""
 
@@ -112,6 +113,18 @@ class Told:
             seen = Seen(at, **{name: one[name] for name in SEEN}, entered=one.get("entered", 1))
             found.setdefault(one["check"], {})[f"{at.astimezone(self.zone):%Y-%m-%d}"] = seen
         return {check: _with_news(list(days.values())) for check, days in found.items()}
+
+    def gaps(self) -> list[tuple[datetime, datetime]]:
+        """Stretches of more than a week in which no revision answered anything: they were not lived through."""
+        days = sorted(
+            {when(one["start"]) for days in self.story["days"].values() for one in days if one["rows"]}
+        )
+        ends = [one + DAY for one in days]
+        return [
+            (end, start)
+            for end, start in zip(ends, days[1:], strict=False)
+            if start - end > timedelta(days=7)
+        ]
 
     def alone(self, revision: str) -> list[tuple[datetime, datetime]]:
         """The stretches in which a revision answered every request."""
