@@ -1,16 +1,19 @@
 """The command's frame: its verbs, and what becomes of an error."""
 
+import errno
 import os
 import sys
 import tempfile
 import traceback
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.exceptions import TyperException
 
-from trimtab.api.errors import ExitStatus, TrimtabError
+from trimtab.api.errors import ExitStatus, SurroundingsFailed, TrimtabError
 from trimtab.cli.extras import missing
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 HELP = """Closes the loop: data, training, serving, drift, retraining, shadow, canary, promotion.
 
@@ -31,7 +34,7 @@ Exit status: 0 done, 1 the answer is no, 2 your input, 3 inconclusive, 4 the sur
 
 def build() -> typer.Typer:
     """The command with all its verbs."""
-    from trimtab.cli import demo, drift, pipeline, plane, project, rollout, run
+    from trimtab.cli import demo, doctor, drift, pipeline, plane, predict, project, register, rollout, run
 
     app = typer.Typer(
         help=HELP,
@@ -41,7 +44,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(top)
-    for module in (project, run, plane, rollout, drift, pipeline, demo):
+    for module in (project, run, plane, predict, rollout, drift, register, pipeline, doctor, demo):
         module.register(app)
     return app
 
@@ -92,6 +95,11 @@ def invoke(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.DONE
+    except OSError as error:
+        if error.errno not in FULL:
+            return bug(error)
+        say(SurroundingsFailed(f"{error.strerror}: {error.filename or 'the disk'}", remedy="free some disk"))
+        return ExitStatus.SURROUNDINGS
     except Exception as error:  # noqa: BLE001  the outermost frame: anything left is our bug
         return bug(error)
     return status if isinstance(status, int) else ExitStatus.DONE

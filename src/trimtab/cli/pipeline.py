@@ -1,7 +1,46 @@
-"""Not there yet."""
+"""`trimtab pipeline compile`: the file that runs here is the file that a cluster takes."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
 def register(app: typer.Typer) -> None:
-    pass
+    group = typer.Typer(help="The project's pipeline.", no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(pipeline)
+    group.command("compile")(compile_)
+    app.add_typer(group, name="pipeline")
+
+
+def pipeline() -> None:
+    """The project's training pipeline, as a file for Kubeflow Pipelines.
+
+    \b
+    trimtab pipeline compile -o training.yaml
+    """
+
+
+def compile_(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file. Default: NAME-training.yaml here.")
+    ] = None,
+) -> None:
+    """Compile the training pipeline for this project's environment (image, cpu, memory).
+
+    \b
+    trimtab pipeline compile
+    trimtab pipeline compile -o training.yaml
+
+    Upload it to Kubeflow Pipelines as it is; `trimtab run` executes the same file here.
+    """
+    from trimtab.bootstrap.local import open_project
+    from trimtab.local.extras import need
+
+    loaded, _ = open_project(Path.cwd())
+    need("compiling a pipeline", "kfp")
+    from trimtab.adapters.kfp.compile import compile_training
+
+    target = output or Path(f"{loaded.project.name}-training.yaml")
+    compile_training(loaded.project, target)
+    typer.echo(f"wrote {target}")

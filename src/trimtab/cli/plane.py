@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 0.2
 SERVED_WITHIN_S = 60.0
+RUNS_SHOWN = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,10 @@ def up(
     """
     from rich.console import Console
 
+    from trimtab.local.extras import UP, need
+
     plane = _plane(platform)
+    need("trimtab up", *UP)
     console = Console()
     with console.status("starting the gateway and the collector"):
         plane.up(port)
@@ -60,7 +64,11 @@ def up(
 
 
 def down() -> None:
-    """End everything that `up` started in this project, also what a crash left behind."""
+    """End everything that `up` started in this project, also what a crash left behind.
+
+    \b
+    trimtab down
+    """
     _plane(None).down()
     typer.echo("nothing of this project runs any more")
 
@@ -68,8 +76,17 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
-    """What runs here. Exit status 1 if something is not ready."""
+    """What runs here, and the last runs of the pipeline.
+
+    \b
+    trimtab status
+    trimtab status --json
+
+    Exit status 1: something is not ready. 4: the plane is not up.
+    """
     plane = _plane(None)
+    if not as_json:
+        _print_runs(plane)
     children = plane.status()
     if as_json:
         typer.echo(json.dumps([child.to_json() for child in children], indent=1))
@@ -98,9 +115,25 @@ def logs(
         _follow(path)
 
 
-def clean() -> None:
-    """`down`, and forget the gateway's routes, the ports and the logs. Data, models and runs stay."""
-    _plane(None).clean()
+def clean(
+    table: Annotated[
+        str | None, typer.Option("--table", help="Remove this one table; the next run makes it anew.")
+    ] = None,
+) -> None:
+    """`down`, and forget the gateway's routes, the ports and the logs. Data, models and runs stay.
+
+    \b
+    trimtab clean
+    trimtab clean --table flights
+    """
+    plane = _plane(None)
+    if table is not None:
+        from trimtab.adapters.projects.clean import remove_table
+
+        remove_table(plane.home, table)
+        typer.echo(f"table '{table}' is gone; trimtab run makes it anew")
+        return
+    plane.clean()
     typer.echo("the plane's files are gone; data, models and runs are as they were")
 
 
@@ -111,6 +144,22 @@ def _plane(platform: str | None) -> "Plane":
     loaded, home = open_project(Path.cwd(), platform)
     project = loaded.project
     return Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
+
+
+def _print_runs(plane: "Plane") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from trimtab.local.runs import recorded
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for record in recorded(plane.home)[:RUNS_SHOWN]:
+        table.add_row(f"run {record.id}", Text(record.outcome()))
+    if table.row_count:
+        Console(highlight=False).print(table)
 
 
 def _print(plane: "Plane", children: list["ChildStatus"]) -> None:

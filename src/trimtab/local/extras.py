@@ -36,17 +36,11 @@ def need(wanted_for: str, *extras: str) -> None:
     """Return when all of them are here.
 
     Raises:
-        ExtraMissing: naming each that is not.
+        ExtraMissing: naming the one that is not; `local`, which brings all, where there are more.
     """
     lacking = [extra for extra in extras if missing(extra)]
     if lacking:
-        raise ExtraMissing("local" if "local" in lacking else ",".join(lacking), wanted_for)
-
-
-def extra_of(module: str | None) -> str | None:
-    """The extra that brings a module; None for one that is none of ours."""
-    top = (module or "").partition(".")[0]
-    return next((extra for extra, modules in MODULES.items() if top in modules), None)
+        raise ExtraMissing(lacking[0] if len(lacking) == 1 else "local", wanted_for)
 
 
 def _found(module: str) -> bool:
