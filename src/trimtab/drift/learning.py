@@ -34,6 +34,7 @@ def learn_profile(
     times: NDArray[Any] | None = None,
     *,
     min_rows: int = 1_000,
+    window_s: int | None = None,
     measures: Collection[str] = MEASURES,
     label: LabelRule | None = None,
     key: Sequence[str] = (),
@@ -51,6 +52,7 @@ def learn_profile(
             no window. Without times there are no learned thresholds and no p-values.
         min_rows: rows that a window must hold; the default window is the shortest of 1h, 6h, 1d, 7d whose
             median window has them.
+        window_s: length of the windows that will be judged, if that is settled: whole hours.
         measures: whose thresholds to learn; those of a DriftMonitor by default. Another keeps its floor.
 
     Raises:
@@ -70,7 +72,9 @@ def learn_profile(
         reference_skills=tuple(reference_skills),
         classes=tuple(classes),
     )
-    return profile if times is None else _with_times(profile, held, seconds(times), min_rows, measures)
+    return (
+        profile if times is None else _with_times(profile, held, seconds(times), min_rows, window_s, measures)
+    )
 
 
 def _with_times(
@@ -78,12 +82,14 @@ def _with_times(
     held: Mapping[str, Column],
     times_s: NDArray[np.int64],
     min_rows: int,
+    window_s: int | None,
     measures: Collection[str],
 ) -> Profile:
     known = times_s[times_s != NO_TIME]
     if not len(known):
         raise ReferenceUnusable("no row of the reference has a time", remedy="leave the time column out")
-    windows = {length: cut(times_s, length) for length in LENGTHS_S}
+    lengths = sorted({*LENGTHS_S, *([window_s] if window_s else [])})
+    windows = {length: cut(times_s, length) for length in lengths}
     enough = {length: found for length, found in windows.items() if found.median >= FEWEST_ROWS_A_WINDOW}
     hours, days = blocks(times_s, HOUR_S), blocks(times_s, DAY_S)
     columns = {}
@@ -105,7 +111,8 @@ def _with_times(
         start=EPOCH + timedelta(seconds=int(known.min())),
         end=EPOCH + timedelta(seconds=int(known.max())),
         windows={length: found.count for length, found in enough.items()},
-        window_s=next((length for length in LENGTHS_S if windows[length].median >= min_rows), LENGTHS_S[-1]),
+        window_s=window_s
+        or next((length for length in LENGTHS_S if windows[length].median >= min_rows), LENGTHS_S[-1]),
     )
 
 

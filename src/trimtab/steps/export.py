@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from trimtab.api.errors import InputRefused
+from trimtab.api.monitor import Window
 from trimtab.api.project import Project
 from trimtab.drift import LabelRule, learn_profile
 from trimtab.features.columns import Array, take
@@ -78,7 +79,7 @@ def export(
     files = {
         "model.onnx": onnx,
         "plan.json": model.plan.to_json().encode(),
-        "profile.json": _profile(model, rows),
+        "profile.json": _profile(model, rows, project.monitor.window),
         "samples.json": _samples(tables, features),
     }
     if transform is not None:
@@ -111,7 +112,8 @@ def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> tuple[float,
     return difference, len(chosen)
 
 
-def _profile(model: FittedModel, rows: LearningRows) -> bytes:
+def _profile(model: FittedModel, rows: LearningRows, window: Window) -> bytes:
+    """The drift reference, its thresholds learned for the windows that the project's monitor judges."""
     learned = _learned_from(model, rows)
     reference = rows.taken(learned)
     plan = model.plan
@@ -121,6 +123,8 @@ def _profile(model: FittedModel, rows: LearningRows) -> bytes:
     return learn_profile(
         reference.features,
         reference.times,
+        min_rows=window.min_rows,
+        window_s=None if window.length is None else int(window.length.total_seconds()),
         label=LabelRule(plan.label.column, plan.label.known_at, int(plan.label.mature_after_s), missing),
         key=plan.key,
         time=plan.time,

@@ -191,3 +191,30 @@ def test_rows_that_stable_has_learned_from_do_not_judge_it(
     )  # fmt: skip
     assert found.passed
     assert "shadow must judge" in found.gates[0].because
+
+
+def test_the_profile_is_learned_for_the_windows_that_the_monitor_judges(
+    flights: Any, featurized: Any, refitted: Any
+) -> None:
+    from trimtab.drift import Profile
+    from trimtab.steps.export import export
+
+    profiles = {}
+    for name, window in {"long": {"length": "3d"}, "short": {"minRows": 20}, "unsaid": {}}.items():
+        made = export(
+            flights.project(monitor={"window": window}),
+            refitted.folder,
+            featurized.pointer,
+            FEATURES.encode(),
+            flights.engine,
+            flights.tables,
+            flights.root / "models",
+        )
+        profiles[name] = Profile.from_bytes((made.folder.path / "profile.json").read_bytes())
+    hour = 3600
+    assert {name: held.window_s for name, held in profiles.items()} == {
+        "long": 72 * hour,
+        "short": hour,
+        "unsaid": 168 * hour,
+    }
+    assert 72 * hour in profiles["long"].columns["distance"].thresholds
