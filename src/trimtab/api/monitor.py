@@ -156,6 +156,7 @@ class MonitorStatus(Stored):
         tripped: for each of the latest windows, whether it tripped; newest last, ≤ 20.
         worst: the columns that moved most in the latest window, ≤ 10.
         episodes: newest last, ≤ 20; at most one of a cause is open.
+        conditions: what keeps it from judging: `Performance`, why skill cannot be; `Ready`, what could not be reached.
     """
 
     revision: str | None = None

@@ -87,6 +87,7 @@ def status(
     plane = _plane(None)
     if not as_json:
         _print_runs(plane)
+        _print_conditions(plane)
     children = plane.status()
     if as_json:
         typer.echo(json.dumps([child.to_json() for child in children], indent=1))
@@ -160,6 +161,20 @@ def _print_runs(plane: "Plane") -> None:
         table.add_row(f"run {record.id}", Text(record.outcome()))
     if table.row_count:
         Console(highlight=False).print(table)
+
+
+def _print_conditions(plane: "Plane") -> None:
+    """What keeps the monitor from judging."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from trimtab.adapters.state import SqliteState
+    from trimtab.local.monitored import conditions
+
+    if not plane.home.state.exists():
+        return
+    for because in conditions(SqliteState(plane.home.state), plane.host).values():
+        Console().print(Text.assemble(("monitor  ", "yellow"), because))
 
 
 def _print(plane: "Plane", children: list["ChildStatus"]) -> None:

@@ -3,6 +3,7 @@
 import getpass
 import json
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -33,12 +34,15 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document, as stored.")] = False,
 ) -> int:
     """Where the rollout stands, and on which evidence. Exit status 1 if it needs a person."""
+    from trimtab.local.monitored import conditions
+
     name, state = _open()
     found = _status(name, state)
     if as_json:
         typer.echo(json.dumps(found.model_dump(mode="json", by_alias=True), indent=1))
     else:
         _print(name, found, state.suspended(name))
+        _print_conditions(conditions(state, name))
     return ExitStatus.NO if found.stalled else ExitStatus.DONE
 
 
@@ -178,6 +182,14 @@ def _print(name: str, found: "RolloutStatus", suspended: bool) -> None:
                 ("rejected ", "red"), f"{entry.revision} on {entry.at:%Y-%m-%d %H:%M}: {entry.because}"
             )
         )
+
+
+def _print_conditions(held: Mapping[str, str]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    for because in held.values():
+        Console().print(Text.assemble(("monitor: ", "yellow"), because))
 
 
 def _checks(checks: "tuple[CheckStatus, ...]") -> object:

@@ -26,6 +26,8 @@ from trimtab.sequential.t_mixture import Blocks
 KIND: Final = "DriftMonitor"
 WORST: Final = 10
 DAY_S: Final = 86_400
+REFERENCE_DAYS: Final = 2
+"""Fewer give no standard error to measure a drop against."""
 
 
 class ReconcileMonitor:
@@ -61,8 +63,10 @@ class ReconcileMonitor:
             return ""
         was = self.status
         status, events = self._watch(was, stable, now)
-        trouble = ""
+        trouble, conditions = "", dict[str, str]()
         try:
+            if because := self._unjudged(stable):
+                conditions["Performance"] = because
             self._coverage.begin(stable.revision)
             status, more = self._performance(status, stable, now)
             events += more
@@ -70,7 +74,8 @@ class ReconcileMonitor:
             events += more
         except (SurroundingsFailed, InputRefused) as error:
             trouble = error.message
-        conditions = {"Ready": trouble} if trouble else {}
+        if trouble:
+            conditions["Ready"] = trouble
         if status.conditions != conditions:
             status = status.model_copy(update={"conditions": conditions})
         if status != was or events:
@@ -111,6 +116,16 @@ class ReconcileMonitor:
             events,
         )
 
+    def _unjudged(self, stable: RevisionRef) -> str:
+        """Why performance is not judged; "" where it is, or is not wished for."""
+        days = len(self._read(stable).reference_skills)
+        if self._spec.performance is None or days >= REFERENCE_DAYS:
+            return ""
+        return (
+            f"performance is not judged: the profile of version {stable.version} holds {days} days of skill, and "
+            f"{REFERENCE_DAYS} are needed: a yes-or-no label, examples.time and weeks of labelled rows give them"
+        )
+
     def _performance(
         self, status: MonitorStatus, stable: RevisionRef, now: datetime
     ) -> tuple[MonitorStatus, list[Event]]:
@@ -119,7 +134,7 @@ class ReconcileMonitor:
         if performance is None or status.skill.through == mature or mature <= status.since:
             return status, []
         profile = self._read(stable)
-        if len(profile.reference_skills) < 2:
+        if len(profile.reference_skills) < REFERENCE_DAYS:
             skill = SkillSeen(through=mature)
             return status.model_copy(update={"skill": skill}), []
         scored = self._evidence.scored(stable.revision, status.since, now, self._target.cut, now)

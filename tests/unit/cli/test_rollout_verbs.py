@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from trimtab.adapters.state import SqliteState
 from trimtab.api.errors import InputRefused
 from trimtab.api.rollout_status import CheckStatus, Phase, Rejected, RevisionRef, RolloutStatus, StepStatus
-from trimtab.cli import rollout
+from trimtab.cli import plane, rollout
 
 T = datetime(2013, 6, 1, tzinfo=UTC)
 STABLE, CANDIDATE, PREVIOUS = (
@@ -144,3 +144,16 @@ def test_suspend_and_resume(state):
 def test_where_no_loop_has_run_it_says_so(project):
     with pytest.raises(InputRefused, match="no loop has run"):
         run("status")
+
+
+def test_status_says_what_the_monitor_cannot_judge(state):
+    from trimtab.api.monitor import MonitorStatus
+
+    holds(state)
+    held = MonitorStatus(conditions={"Performance": "performance is not judged: 0 days of skill"})
+    state.write("DriftMonitor", "tryout", held.model_dump(mode="json", by_alias=True), None)
+    assert "monitor: performance is not judged: 0 days of skill" in run("status").output
+    whole = typer.Typer()
+    plane.register(whole)
+    shown = CliRunner().invoke(whole, ["status"], standalone_mode=False)
+    assert "performance is not judged" in shown.output

@@ -185,12 +185,23 @@ def test_drifted_windows_open_one_episode_and_are_told(make_stage, profile, shif
     assert stage.world.runs_made == {}
 
 
-def test_a_profile_without_reference_skills_trips_nothing(make_stage):
+def test_a_profile_without_reference_skills_trips_nothing_and_the_monitor_says_that_it_cannot_judge(
+    make_stage,
+):
     stage = make_stage(skills=lambda revision, day: 1.0)
     stage.world.profile_bytes = learn_profile({"x": np.arange(1000.0)}).to_bytes()
     stage.serve_first()
     stage.until(lambda s: False, days=20, step=12 * HOUR)
     assert stage.loop.monitor.status.episodes == ()
+    assert "holds 0 days of skill, and 2 are needed" in stage.loop.monitor.status.conditions["Performance"]
+
+
+def test_a_monitor_that_judges_performance_has_no_condition(make_stage):
+    stage = make_stage()
+    stage.serve_first()
+    stage.until(lambda s: False, days=3, step=12 * HOUR)
+    assert stage.loop.monitor.status.skill.blocks > 0
+    assert stage.loop.monitor.status.conditions == {}
 
 
 def test_a_profile_that_cannot_be_read_is_a_condition_and_stops_no_rollout(make_stage):
