@@ -44,7 +44,10 @@ class Label(Spec):
 
     column: Column
     known_at: Column | None = Field(None, description="column that holds when the label became known")
-    mature_after: Duration = Field(timedelta(0), description="a cohort is scored this long after its time")
+    mature_after: Duration = Field(
+        timedelta(days=1),
+        description="a cohort is scored this long after its time, by the labels that are known then",
+    )
     missing: Literal["exclude"] | float = Field(
         "exclude", description="what a label that never comes counts as"
     )

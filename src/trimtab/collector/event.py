@@ -46,6 +46,7 @@ class Envelope(Struct, gc=False):
     durationms: Annotated[float, Meta(ge=0)] | None = None
     rows: Annotated[int, Meta(ge=0, le=10_000_000)] | None = None
     metadata: str = ""
+    sequence: str = ""
     data: Raw = Raw(b"null")
 
 
@@ -66,7 +67,11 @@ class Rows(Struct, gc=False):
 
 
 class Inference(Struct, frozen=True, gc=False):
-    """One request to one revision, as our own server reports it; `rows` is None for a failed one."""
+    """One request to one revision, as our own server reports it; `rows` is None for a failed one.
+
+    Attributes:
+        id: the event's, with its sequence in the source: a request that was tried again has the same request id.
+    """
 
     revision: str
     source: str
@@ -207,7 +212,8 @@ def _inference(envelope: Envelope) -> Inference | EventRefused:
         return EventRefused(fault)
     count = len(rows.ids) if rows is not None else envelope.rows or 0
     duration = envelope.durationms or 0.0
-    return Inference(revision, envelope.source, envelope.id, time_us, envelope.status, duration, count, rows)
+    identity = f"{envelope.id}#{envelope.sequence}" if envelope.sequence else envelope.id
+    return Inference(revision, envelope.source, identity, time_us, envelope.status, duration, count, rows)
 
 
 def _uneven(rows: Rows) -> str | None:

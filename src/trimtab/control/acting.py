@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from trimtab.api.rollout_status import RevisionRef
 from trimtab.control.candidacy import Candidacy
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.gateway import Gateway, Split
@@ -34,6 +35,10 @@ class Acting:
         self._name, self._gateway, self._servers = name, gateway, servers
         self._evidence, self._profiles, self._candidacy = evidence, profiles, candidacy
 
+    def introduce(self, ref: RevisionRef) -> None:
+        """Make a revision known to the collector. Raises SurroundingsFailed, InputRefused."""
+        self._evidence.observe(ref.revision, self._profiles.profile(ref.uri))
+
     def do(self, act: Act, now: datetime) -> int:
         """Do one act; returns the warm-up requests answered, 0 for other acts.
 
@@ -42,7 +47,7 @@ class Acting:
         match act:
             case EnsureServer(ref):
                 # The collector knows the profile before the first event comes.
-                self._evidence.observe(ref.revision, self._profiles.profile(ref.uri))
+                self.introduce(ref)
                 self._servers.ensure(self._name, Revision(ref.revision, ref.version, ref.uri, ref.digest))
             case RetireServer(revision):
                 self._servers.retire(revision)

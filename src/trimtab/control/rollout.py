@@ -4,6 +4,7 @@ What stands in the status was written before the act that it guards, and every a
 crash between any two writes leads back to the same end.
 """
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -203,6 +204,13 @@ class ReconcileRollout:
             return status
         self._blind = ""
         return status if checks == status.checks else status.model_copy(update={"checks": checks})
+
+    def introduce(self) -> None:
+        """Tell the collector anew of what is in service and in flight: one that lost its memory knows neither."""
+        for ref in (self.status.stable, self.status.candidate):
+            if ref is not None:
+                with contextlib.suppress(SurroundingsFailed, InputRefused):
+                    self._acting.introduce(ref)
 
     def _starved(self, status: RolloutStatus, routed: Routed | None, monotonic: float) -> float:
         if status.step is None or status.stable is None or status.candidate is None or routed is None:

@@ -50,11 +50,16 @@ class Target:
 
     def mature(self, now: datetime) -> datetime:
         """Before this, every block is closed and its labels are mature."""
-        return self.block_start(now - self.mature_after)
+        return self.block_start(now - self._wait)
 
     def next_mature(self, now: datetime) -> datetime:
         """When the next block will be."""
-        return self.block_end(self.mature(now)) + self.mature_after
+        return self.block_end(self.mature(now)) + self._wait
+
+    @property
+    def _wait(self) -> timedelta:
+        """Labels that mature at once still take their way to the collector, as events do."""
+        return max(self.mature_after, GRACE)
 
 
 @lru_cache(maxsize=1000)

@@ -6,6 +6,7 @@ supervisor (`trimtab.local.supervisor`), which `up` starts.
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import shlex
 import shutil
@@ -20,6 +21,7 @@ from trimtab.adapters.processes import ChildSpec, ChildState, ChildStatus, Contr
 from trimtab.adapters.processes import logs as log_files
 from trimtab.adapters.processes.control import PlaneDown
 from trimtab.adapters.projects.home import Home
+from trimtab.adapters.projects.load import FILE
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.local.supervisor import alone
 from trimtab.ports.servers import ServerState
@@ -121,7 +123,10 @@ class Plane:
         """Keep the loop running: it brings models into service, watches them, and has them retrained."""
         more = (platform,) if platform else ()
         argv = (*MODULE, "trimtab.local.live", str(project_folder.absolute()), *more)
-        self.control.start(ChildSpec(LOOP, argv, drain_s=30.0, environment=QUIET, labels={"kind": LOOP}))
+        # other rules are another loop: `up` after an edit starts it anew
+        rules = hashlib.sha256((project_folder / FILE).read_bytes()).hexdigest()[:16]
+        labels = {"kind": LOOP, "rules": rules}
+        self.control.start(ChildSpec(LOOP, argv, drain_s=30.0, environment=QUIET, labels=labels))
 
     def wait_until_served(self, within_s: float) -> bool:
         """Whether every revision on the route is ready within that time."""

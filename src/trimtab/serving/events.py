@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import orjson
@@ -28,6 +29,7 @@ class Events:
 
     def __init__(self, model_name: str, revision: str, namespace: str, now_us: Callable[[], int]) -> None:
         self._now_us = now_us
+        self._sequence = count(1)
         self._attributes: dict[str, Any] = {
             "specversion": "1.0",
             "type": TYPE,
@@ -78,6 +80,7 @@ class Events:
         event = {
             **self._attributes,
             "id": request_id,
+            "sequence": str(next(self._sequence)),
             "time": EPOCH + timedelta(microseconds=time_us),
             "status": status,
             "durationms": round(duration_ms, 4),

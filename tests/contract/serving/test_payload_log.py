@@ -27,6 +27,7 @@ def test_an_event_says_what_was_asked_and_answered(logged: Logged):
     data = event.pop("data")
     assert before <= datetime.fromisoformat(event.pop("time")) <= datetime.now(UTC)
     assert event.pop("durationms") > 0
+    assert int(event.pop("sequence")) >= 1
     assert event == {
         "specversion": "1.0",
         "id": "r-1",

@@ -52,7 +52,7 @@ def test_every_problem_is_told_with_its_line_and_remedy():
 @pytest.mark.parametrize(
     ("change", "path", "word"),
     [
-        (("name: flights", "name: Flights!"), "name", "match"),
+        (("name: flights", "name: Flights!"), "name", "lower case"),
         (("America/New_York", "Mars/Olympus"), "timeZone", "IANA"),
         (("  label: {column: arrived_late, ", "  label: {"), "examples.label.column", "required"),
         (("sql/departures.sql", "../secret.sql"), "tables.departures", "leaves"),

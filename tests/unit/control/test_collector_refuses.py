@@ -33,3 +33,11 @@ def test_an_abort_is_obeyed(forgetful):
 def test_the_loop_says_so_and_goes_on(forgetful):
     assert not forgetful.until(lambda s: s.status.candidate is None, days=2)
     assert "unknown" in forgetful.loop.tick().trouble
+
+
+def test_a_collector_that_forgot_is_told_again(forgetful, monkeypatch):
+    told = []
+    evidence = forgetful.loop.rollout._judging._evidence
+    monkeypatch.setattr(evidence, "observe", lambda revision, profile: told.append(revision))
+    assert not forgetful.until(lambda s: s.status.candidate is None, days=2)
+    assert {forgetful.status.stable.revision, forgetful.status.candidate.revision} <= set(told)
