@@ -32,6 +32,7 @@ from trimtab.local.replay.client import Client
 from trimtab.local.replay.driver import Replay, Sources
 from trimtab.local.runs import LocalRuns, Record, TaskFailed
 from trimtab.ports.runs import Run
+from trimtab.ports.servers import Servers, ServerState
 
 if TYPE_CHECKING:
     from trimtab.adapters.kfp.client import PipelineHost
@@ -178,7 +179,7 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
         ending.callback(online.close)
 
         def tick() -> None:
-            settle(loop)
+            settle(loop, servers)
             story.look(clock.now(), loop.rollout.status)
 
         def server_urls() -> dict[str, str]:
@@ -239,7 +240,7 @@ class Forced:
         self._loop.rollout.candidacy.forget()
 
 
-def settle(loop: Loop) -> None:
+def settle(loop: Loop, servers: Servers) -> None:
     """Look again, with time standing still, while a server starts or stops.
 
     Raises:
@@ -248,7 +249,7 @@ def settle(loop: Loop) -> None:
     deadline = time.monotonic() + SERVER_WITHIN_S
     while True:
         ticked = loop.tick()
-        if ticked.busy != "server" and not ticked.trouble:
+        if ticked.busy != "server" and not ticked.trouble and all_ready(servers):
             return
         if time.monotonic() > deadline:
             raise SurroundingsFailed(
@@ -256,6 +257,11 @@ def settle(loop: Loop) -> None:
                 remedy="see the logs under .trimtab/demo/flights/.trimtab/plane/logs",
             )
         time.sleep(POLL_S)
+
+
+def all_ready(servers: Servers) -> bool:
+    """Whether no server is on its way up or down."""
+    return all(server.state is ServerState.READY for server in servers.observed().values())
 
 
 def clean(folder: Path, project: Path) -> bool:

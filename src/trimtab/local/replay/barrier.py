@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -28,6 +28,9 @@ class BarrierStuck(SurroundingsFailed):
     """An hour's events did not all arrive."""
 
 
+NOTHING = Logged(0, 0, 0, 0)
+
+
 class ServerLog:
     """Asks one model server past the gateway; one kept-alive connection."""
 
@@ -35,9 +38,14 @@ class ServerLog:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=5)
 
-    def read(self) -> Logged:
-        self._connection.request("GET", "/trimtab/logged")
-        counts = json.loads(self._connection.getresponse().read())
+    def read(self) -> Logged | None:
+        """What it says; None from a server that is dead, whose unsent events died with it."""
+        try:
+            self._connection.request("GET", "/trimtab/logged")
+            counts = json.loads(self._connection.getresponse().read())
+        except (OSError, http.client.HTTPException, ValueError):
+            self._connection.close()
+            return None
         return Logged(**{name: int(counts[name]) for name in ("handled", "logged", "dropped", "in_flight")})
 
     def close(self) -> None:
@@ -61,7 +69,8 @@ class Barrier:
     def wait(self, servers: Mapping[str, ServerLog]) -> Mapping[str, Logged]:
         """Return when, at every server, what the gateway sent was answered and received + dropped = logged.
 
-        A server that was started again counts from nothing, so for its first hour it only has to be idle.
+        A server that was started again counts from nothing, so for its first hour it only has to be idle; one
+        that is dead is not waited for. A gateway or collector that is being started again is.
 
         Raises:
             BarrierStuck: not within 30 s.
@@ -69,27 +78,43 @@ class Barrier:
         deadline = time.monotonic() + DEADLINE_S
         while True:
             logs = {revision: server.read() for revision, server in servers.items()}
-            if all(one.in_flight == 0 and one.handled == one.logged + one.dropped for one in logs.values()):
-                sent, received = self._sent(), self._received()
-                now = {
-                    revision: (answered(sent.get(revision)), log, received.get(revision, 0))
-                    for revision, log in logs.items()
-                }
-                idle = not any(one.pending for one in sent.values())
-                if idle and all(self._over(revision, *counts) for revision, counts in now.items()):
-                    self._before = now
-                    return logs
+            alive = {revision: log for revision, log in logs.items() if log is not None}
+            if all(one.in_flight == 0 and one.handled == one.logged + one.dropped for one in alive.values()):
+                try:
+                    if self._all_over(alive, logs):
+                        return alive
+                    missing = "events are missing"
+                except SurroundingsFailed as error:
+                    missing = error.message
+            else:
+                missing = "events are on their way"
             if time.monotonic() > deadline:
                 raise BarrierStuck(
-                    f"after {DEADLINE_S:g} s the servers say {logs}, the gateway {dict(self._sent())}, "
-                    f"the collector {dict(self._received())}",
+                    f"after {DEADLINE_S:g} s {missing}: the servers say {logs}",
                     remedy="see the logs of the plane: trimtab logs",
                 )
             time.sleep(PAUSE_S)
 
+    def _all_over(self, alive: Mapping[str, Logged], servers: Iterable[str]) -> bool:
+        """Whether the hour is over, and if so, where the next one's counts begin.
+
+        Raises:
+            SurroundingsFailed: the gateway or the collector is away.
+        """
+        sent, received = self._sent(), self._received()
+        now = {
+            revision: (answered(sent.get(revision)), alive.get(revision, NOTHING), received.get(revision, 0))
+            for revision in servers
+        }
+        if any(one.pending for one in sent.values()):
+            return False
+        if not all(self._over(revision, *now[revision]) for revision in alive):
+            return False
+        self._before = now
+        return True
+
     def _over(self, revision: str, answers: int, log: Logged, received: int) -> bool:
-        nothing = (0, Logged(0, 0, 0, 0), 0)
-        answers_before, log_before, received_before = self._before.get(revision, nothing)
+        answers_before, log_before, received_before = self._before.get(revision, (0, NOTHING, 0))
         if log.handled < log_before.handled or answers < answers_before:
             return True
         return (

@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 from trimtab.adapters.clock import ReplayClock
 from trimtab.adapters.collector import Collector, Label
+from trimtab.api.errors import SurroundingsFailed
 from trimtab.features.columns import Kind
 from trimtab.features.inputs import entity_keys
 from trimtab.features.plan import PlannedView
@@ -18,6 +19,9 @@ from trimtab.local.replay.barrier import Barrier, Logged, ServerLog
 from trimtab.local.replay.client import Answer, Client
 from trimtab.local.replay.world import Hour, Known, Outcome, World
 from trimtab.ports.online import OnlineStore
+
+COLLECTOR_WITHIN_S: Final = 30.0
+PAUSE_S: Final = 0.02
 
 
 @dataclass(slots=True)
@@ -134,7 +138,22 @@ class Replay:
         for rows in known:
             write_known(self._online, rows)
         for part in chunks(outcomes, 5000):
-            self._collector.labels([Label(one.id, one.label, one.known_at, one.time) for one in part])
+            self._deliver([Label(one.id, one.label, one.known_at, one.time) for one in part])
+
+    def _deliver(self, labels: Sequence[Label]) -> None:
+        """Hand over outcomes, again while the collector is being started again: it takes each once.
+
+        Raises:
+            SurroundingsFailed: it did not come back within 30 s.
+        """
+        deadline = time.monotonic() + COLLECTOR_WITHIN_S
+        while True:
+            try:
+                return self._collector.labels(labels)
+            except SurroundingsFailed:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(PAUSE_S)
 
     def _send(self, hour: Hour) -> None:
         began = time.monotonic()
