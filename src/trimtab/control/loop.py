@@ -96,6 +96,8 @@ class Loop:
                 break
         busy = "server" if looked.busy else ("run" if self.retrain.busy else "")
         trouble = looked.trouble or trouble or self.retrain.trouble
+        if trouble:
+            self.rollout.introduce()
         wakes = (self.rollout.wake(now), self.monitor.wake(now), self.retrain.wake(now))
         return Ticked(busy, looked.because, trouble, now if busy else min(wakes))
 
