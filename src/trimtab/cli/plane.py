@@ -149,32 +149,15 @@ def _plane(platform: str | None) -> "Plane":
 
 def _print_runs(plane: "Plane") -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from trimtab.local.runs import recorded
 
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, overflow="ellipsis")
+    console = Console(highlight=False)
+    shown = console.is_terminal
     for record in recorded(plane.home)[:RUNS_SHOWN]:
-        table.add_row(f"run {record.id}", Text(record.outcome()))
-    if table.row_count:
-        Console(highlight=False).print(table)
-
-
-def _print_conditions(plane: "Plane") -> None:
-    """What keeps the monitor from judging."""
-    from rich.console import Console
-    from rich.text import Text
-
-    from trimtab.adapters.state import SqliteState
-    from trimtab.local.monitored import conditions
-
-    if not plane.home.state.exists():
-        return
-    for because in conditions(SqliteState(plane.home.state), plane.host).values():
-        Console().print(Text.assemble(("monitor  ", "yellow"), because))
+        line = Text.assemble((f"run {record.id}", "dim"), "  ", record.outcome())
+        console.print(line, no_wrap=True, overflow="ellipsis" if shown else "ignore", crop=shown)
 
 
 def _print(plane: "Plane", children: list["ChildStatus"]) -> None:

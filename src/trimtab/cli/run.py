@@ -123,7 +123,8 @@ class Steps:
 
         self._stop()
         verdict = Text("candidate", "green") if ended.passed else Text("refused", "red")
-        self._console.print(verdict.append(f": version {ended.version}: {ended.because}", "default"))
+        verdict.append(f": version {ended.version}: {ended.because}", "default")
+        self._console.print(verdict, soft_wrap=True)
         took = time.monotonic() - self._began
         self._console.print(f"{took:.1f} s; logs and reports: {folder}", soft_wrap=True, markup=False)
 
@@ -132,7 +133,7 @@ class Steps:
 
         line = Text.assemble("  ", (f"{mark:<6}", colour), "  ", f"{took}  " if took else "", rest)
         terminal = self._console.is_terminal
-        self._console.print(line, no_wrap=terminal, overflow="ellipsis", soft_wrap=not terminal)
+        self._console.print(line, no_wrap=True, overflow="ellipsis" if terminal else "ignore", crop=terminal)
 
     def _wait(self, what: str) -> None:
         self._stop()

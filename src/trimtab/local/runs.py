@@ -14,7 +14,7 @@ from typing import Any
 
 from trimtab.adapters.kfp.client import PipelineHost
 from trimtab.adapters.projects.home import Home
-from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.api.errors import ExitStatus, InputRefused, SurroundingsFailed
 from trimtab.bootstrap.local import Prepared
 from trimtab.ports.runs import Run, RunState
 
@@ -112,9 +112,15 @@ class TaskFailed(SurroundingsFailed):
         failure = task.failure or {}
         super().__init__(
             f"step '{task.name}' failed: {failure.get('sentence', 'no reason given')}\n  log: {task.log}",
-            remedy=f"{failure.get('remedy') or 'see the log'}; then: trimtab run --resume {run}",
+            remedy=f"{failure.get('remedy') or 'see the log'}; then: {_again(run, failure)}",
         )
-        self.status = failure.get("status", self.status)
+        self.status = ExitStatus(failure.get("status", self.status))
+
+
+def _again(run: str, failure: Mapping[str, Any]) -> str:
+    """How to go on: a run is resumed over the very files that it began with, so mended files want a new one."""
+    mended = failure.get("status") == ExitStatus.INPUT
+    return "trimtab run" if mended else f"trimtab run --resume {run}"
 
 
 class LocalRuns:
@@ -167,9 +173,7 @@ class LocalRuns:
         def hear(event: Mapping[str, Any]) -> None:
             nonlocal record
             if event["event"] == "task_ended":
-                task = TaskRecord(
-                    **{k: v for k, v in event.items() if k not in ("event", "task")}, name=event["task"]
-                )
+                task = self._task(event)
                 others = (other for other in record.tasks if other.name != task.name)
                 record = replace(record, tasks=(*others, task))
                 record.write(folder)
@@ -186,6 +190,14 @@ class LocalRuns:
                 f"run {identity} broke off: {error}", remedy=f"then: trimtab run --resume {identity}"
             ) from error
         return record
+
+    def _task(self, event: Mapping[str, Any]) -> TaskRecord:
+        """The record of a task; a failure names the project's files as the user knows them."""
+        rest = {key: value for key, value in event.items() if key not in ("event", "task")}
+        if rest.get("failure"):
+            sentence = str(rest["failure"]["sentence"]).replace(f"{self._project}/", "")
+            rest["failure"] = {**rest["failure"], "sentence": sentence}
+        return TaskRecord(name=event["task"], **rest)
 
     @staticmethod
     def resumable(prepared: Prepared, identity: str) -> Record:

@@ -78,7 +78,7 @@ def execute(
         cache_root=str(folder / "cache"),
     )
     pipeline = components.load_component_from_file(ir)
-    keep_within_run(pipeline.pipeline_spec)
+    keep_within_run(pipeline.component_spec.implementation.graph)  # `.pipeline_spec` is a copy
     with warm_tasks(context, folder, emit):
         pipeline(**arguments)
 
