@@ -160,6 +160,20 @@ def _print_runs(plane: "Plane") -> None:
         console.print(line, no_wrap=True, overflow="ellipsis" if shown else "ignore", crop=shown)
 
 
+def _print_conditions(plane: "Plane") -> None:
+    """What keeps the monitor from judging."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from trimtab.adapters.state import SqliteState
+    from trimtab.local.monitored import conditions
+
+    if not plane.home.state.exists():
+        return
+    for because in conditions(SqliteState(plane.home.state), plane.host).values():
+        Console().print(Text.assemble(("monitor  ", "yellow"), because))
+
+
 def _print(plane: "Plane", children: list["ChildStatus"]) -> None:
     from rich.console import Console
     from rich.table import Table
