@@ -59,7 +59,7 @@ def project_text(name: str, file: str, label: str, guesses: Guesses) -> str:
     if guesses.time:
         lines.append(f"  time: {_quoted(guesses.time)}")
     lines.append(
-        f"  label: {{column: {_quoted(label)}, matureAfter: 1d}}   # {guesses.task}; scored by what is known a day later"
+        f"  label: {{column: {_quoted(label)}, matureAfter: 1d}}   # {guesses.task}; scored a day later"
     )
     held = (
         "{validation: 0.2, test: 0.2}" if guesses.time is None else "{validation: 0.15, test: 0.15, gap: 0s}"
