@@ -46,9 +46,16 @@ def timed(act, folder):
 EVIDENTLY = """
 from importlib.metadata import version
 VERSION = version("evidently")
-from evidently import Report
+from evidently import DataDefinition, Dataset, Report
 from evidently.presets import DataDriftPreset
-timed(lambda a, b: Report([DataDriftPreset(**METHOD)]).run(b, a).dict(), sys.argv[1])
+
+def act(a, b):
+    texts = [name for name in a.columns if a[name].dtype == object]
+    kinds = DataDefinition(categorical_columns=texts, numerical_columns=[n for n in a.columns if n not in texts])
+    before, after = (Dataset.from_pandas(one, data_definition=kinds) for one in (a, b))
+    Report([DataDriftPreset(**METHOD)]).run(after, before).dict()
+
+timed(act, sys.argv[1])
 """
 WHYLOGS = """
 from importlib.metadata import version

@@ -34,9 +34,18 @@ def project_schema() -> str:
     return editor_schema()
 
 
+def cli_reference() -> str:
+    """docs/reference/cli.md: every verb and option."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    from cli_page import cli_page
+
+    return cli_page()
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "pipelines/training.yaml": training_ir,
     "docs/reference/trimtab.schema.json": project_schema,
+    "docs/reference/cli.md": cli_reference,
 }
 
 
