@@ -70,6 +70,7 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
                     until=until,
                     tables_version=built.outputs["version"],
                     tables=built.outputs["tables"],
+                    judged=built.outputs["judged"],
                 )
             )
             rows = valid.outputs["good"]

@@ -12,6 +12,7 @@ def build(
     sources_version: str,
     sources: dsl.Input[dsl.Dataset],
     tables: dsl.Output[dsl.Dataset],
+    judged: dsl.Output[dsl.Artifact],
 ) -> NamedTuple("Built", [("version", str)]):
     """Run each table's SQL over Delta versions; each result is a Delta table that records what it read.
 
@@ -21,10 +22,11 @@ def build(
         sources_version: From ingest, so that caches see the data change.
         sources: Pointers by source.
         tables: Pointers by table, sources included.
+        judged: What the expectations on the sources came to, JSON.
 
     Returns:
         version: Changes exactly when a table does.
     """
     from trimtab.bootstrap import component
 
-    return component.build(project, until, sources_version, sources, tables)
+    return component.build(project, until, sources_version, sources, tables, judged)

@@ -23,6 +23,7 @@ from trimtab.api.document import validate as validated
 from trimtab.api.errors import AnswerIsNo
 from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
+from trimtab.api.project import Project
 from trimtab.api.sources import Source
 from trimtab.api.values import parse_duration
 from trimtab.ports.tables import Pointer
@@ -135,16 +136,20 @@ def ingest(project: str, until: str, sources: Any) -> Versioned:
     return Versioned(write_pointers(pointers, sources))
 
 
-def build(project: str, until: str, sources_version: str, sources: Any, tables: Any) -> Versioned:
+def build(
+    project: str, until: str, sources_version: str, sources: Any, tables: Any, judged: Any
+) -> Versioned:
     """Every table of SQL, after the expectations on the sources."""
     from trimtab.steps.order import TableSql
     from trimtab.steps.tables import build as step
 
     place, end = Workplace.open(project), datetime.fromisoformat(until)
     pointers = read_pointers(sources)
-    expectations = place.expectations()
-    if expectations is not None:
-        pointers, _ = judged(place, pointers, expectations, end)
+    expected = place.expectations() is not None
+    outcome = expect(place, pointers if expected else {}, end)
+    write_outcome(outcome, judged)
+    demand(outcome, place)
+    pointers |= outcome.pointers
     declared = place.loaded.project
     built = step(
         {
@@ -154,9 +159,7 @@ def build(project: str, until: str, sources_version: str, sources: Any, tables: 
         pointers,
         engine=place.engine,
         tables=place.tables,
-        watermarks={
-            name: source.load.watermark for name, source in declared.sources.items() if source.load.watermark
-        },
+        times=times_of(declared),
         until=end,
     )
     return Versioned(
@@ -164,35 +167,61 @@ def build(project: str, until: str, sources_version: str, sources: Any, tables: 
     )
 
 
-def validate(project: str, until: str, tables_version: str, tables: Any, good: Any, report: Any) -> Versioned:
-    """Expectations on the tables; a failed one ends the run."""
+def validate(
+    project: str,
+    until: str,
+    tables_version: str,
+    tables: Any,
+    judged: Any,
+    good: Any,
+    report: Any,
+    outcome: Any,
+) -> Versioned:
+    """Expectations on the tables; a failed one ends the run, once the report is written."""
     from trimtab.steps.validation_report import html
 
     place, end = Workplace.open(project), datetime.fromisoformat(until)
-    pointers = read_pointers(tables)
-    expectations = place.expectations() or Expectations({})
-    pointers, outcome = judged(place, pointers, expectations, end)
-    Path(report.path).write_text(html(outcome, place.loaded.project.name), encoding="utf-8")
-    return Versioned(write_pointers(pointers, good))
+    pointers, before = read_pointers(tables), read_outcome(judged)
+    left = {name: pointer for name, pointer in pointers.items() if name not in before.tables}
+    found = before.then(expect(place, left, end))
+    Path(report.path).write_text(html(found, place.loaded.project.name), encoding="utf-8")
+    write_outcome(found, outcome)
+    demand(found, place)
+    return Versioned(write_pointers(found.pointers, good))
 
 
-def judged(
-    place: Workplace, pointers: Mapping[str, Pointer], expectations: Expectations, now: datetime
-) -> tuple[dict[str, Pointer], "Validated"]:
-    """Pointers to the good rows, and the outcome.
+def expect(place: Workplace, pointers: Mapping[str, Pointer], until: datetime) -> "Validated":
+    """What the project expects of these tables, judged on their rows before `until`."""
+    from trimtab.steps.validate import validate as step
+
+    return step(
+        pointers,
+        place.expectations() or Expectations({}),
+        engine=place.engine,
+        tables=place.tables,
+        now=until,
+        times=times_of(place.loaded.project),
+    )
+
+
+def times_of(project: Project) -> dict[str, str]:
+    """When a row happened, by source and examples table: the watermark's column, else that of the examples."""
+    time = project.examples.time
+    own = {project.examples_table: time} if time else {}
+    return own | {name: one.load.watermark for name, one in project.sources.items() if one.load.watermark}
+
+
+def demand(outcome: "Validated", place: Workplace) -> None:
+    """Let the run go on.
 
     Raises:
         AnswerIsNo: an expectation that says `fail` does not hold.
     """
-    from trimtab.steps.validate import validate as step
-
-    outcome = step(pointers, expectations, engine=place.engine, tables=place.tables, now=now)
     if not outcome.passed:
         raise AnswerIsNo(
             f"expectations do not hold: {outcome.because}",
             remedy=f"mend the data, or change {place.loaded.project.expectations}",
         )
-    return {**pointers, **outcome.pointers}, outcome
 
 
 def featurize(project: str, until: str, rows_version: str, rows: Any, features: Any) -> Versioned:
@@ -384,6 +413,16 @@ def write_pointers(pointers: Mapping[str, Pointer], artifact: Any) -> str:
 def read_pointers(artifact: Any) -> dict[str, Pointer]:
     body = json.loads(Path(artifact.path).read_text())
     return {name: Pointer.from_json(pointer) for name, pointer in body.items()}
+
+
+def write_outcome(outcome: "Validated", artifact: Any) -> None:
+    Path(artifact.path).write_text(json.dumps(outcome.to_json(), indent=1), encoding="utf-8")
+
+
+def read_outcome(artifact: Any) -> "Validated":
+    from trimtab.steps.validate import Validated
+
+    return Validated.from_json(json.loads(Path(artifact.path).read_text(encoding="utf-8")))
 
 
 def digest_of(parts: Iterable[str]) -> str:

@@ -48,6 +48,14 @@ class Judged:
             "rows": self.rows, "examples": list(self.examples),
         }  # fmt: skip
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Judged":
+        """From `to_json`; what was said is there again, the predicate is not."""
+        return cls(
+            says=data["says"], broken=data["broken"], otherwise=data["else"], found=data["found"],
+            rows=data["rows"], examples=tuple(data["examples"]),
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:

@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from trimtab.api.sources import ColumnType
-from trimtab.ports.dialect import SQL_TYPES, literal, quoted
+from trimtab.ports.dialect import SQL_TYPES, quoted
 from trimtab.ports.engine import Engine, Session, SqlFailed
 from trimtab.ports.tables import Content, Pointer, Tables
 from trimtab.steps.content import sums
 from trimtab.steps.order import SqlRefused, TableSql, ordered, refused
+from trimtab.steps.until import mount_until
 
 _BROUGHT_TO: Final[tuple[tuple[str, ColumnType], ...]] = (
     (r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?", "integer"),
@@ -54,14 +55,14 @@ class TableBuilt:
 
 def build(
     sql: Mapping[str, TableSql], sources: Mapping[str, Pointer], *, engine: Engine, tables: Tables,
-    watermarks: Mapping[str, str] | None = None, until: datetime | None = None,
+    times: Mapping[str, str] | None = None, until: datetime | None = None,
 ) -> dict[str, TableBuilt]:  # fmt: skip
     """Bring each table up to what its SQL says of the sources.
 
     Args:
         sql: by table.
         sources: rows of each source, by the name that SQL uses.
-        watermarks: event-time column by source, where it has one: rows at or after `until` are not read.
+        times: event-time column by source, where it has one: rows at or after `until` are not read.
 
     Raises:
         SqlRefused: SQL that fails, names nothing known, reads in a circle, or answers a type that no table
@@ -70,7 +71,7 @@ def build(
     """
     built: dict[str, TableBuilt] = {}
     with engine.session(until=until, repeatable=True) as session:
-        cuts = {name: _mount(session, tables, name, pointer, (watermarks or {}).get(name), until)
+        cuts = {name: mount_until(session, tables, name, pointer, (times or {}).get(name), until)
                 for name, pointer in sources.items()}  # fmt: skip
         for name, reads in ordered(session, sql, sources).items():
             read = {one: sources[one] if one in sources else built[one].pointer for one in reads}
@@ -78,26 +79,6 @@ def build(
             built[name] = _build(name, sql[name], read, cut, session, tables, until)
             session.mount(name, built[name].pointer)
     return built
-
-
-def _mount(
-    session: Session,
-    tables: Tables,
-    name: str,
-    pointer: Pointer,
-    watermark: str | None,
-    until: datetime | None,
-) -> str | None:
-    """Mount a source up to `until`. Answers `until` if that leaves rows out."""
-    session.mount(name, pointer)
-    kind = tables.at(pointer.table, pointer.version).columns.get(watermark) if watermark else None
-    if watermark is None or until is None or kind not in ("timestamp", "date"):
-        return None
-    late = f"{quoted(watermark)}::timestamptz >= {literal(until)}"
-    if not session.rows(f"select exists (select 1 from {quoted(name)} where {late})")[0][0]:
-        return None
-    session.mount(name, pointer, where=f"not {late}")
-    return until.isoformat()
 
 
 def _build(
@@ -142,9 +123,7 @@ def _materialised(sql: TableSql, session: Session) -> dict[str, ColumnType]:
     skipped = sql.text[: sql.text.index(body)].count("\n") if body else 0
     try:
         session.materialise("raw", body)
-        columns = {
-            column: brought(sql, column, kind) for column, kind in session.columns("from raw").items()
-        }
+        columns = {column: brought(sql, column, kind) for column, kind in session.columns("from raw").items()}
         cast = ", ".join(
             f"{quoted(one)}::{SQL_TYPES[kind]} as {quoted(one)}" for one, kind in columns.items()
         )

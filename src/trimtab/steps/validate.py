@@ -1,7 +1,8 @@
 """Validate: do the rows of tables keep what expectations.yaml says of them?
 
 Rows that break an expectation of `else: quarantine` go to the table `_quarantine/<name>` with the reason; the
-others go on, as the table `_valid/<name>`. Without such a row nothing is copied.
+others go on, as the table `_valid/<name>`. Without such a row nothing is copied. Rows at or after the run's `until`
+are not judged.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from trimtab.ports.engine import Engine, Session, SqlFailed
 from trimtab.ports.tables import Content, Pointer, Tables
 from trimtab.steps.checks import OFTEN, Judged, judge
 from trimtab.steps.content import sums
+from trimtab.steps.until import mount_until
 
 REASON = "trimtab_reason"
 
@@ -44,6 +46,27 @@ class TableJudged:
     def passed(self) -> bool:
         """No expectation of `else: fail` is broken."""
         return not any(one.broken and one.otherwise == "fail" for one in self.judged)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "passed": self.passed,
+            "rows": self.rows,
+            "quarantined": self.quarantined,
+            "good": self.good.to_json(),
+            "quarantine": self.quarantine.to_json() if self.quarantine else None,
+            "expectations": [one.to_json() for one in self.judged],
+        }
+
+    @classmethod
+    def from_json(cls, name: str, data: Mapping[str, Any]) -> "TableJudged":
+        return cls(
+            table=name,
+            rows=data["rows"],
+            judged=tuple(Judged.from_json(one) for one in data["expectations"]),
+            quarantined=data["quarantined"],
+            good=Pointer.from_json(data["good"]),
+            quarantine=Pointer.from_json(data["quarantine"]) if data["quarantine"] else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +104,17 @@ class Validated:
         return {
             "passed": self.passed,
             "because": self.because,
-            "tables": {
-                name: {
-                    "passed": table.passed,
-                    "rows": table.rows,
-                    "quarantined": table.quarantined,
-                    "good": table.good.to_json(),
-                    "quarantine": table.quarantine.to_json() if table.quarantine else None,
-                    "expectations": [one.to_json() for one in table.judged],
-                }
-                for name, table in self.tables.items()
-            },
+            "tables": {name: table.to_json() for name, table in self.tables.items()},
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Validated":
+        """From `to_json`."""
+        return cls({name: TableJudged.from_json(name, table) for name, table in data["tables"].items()})
+
+    def then(self, later: "Validated") -> "Validated":
+        """What was judged before and after, as one."""
+        return Validated({**self.tables, **later.tables})
 
 
 def validate(
@@ -102,11 +124,13 @@ def validate(
     engine: Engine,
     tables: Tables,
     now: datetime,
+    times: Mapping[str, str] | None = None,
 ) -> Validated:
     """Judge each table that is pointed to; expectations of other names wait for their call.
 
     Args:
-        now: the moment from which freshness is seen: the run's `until`, else the clock's.
+        now: the run's `until`: no row at or after it is judged, and freshness is seen from it.
+        times: event-time column by table, where it has one.
 
     Raises:
         InputRefused: an expectation names an unknown column, or an expression that SQL cannot take.
@@ -114,15 +138,24 @@ def validate(
     judged = {}
     for name, pointer in pointers.items():
         with engine.session(until=now, repeatable=True) as session:
-            judged[name] = _table(name, pointer, expectations.of(name), session, tables, now)
+            cut = mount_until(session, tables, "rows_seen", pointer, (times or {}).get(name), now)
+            judged[name] = _table(
+                name, pointer, expectations.of(name), session, tables, now, whole=cut is None
+            )
     return Validated(judged)
 
 
 def _table(
-    name: str, pointer: Pointer, expectations: list[Any], session: Session, tables: Tables, now: datetime
+    name: str,
+    pointer: Pointer,
+    expectations: list[Any],
+    session: Session,
+    tables: Tables,
+    now: datetime,
+    *,
+    whole: bool,
 ) -> TableJudged:
     columns = tables.at(pointer.table, pointer.version).columns
-    session.mount("rows_seen", pointer)
     found, bad = [], []
     for index, one in enumerate(expectations):
         path = f"{name}[{index}]"
@@ -135,9 +168,8 @@ def _table(
         found.append(verdict)
         if verdict.broken and verdict.otherwise == "quarantine":
             bad.append(verdict)
-    rows = (
-        pointer.rows if pointer.filter is None else int(session.rows("select count(*) from rows_seen")[0][0])
-    )
+    whole = whole and pointer.filter is None
+    rows = pointer.rows if whole else int(session.rows("select count(*) from rows_seen")[0][0])
     if not bad:
         return TableJudged(name, rows, tuple(found), 0, pointer, None)
     good, quarantine = _parted(name, pointer, bad, columns, session, tables)

@@ -34,20 +34,22 @@ class Workshop:
         from trimtab.steps.tables import build
 
         texts = {name: TableSql(f"sql/{name}.sql", text) for name, text in sql.items()}
-        watermarks = dict.fromkeys(pointers, "at")
-        return build(
-            texts, pointers, engine=self.engine, tables=self.tables, watermarks=watermarks, until=until
-        )
+        times = dict.fromkeys(pointers, "at")
+        return build(texts, pointers, engine=self.engine, tables=self.tables, times=times, until=until)
 
     def validate(
-        self, pointers: dict[str, Any], expectations: dict[str, Any], now: datetime | None = None
+        self,
+        pointers: dict[str, Any],
+        expectations: dict[str, Any],
+        now: datetime | None = None,
+        times: dict[str, str] | None = None,
     ) -> Any:
         from trimtab.api.expectations import Expectations
         from trimtab.steps.validate import validate
 
         spec = Expectations.model_validate(expectations)
         moment = now or datetime(2014, 1, 1, tzinfo=UTC)
-        return validate(pointers, spec, engine=self.engine, tables=self.tables, now=moment)
+        return validate(pointers, spec, engine=self.engine, tables=self.tables, now=moment, times=times)
 
     def rows(
         self, table: str, sql: str = "select * from t", version: int | None = None

@@ -93,6 +93,41 @@ def test_bad_rows_are_set_aside_with_their_reasons_and_good_ones_go_on(workshop,
     assert again.pointers == found.pointers, "the same rows make no new version"
 
 
+@pytest.mark.parametrize("other", ["quarantine", "fail"])
+def test_rows_at_or_after_until_are_not_judged(workshop, rows, other):
+    expectations = {
+        "t": [
+            {"check": "volume", "atLeast": 3, "atMost": 3},
+            {"check": "allowed", "column": "origin", "values": ["EWR", "JFK"], "else": other},
+            {"check": "fresh", "column": "at", "within": "1h"},
+        ]
+    }
+    until = datetime(2013, 1, 1, 2, tzinfo=UTC)
+    found = workshop.validate(rows, expectations, until, times={"t": "at"})
+    assert found.passed
+    assert (found.tables["t"].rows, found.tables["t"].quarantined) == (3, 0)
+    assert not [one.says for one in found.tables["t"].judged if one.broken]
+    assert found.pointers == rows
+    assert not workshop.validate(rows, expectations, until).passed, "no time is known: all rows are judged"
+
+
+def test_of_rows_without_a_time_none_is_left_out(workshop):
+    workshop.write("a.csv", "id,at\n1,2013-01-01T00:00Z\n2,\n3,2013-01-02T00:00Z\n")
+    rows = {"t": workshop.ingest("t", files="a.csv").pointer}
+    found = workshop.validate(rows, {}, datetime(2013, 1, 2, tzinfo=UTC), times={"t": "at"})
+    assert found.tables["t"].rows == 2
+
+
+def test_what_was_found_reads_back_as_it_was_written(workshop, rows):
+    import json
+
+    expectations = {"t": [{"check": "unique", "columns": ["id"], "else": "quarantine"}, HOLD[0]]}
+    found = workshop.validate(rows, expectations, NOW)
+    again = type(found).from_json(json.loads(json.dumps(found.to_json())))
+    assert again.to_json() == found.to_json()
+    assert again.pointers == found.pointers
+
+
 def test_the_rows_that_go_on_can_be_built_upon(workshop, rows):
     found = workshop.validate(
         rows, {"t": [{"check": "unique", "columns": ["id"], "else": "quarantine"}]}, NOW
