@@ -82,7 +82,12 @@ def profile(
     ignore: Annotated[list[str] | None, typer.Option(help="A column to leave out; repeatable.")] = None,
     min_rows: Annotated[int, typer.Option(help="Rows that a window must hold.", min=1)] = 1_000,
 ) -> None:
-    """Learn from a table what later rows are compared with: `trimtab drift profile.json current.parquet`."""
+    """Learn from a table what later rows are compared with.
+
+    \b
+    trimtab profile reference.parquet --time sold_at -o profile.json
+    trimtab drift profile.json current.parquet
+    """
     from trimtab.adapters import frames
     from trimtab.drift import as_table, learn_profile, time_column
 

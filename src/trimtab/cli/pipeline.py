@@ -7,7 +7,7 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="The project's pipeline.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(pipeline)
     group.command("compile")(compile_)
     app.add_typer(group, name="pipeline")

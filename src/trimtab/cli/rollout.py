@@ -21,7 +21,8 @@ COLOURS: Final = {"Pass": "green", "Fail": "bold red", "Inconclusive": "yellow"}
 
 def register(app: typer.Typer) -> None:
     rollout = typer.Typer(
-        help="See a rollout, and order it about. Orders are obeyed by the running loop, once.",
+        help="See a rollout, and order it about. Orders are obeyed by the running loop, once.\n\n"
+        "\b\ntrimtab rollout status\ntrimtab rollout abort\ntrimtab rollout approve",
         no_args_is_help=True,
         rich_markup_mode=None,
     )

@@ -154,7 +154,11 @@ def test_packed_tables_are_read(project, tmp_path):
         (b"a,a,left\n" + b"1,2,0\n" * 9, "two columns are named 'a'", "own name"),
         (b",a,left\n" + b"1,2,0\n" * 9, "column 1 has no name", "index=False"),
         ("größe,left\n1,0\n".encode("latin1"), "not UTF-8", "iconv"),
-        (text(columns(gone=columns().pop("left"))).encode().replace(b"left", b"laft"), "no column 'left'", "'laft'"),
+        (
+            text(columns(gone=columns().pop("left"))).encode().replace(b"left", b"laft"),
+            "no column 'left'",
+            "'laft'",
+        ),
     ],
     ids=["empty", "header", "tiny", "one class", "twice", "unnamed", "latin1", "typo"],
 )
