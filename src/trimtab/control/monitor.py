@@ -13,7 +13,7 @@ from trimtab.api.rollout_status import KEPT, RevisionRef
 from trimtab.control.coverage import Coverage
 from trimtab.control.memory import Memory
 from trimtab.control.target import GRACE, Target
-from trimtab.drift import Override, Profile, Settings, Trip, Verdict, judge
+from trimtab.drift import Override, Profile, Settings, Trip, Verdict, Watch, judge
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.gateway import Gateway
 from trimtab.ports.profiles import Profiles
@@ -181,6 +181,10 @@ class ReconcileMonitor:
             verdict = judge(
                 profile, sketches, self._settings, int(length.total_seconds()), self._coverage.share()
             )
+            open_ = status.open_episode("drift")
+            watch = Watch(status.tripped, start, open_.opened_at if open_ else None).seen(
+                start, end, verdict.tripped, self._settings.trip
+            )
             tripped = (
                 status.tripped if verdict.tripped is None else (*status.tripped, verdict.tripped)[-KEPT:]
             )
@@ -198,8 +202,7 @@ class ReconcileMonitor:
             numbers |= {"start": start.isoformat(), "end": end.isoformat()}
             because = f"{start:%Y-%m-%d} to {end:%Y-%m-%d}: {verdict.because}"
             events.append(Event(now, KIND, "WindowJudged", stable.revision, because, numbers))
-            trip = self._spec.trip
-            if sum(tripped[-trip.of :]) >= trip.windows and not status.open_episode("drift"):
+            if watch.open and open_ is None:
                 status, more = self._open(status, "drift", because, numbers, now)
                 events += more
         return status, events

@@ -1,4 +1,4 @@
-"""From windows to episodes: k tripped windows of the last n open one; a promotion closes it.
+"""From windows to episodes: k tripped windows of the last n open one. With a new reference a new watch begins.
 
 Windows are disjoint: one that begins before the last one ended is refused, since overlapping windows trip
 together. A window of which nothing can be said is neither counted nor forgets the ones before it.
@@ -47,7 +47,3 @@ class Watch:
         recent = (*self.recent, tripped)[-trip.of :]
         opens = not self.open and sum(recent) >= trip.windows
         return Watch(recent, end, end if opens else self.opened_at)
-
-    def closed(self) -> "Watch":
-        """The watch after a promotion: no episode, and nothing of the old reference's windows."""
-        return Watch(through=self.through)

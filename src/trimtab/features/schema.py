@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from trimtab.features.columns import Array, Kind, missing_column
-from trimtab.features.definition import FeatureDefinition
+from trimtab.features.columns import Array, Kind
 
 Task = Literal["binary", "multiclass", "regression"]
 
@@ -45,18 +44,6 @@ class FeatureSchema:
     categorical: tuple[Categorical, ...]
     task: Task
     classes: tuple[str, ...] = ()
-
-
-def output_fields(
-    definition: FeatureDefinition, view_kinds: Mapping[str, Mapping[str, Kind]]
-) -> tuple[Field, ...]:
-    """The features that the definition yields, found by running it on 0 rows.
-
-    Raises:
-        FeaturesRefused: as `FeatureDefinition.input_kinds` and `.features` do.
-    """
-    inputs = {name: missing_column(kind, 0) for name, kind in definition.input_kinds(view_kinds).items()}
-    return fields_of(definition.features(inputs))
 
 
 def fields_of(features: Mapping[str, Array]) -> tuple[Field, ...]:

@@ -40,11 +40,3 @@ def calibration(labels: Array, predictions: Array, bins: int = 10) -> tuple[Cali
         CalibrationBin(end - start, float(p[start:end].mean()), float(y[start:end].mean()))
         for start, end in pairwise(edges.tolist())
     )
-
-
-def calibration_error(table: tuple[CalibrationBin, ...]) -> float:
-    """Expected calibration error: |predicted − observed| averaged over rows; NaN for an empty table."""
-    rows = sum(cell.rows for cell in table)
-    if rows == 0:
-        return float("nan")
-    return sum(cell.rows * abs(cell.predicted - cell.observed) for cell in table) / rows

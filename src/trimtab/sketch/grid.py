@@ -111,10 +111,6 @@ class Grid:
             low[atom] = high[atom] = self._atoms[gap[atom]]
         return low, np.maximum(low, high)
 
-    def is_atom(self, cells: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Whether each cell holds one value only, shape (cells,)."""
-        return np.isin(cells, self._atom_cells)
-
     @cached_property
     def tables(self) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
         """By bucket: twice the atoms in lower buckets; whether it holds at most one; that atom, or inf. And all

@@ -191,13 +191,6 @@ def test_unknown_windows_are_neither_counted_nor_forgotten():
     assert not watched([True, None, False, False, True], Trip(2, 3)).open
 
 
-def test_a_promotion_closes_the_episode_and_forgets_the_old_windows():
-    watch = watched([True, True], Trip(2, 3)).closed()
-    assert not watch.open
-    assert watch.recent == ()
-    assert watch.through == START + timedelta(days=2)
-
-
 def test_overlapping_windows_are_refused():
     watch = watched([True], Trip(2, 3))
     with pytest.raises(WindowsOverlap):

@@ -7,6 +7,7 @@ does not suffice for is refused, with the number that would do.
 import math
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from trimtab.adapters.projects.load import FILE, Loaded
 from trimtab.api.document import Problem
@@ -18,6 +19,7 @@ from trimtab.sequential import betting, samples
 from trimtab.sequential.betting import Strata, Stratum
 
 Reason = tuple[str, str]
+TO_PASS: Final = "requests to the candidate to pass"
 
 
 def undecidable(loaded: Loaded) -> Iterator[Problem]:
@@ -86,7 +88,7 @@ def _error_rate(project: Project, index: int, check: Check) -> Reason | None:
         return None
     needed = samples.requests_for_rate(allowed, alpha, _weight(step))
     otherwise = ", the share or the margin larger, or require: NotFailed"
-    return _too_few(check.name, "to pass", needed, step, a_day, otherwise)
+    return _too_few(check.name, TO_PASS, needed, step, a_day, otherwise)
 
 
 def _latency(project: Project, index: int, check: Check) -> Reason | None:
@@ -100,7 +102,7 @@ def _latency(project: Project, index: int, check: Check) -> Reason | None:
     needed = max(LEAST_REQUESTS, samples.requests_for_quantile(quantile_of(check.metric), alpha))
     if max(_sees(one, a_day) for one in asked) >= needed:
         return None
-    return _too_few(check.name, "to pass", needed, step, a_day, ", the share larger, or require: NotFailed")
+    return _too_few(check.name, TO_PASS, needed, step, a_day, ", the share larger, or require: NotFailed")
 
 
 def _samples(project: Project, step: Step) -> Reason | None:
@@ -108,15 +110,20 @@ def _samples(project: Project, step: Step) -> Reason | None:
     if project.traffic is None or _sees(step, project.traffic.requests_per_day) >= needed:
         return None
     return _too_few(
-        "minSamples", "", needed, step, project.traffic.requests_per_day, ", or minSamples smaller"
+        "minSamples",
+        "requests to the candidate",
+        needed,
+        step,
+        project.traffic.requests_per_day,
+        ", or minSamples smaller",
     )
 
 
-def _too_few(what: str, to: str, needed: int, step: Step, a_day: int, else_: str) -> Reason:
+def _too_few(what: str, of: str, needed: int, step: Step, a_day: int, else_: str) -> Reason:
     longest = step.until.max_duration or timedelta()
     days = math.ceil(needed / (_sees(step, a_day) / (longest / DAY)))
     return (
-        f"'{what}' needs {needed} requests to the candidate{f' {to}' if to else ''}; "
+        f"'{what}' needs {needed} {of}; "
         f"'{step.name}' sees about {_sees(step, a_day):.0f} in {format_duration(longest)}",
         f"make maxDuration at least {days}d{else_}",
     )

@@ -66,14 +66,6 @@ def _type(
     return "string"
 
 
-def some_value(session: Session, relation: str, column: str) -> str:
-    """A value of a column, as text."""
-    rows = session.rows(
-        f"select {quoted(column)}::varchar from {relation} where {quoted(column)} is not null limit 1"
-    )
-    return str(rows[0][0]) if rows else ""
-
-
 def type_of_value(session: Session, value: str) -> str:
     """The type that one text says, for a message."""
     found = infer(session, f"(select {literal(value)} as v)", ["v"], {}, every_row=True)["v"]
