@@ -104,7 +104,7 @@ def test_the_agents_pair_of_events_counts_as_one_request(collector):
         (b"{not json", BATCH, 400, "body"),
         (b"[" * 100_000, BATCH, 400, "body"),
         (b'[{"id":"\xff"}]', BATCH, 400, "refused"),
-        (gzip.compress(b"[]"), BATCH, 400, "body"),
+        (gzip.compress(b"[]", mtime=0), BATCH, 400, "body"),
         (b"[]", {}, 400, "content-type"),
         (b"[]", {"content-type": "application/json"}, 400, "content-type"),
         (b"{}", {"ce-id": "1"}, 400, "refused"),
