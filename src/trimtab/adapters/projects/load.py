@@ -32,7 +32,7 @@ def load(folder: Path) -> Loaded:
 
     Raises:
         InputRefused: no trimtab.yaml there.
-        FilesRefused: with every problem in it, and every named file that is missing.
+        FilesRefused: with every problem in it, and every named file that is missing or is no text.
     """
     path = folder / FILE
     text = _text(path)
@@ -40,8 +40,10 @@ def load(folder: Path) -> Loaded:
     try:
         project = validate(Project, document)
     except FilesRefused as refused:
-        raise FilesRefused([*refused.problems, *_missing(folder, document, _named(document.data))]) from None
-    if problems := _missing(folder, document, project.files):
+        raise FilesRefused(
+            [*refused.problems, *_unreadable(folder, document, _named(document.data))]
+        ) from None
+    if problems := _unreadable(folder, document, project.files):
         raise FilesRefused(problems)
     return Loaded(folder.resolve(), project, document)
 
@@ -72,13 +74,21 @@ def load_platform(folder: Path, name: str | None) -> Platform:
     return platforms[name]
 
 
-def _missing(folder: Path, document: Document, files: list[str]) -> list[Problem]:
-    return [
-        Problem(FILE, _line_of(document, file), "", f"names '{file}', which is not there",
-                "create it, or mend the name")
-        for file in files
-        if not (folder / file).is_file()
-    ]  # fmt: skip
+def _unreadable(folder: Path, document: Document, files: list[str]) -> list[Problem]:
+    """Named files that are not there, or are no text."""
+    found = []
+    for file in files:
+        if not (folder / file).is_file():
+            found.append(Problem(FILE, _line_of(document, file), "", f"names '{file}', which is not there",
+                                 "create it, or mend the name"))  # fmt: skip
+            continue
+        body = (folder / file).read_bytes()
+        try:
+            body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = body.count(b"\n", 0, error.start) + 1
+            found.append(Problem(file, line, "", "is not UTF-8", "save it as UTF-8"))
+    return found
 
 
 def _named(data: object) -> list[str]:

@@ -111,3 +111,9 @@ def test_a_table_goes_with_what_was_judged_of_it(tmp_path):
     with pytest.raises(InputRefused) as refused:
         remove_table(home, "othr")
     assert refused.value.remedy == "did you mean 'other'?"
+
+
+def test_a_named_file_that_is_no_text_is_told_with_its_line(folder):
+    (folder / "features.py").write_bytes("REQUEST = None\n# größe\n".encode("latin1"))
+    with pytest.raises(FilesRefused, match=r"features\.py:2: is not UTF-8"):
+        load(folder)
