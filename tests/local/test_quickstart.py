@@ -47,6 +47,13 @@ def test_the_table_becomes_a_candidate(begun):
     assert re.search(r"^candidate: version 1", said, re.MULTILINE)
 
 
+def test_a_run_leaves_its_pages_beside_its_record(begun):
+    folder, _ = begun
+    for run in {record.parent for record in (folder / ".trimtab" / "runs").glob("*/run.json")}:
+        for page in ("validate.html", "evaluate.html", "report.html"):
+            assert (run / page).read_text().lstrip().lower().startswith("<!doctype html")
+
+
 def test_every_row_is_answered_with_a_probability(begun):
     folder, _ = begun
     answers = json.loads((folder / "answers.json").read_text())

@@ -6,6 +6,7 @@ run whatever happened in between.
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from trimtab.bootstrap.local import Prepared
 from trimtab.ports.runs import Run, RunState
 
 RECORD = "run.json"
+PAGES = {"validate": "report", "evaluate": "report", "report": "page"}
+"""HTML artefacts by task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ class LocalRuns:
 
         try:
             ended = self._host().run(self._ir, record.arguments, folder, hear)
+            keep_pages(folder)
             state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
             said = "" if any(task.failure for task in record.tasks) else str(ended.get("error", ""))
             record = replace(record, state=state.value, ended=_now(), error=said)
@@ -223,6 +227,14 @@ class LocalRuns:
     def resume(self, record: Record) -> Record:
         """Go on with a run that `resumable` gave."""
         return self.run(record.id, {k: v for k, v in record.arguments.items() if k != "project"})
+
+
+def keep_pages(folder: Path) -> None:
+    """Put each HTML artefact beside run.json as `<task>.html`: kfp keeps them deep, and without an ending."""
+    for executed in sorted((folder / "artifacts").glob("*")):  # named by when they began: the latest wins
+        for task, artefact in PAGES.items():
+            if (executed / task / artefact).is_file():
+                shutil.copyfile(executed / task / artefact, folder / f"{task}.html")
 
 
 def run_id(key: str) -> str:
