@@ -22,8 +22,8 @@ from trimtab.quality.metrics import evaluate as measured
 from trimtab.quality.slices import Slice, slices
 from trimtab.steps.evaluation_report import render
 from trimtab.steps.fitting.fitted import FittedModel
-from trimtab.steps.learning_rows import read_learning_rows
-from trimtab.steps.stable import stable_scores, unseen_by
+from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.stable import months_dropped, stable_scores, unseen_by
 from trimtab.steps.train import metric_names, rows_of_window, split
 
 LEAST_PAIRED_ROWS = 200
@@ -36,7 +36,8 @@ class Evaluated:
     Attributes:
         passed: every gate let the model through, or a person forced it.
         forced: a gate said no, and `force` overruled it.
-        because: one sentence: the gates that refused, or what was reached.
+        because: one sentence: the gates that refused, or what was reached; and a warning where the window drops
+            months that stable has seen.
         metrics: by name.
     """
 
@@ -101,7 +102,7 @@ def evaluate(
     found = Evaluated(
         passed=not refused or force,
         forced=bool(refused) and force,
-        because="; ".join(refused) if refused else _reached(metrics),
+        because="; ".join([*(refused or [_reached(metrics)]), *_warned(stable, rows)]),
         rows=len(test),
         days=len(np.unique(days)),
         metrics=metrics,
@@ -174,6 +175,11 @@ def _check_metrics(project: Project, names: tuple[str, ...], task: str) -> None:
 
 def _reached(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+
+
+def _warned(stable: Path | None, rows: LearningRows) -> list[str]:
+    months = months_dropped(stable, rows) if stable is not None else []
+    return [f"warning: the window drops {', '.join(months)}, which stable has learned from"] if months else []
 
 
 def _record(found: Evaluated, report: Path | None) -> RunRecord:

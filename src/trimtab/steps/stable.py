@@ -1,5 +1,6 @@
 """The revision in service, on the same held-out rows: by its own plan, features.py and ONNX file."""
 
+import calendar
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from trimtab.steps.learning_rows import LearningRows
 from trimtab.steps.model_folder import read_model_folder
 from trimtab.steps.scoring import OnnxModel
 
+WEEK = 7
+
 
 def unseen_by(stable: Path, rows: LearningRows) -> Array:
     """Mask of rows later than any that stable learned from; all rows where that cannot be known."""
@@ -25,6 +28,20 @@ def unseen_by(stable: Path, rows: LearningRows) -> Array:
     if rows.times is None or not learned_to:
         return np.ones(len(rows), bool)
     return np.asarray(rows.times > np.datetime64(learned_to.removesuffix("Z"), "us"))
+
+
+def months_dropped(stable: Path, rows: LearningRows) -> list[str]:
+    """Calendar months of which stable learned from a week or more, and these rows hold nothing, in order."""
+    metadata = read_model_folder(stable).metadata
+    first, last = (
+        str(metadata.get(f"trimtab.learned.{end}", "")).removesuffix("Z") for end in ("from", "to")
+    )
+    if rows.times is None or not first or not last:
+        return []
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    months, count = np.unique(days.astype("datetime64[M]").astype(np.int64) % 12, return_counts=True)
+    held = np.unique(rows.times[~np.isnat(rows.times)].astype("datetime64[M]").astype(np.int64) % 12)
+    return [calendar.month_name[month + 1] for month in np.setdiff1d(months[count >= WEEK], held).tolist()]
 
 
 def stable_scores(

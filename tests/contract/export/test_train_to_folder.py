@@ -218,3 +218,32 @@ def test_the_profile_is_learned_for_the_windows_that_the_monitor_judges(
         "unsaid": 168 * hour,
     }
     assert 72 * hour in profiles["long"].columns["distance"].thresholds
+
+
+def test_a_window_that_drops_months_that_stable_has_seen_is_a_warning(
+    flights: Any, featurized: Any, refitted: Any, tmp_path: Path
+) -> None:
+    from datetime import timedelta
+
+    from trimtab.steps.evaluate import evaluate
+    from trimtab.steps.export import export
+    from trimtab.steps.train import model_source, train
+
+    project, window = flights.project(), timedelta(days=18)
+    stable = export(
+        project,
+        refitted.folder,
+        featurized.pointer,
+        FEATURES.encode(),
+        flights.engine,
+        flights.tables,
+        flights.root / "models",
+    ).folder.path
+    short = flights.project(training={"split": {"validation": "2d", "test": "4d"}})
+    places = (featurized.pointer, flights.engine, flights.tables, None)
+    train(short, model_source(short, flights.root), *places, tmp_path / "short", window)
+    asked = {"stable": stable, "pointers": flights.pointers}
+    found = evaluate(short, tmp_path / "short", *places, None, **asked, window=window)
+    assert found.because.endswith("warning: the window drops January, which stable has learned from")
+    whole = flights.root / "trained"
+    assert "warning" not in evaluate(project, whole, *places, None, **asked).because
