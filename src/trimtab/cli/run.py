@@ -81,9 +81,11 @@ def _window(text: str | None) -> str | None:
     if text in (None, "all"):
         return text
     try:
-        parse_duration(text)
+        length = parse_duration(text)
     except ValueError as error:
         raise InputRefused(f"--window {text}: {error}", remedy="such as 90d, or all") from None
+    if not length:
+        raise InputRefused(f"--window {text} holds no examples", remedy="such as 90d, or all")
     return text
 
 

@@ -73,7 +73,7 @@ class ReconcileRetrain:
         return ended
 
     def wake(self, now: datetime) -> datetime:
-        """Cooldowns, schedules and re-arming are looked at with every mature block and every hour."""
+        """Re-arming is looked at with every mature block, all else after a cooldown at the latest."""
         return min(self._target.next_mature(now), now + self._spec.guards.cooldown)
 
     def _observe(

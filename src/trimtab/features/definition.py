@@ -74,7 +74,7 @@ class FeatureDefinition:
             answer = self.transform(inputs)
         except Exception as error:
             raise FeaturesRefused(
-                f"{self.path}: transform raised {_told(error, self.path)}",
+                f"{self.path}: transform raised {told(error, self.path)}",
                 remedy="trimtab check runs it on 0, 1 and 1,000 rows and shows the line",
             ) from error
         return normalised(answer, row_count(inputs), self.path)
@@ -133,7 +133,7 @@ def load_features(path: Path) -> FeatureDefinition:
     except InputRefused as refused:
         raise type(refused)(f"{path}: {refused.message}", remedy=refused.remedy) from refused
     except Exception as error:
-        raise FeaturesRefused(f"{path}: {_told(error, str(path))}", remedy="mend the file") from error
+        raise FeaturesRefused(f"{path}: {told(error, str(path))}", remedy="mend the file") from error
     return _defined(module, digest, str(path))
 
 
@@ -158,7 +158,7 @@ def _defined(module: ModuleType, digest: str, path: str) -> FeatureDefinition:
     return FeatureDefinition(request, views, transform, digest, path)
 
 
-def _told(error: Exception, path: str) -> str:
+def told(error: Exception, path: str) -> str:
     """The error with the line of the user's own file at which it rose."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     line = lines[-1] if lines else getattr(error, "lineno", None)

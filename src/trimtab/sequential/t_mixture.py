@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf, log, log1p, sqrt
+from math import exp, inf, log, log1p, sqrt
 
 from trimtab.sequential.verdict import Bounds
 
@@ -126,7 +126,7 @@ def least_blocks(alpha: float, c: float = EFFECT_VARIANCE) -> int:
 def _reach(n: int, alpha: float, c: float) -> float:
     """T: how much larger Q may be than Q − cS²/(1 + cn) before the e-value reaches 1/2α."""
     exponent = (log1p(c * n) - 2 * log(2 * alpha)) / n
-    return inf if exponent > 700 else float(2.718281828459045**exponent)
+    return inf if exponent > 700 else exp(exponent)
 
 
 def _roots(blocks: Blocks, alpha: float, c: float) -> tuple[float, float]:

@@ -6,7 +6,6 @@ and `y_val`, the validation rows are passed, for early stopping.
 
 import hashlib
 import inspect
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from trimtab.features.columns import Array
+from trimtab.features.definition import told
 from trimtab.features.schema import FeatureSchema
 from trimtab.steps.fitting.families import FAMILIES
 from trimtab.steps.fitting.refusals import ModelRefused
@@ -183,10 +183,3 @@ def answers(name: str, estimator: Any, x: Array, schema: FeatureSchema) -> Array
             f"{name}: probabilities of a row do not sum to 1", remedy="normalise predict_proba"
         )
     return given
-
-
-def told(error: Exception, path: str) -> str:
-    """The error with the line of the user's own file at which it rose."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    line = lines[-1] if lines else getattr(error, "lineno", None)
-    return f"{type(error).__name__}: {error}" + (f" (line {line})" if line else "")
