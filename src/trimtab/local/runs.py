@@ -20,8 +20,14 @@ from trimtab.bootstrap.local import Prepared
 from trimtab.ports.runs import Run, RunState
 
 RECORD = "run.json"
-PAGES = {"validate": "report", "evaluate": "report", "report": "page"}
-"""HTML artefacts by task."""
+PAGES = {
+    "build.json": "build/judged",
+    "validate.html": "validate/report",
+    "validate.json": "validate/outcome",
+    "evaluate.html": "evaluate/report",
+    "report.html": "report/page",
+}
+"""Where a task leaves what a person reads, by the name that it gets beside run.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +236,11 @@ class LocalRuns:
 
 
 def keep_pages(folder: Path) -> None:
-    """Put each HTML artefact beside run.json as `<task>.html`: kfp keeps them deep, and without an ending."""
+    """Put the pages of a run beside run.json: kfp keeps them deep, and without an ending."""
     for executed in sorted((folder / "artifacts").glob("*")):  # named by when they began: the latest wins
-        for task, artefact in PAGES.items():
-            if (executed / task / artefact).is_file():
-                shutil.copyfile(executed / task / artefact, folder / f"{task}.html")
+        for name, artefact in PAGES.items():
+            if (executed / artefact).is_file():
+                shutil.copyfile(executed / artefact, folder / name)
 
 
 def run_id(key: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import ExitStatus, SurroundingsFailed
-from trimtab.local.runs import LocalRuns, Record
+from trimtab.local.runs import LocalRuns, Record, keep_pages
 from trimtab.local.training import ended
 from trimtab.ports.runs import RunState
 
@@ -67,3 +67,13 @@ def test_a_record_that_cannot_be_written_is_the_surroundings_fault_and_the_run_c
     with pytest.raises(SurroundingsFailed, match=r"r broke off: \[Errno 28\] No space left"):
         runs(home, host).run("r", ARGUMENTS)
     assert json.loads((home.runs / "r" / "run.json").read_text())["state"] == RunState.RUNNING.value
+
+
+def test_pages_of_a_run_lie_beside_its_record_and_the_latest_wins(tmp_path):
+    for began, text in (("pipeline-1", "old"), ("pipeline-2", "new")):
+        for name, artefact in (("validate", "report"), ("validate", "outcome"), ("report", "page")):
+            (tmp_path / "artifacts" / began / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "artifacts" / began / name / artefact).write_text(text)
+    keep_pages(tmp_path)
+    held = {path.name: path.read_text() for path in tmp_path.glob("*.*")}
+    assert held == dict.fromkeys(("validate.html", "validate.json", "report.html"), "new")
