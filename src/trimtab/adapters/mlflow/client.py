@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,28 @@ def client(uri: str) -> Any:
     except ImportError as error:
         raise ExtraMissing("train", "the model registry") from error
     with failures(uri):
+        _make_whole(uri)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _make_whole(uri: str) -> None:
+    """Make a new SQLite file's tables beside it, and put it in place whole.
+
+    MLflow's migrations are no one transaction: a process that is killed in them leaves a file that every later
+    one refuses (`table latest_metrics already exists`).
+    """
+    from mlflow.tracking import MlflowClient
+
+    database = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or database.exists():
+        return
+    making = database.with_name(f".{database.name}.{os.getpid()}")
+    try:
+        MlflowClient(tracking_uri=f"sqlite:///{making}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another process was first
+            os.link(making, database)
+    finally:
+        making.unlink(missing_ok=True)
 
 
 @contextmanager
