@@ -88,3 +88,9 @@ def test_the_example_can_be_decided():
     held = load(Path(bundled.path()) / "examples" / "flights").project
     assert held.traffic is not None
     assert not [reason for index in range(len(held.rollout.steps)) for reason in never_decided(held, index)]
+
+
+def test_labels_that_must_be_known_at_once_decide_nothing():
+    ((because, remedy),) = found((0, {}), checks=[LOSS], mature="0s")
+    assert "never sees a label" in because
+    assert "matureAfter" in remedy

@@ -31,10 +31,10 @@ def undecidable(loaded: Loaded) -> Iterator[Problem]:
 
 
 def never_decided(project: Project, index: int) -> Iterator[Reason]:
-    """(why a step can never end well within its maxDuration, the remedy); none when it can, or has no such limit."""
+    """(why a step can never end well, the remedy); none when it can. Without maxDuration time is no limit."""
     rollout = project.rollout
     step = rollout.steps[index]
-    if step.until.max_duration is None or not (step.shadow or step.canary):
+    if not (step.shadow or step.canary):
         return
     reasons = [_samples(project, step)]
     for check in rollout.checks_at(step):
@@ -51,6 +51,12 @@ def _labelled(project: Project, index: int, check: Check) -> Reason | None:
     """Blocks of labels: as many as the step asks for, and for Pass as many as make an interval finite."""
     rollout, label = project.rollout, project.examples.label
     step, (fail, pass_) = rollout.steps[index], rollout.alphas(check)
+    if not label.mature_after:
+        return (
+            f"'{check.name}' never sees a label that comes after its prediction: one counts if it is known by "
+            "matureAfter, which is 0s",
+            "make examples.label.matureAfter as long as nearly every label takes, such as 1d",
+        )
     longest = _longest([one.until.max_duration for one in _asked(rollout, index, check)])
     if longest is None:
         return None
@@ -107,7 +113,11 @@ def _latency(project: Project, index: int, check: Check) -> Reason | None:
 
 def _samples(project: Project, step: Step) -> Reason | None:
     needed = step.until.min_samples
-    if project.traffic is None or _sees(step, project.traffic.requests_per_day) >= needed:
+    if (
+        project.traffic is None
+        or step.until.max_duration is None
+        or _sees(step, project.traffic.requests_per_day) >= needed
+    ):
         return None
     return _too_few(
         "minSamples",
