@@ -34,6 +34,14 @@ def demo(
     if span not in SPANS:
         raise InputRefused(f"--span {span}: no such span", remedy=f"one of {', '.join(SPANS)}")
     folder = folder.absolute()
+    if not folder.exists():
+        try:
+            folder.mkdir(parents=True)
+            folder.rmdir()
+        except OSError as error:
+            raise InputRefused(
+                f"{folder} cannot be made: {error.strerror}", remedy="name another folder with --folder"
+            ) from error
     with Terminal() as shown:
         live(folder, span, shown, lambda lived: write(lived, folder))
     shown.end(folder)

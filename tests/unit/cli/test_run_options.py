@@ -1,4 +1,4 @@
-"""What `trimtab run` refuses of its options, before anything starts."""
+"""What `trimtab run` and `trimtab demo` refuse of their options, before anything starts."""
 
 import pytest
 
@@ -19,3 +19,10 @@ def test_a_window_that_is_no_window_is_refused(text, said):
 def test_a_wrong_option_is_the_users(options, capsys):
     assert invoke(["run", *options]) == 2
     assert "remedy:" in capsys.readouterr().err
+
+
+def test_a_demo_where_no_folder_can_be_made_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for folder in ("/proc/x", str(tmp_path / "file" / "demo")):
+        assert invoke(["demo", "--folder", folder]) == 2
+        assert "cannot be made" in capsys.readouterr().err
