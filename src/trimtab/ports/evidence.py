@@ -131,7 +131,9 @@ class Evidence(Protocol):
             InputRefused: the revision's profile has not come.
         """
 
-    def requests(self, revision: str, start: datetime, end: datetime, bucket_s: int) -> Sequence[RequestCount]:
+    def requests(
+        self, revision: str, start: datetime, end: datetime, bucket_s: int
+    ) -> Sequence[RequestCount]:
         """Requests a time bucket, empty buckets left out; `bucket_s` divides 86400."""
 
     def latencies(self, revision: str, start: datetime, end: datetime) -> Latencies: ...
