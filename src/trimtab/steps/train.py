@@ -1,6 +1,6 @@
 """train: fit a model on the rows before those that will judge it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
 from trimtab.steps.split import Parts, split_at_random, split_by_time
 
+EPOCH_ROWS = 20_000
 METRICS: Mapping[str, tuple[str, ...]] = {
     "binary": ("log_loss", "roc_auc", "brier_score"),
     "multiclass": ("log_loss", "roc_auc", "accuracy"),
@@ -89,7 +90,8 @@ def train(
     if rows.times is not None:
         model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
     if tracking is not None:
-        record = _record(model, features, metrics, lineage or {}, project)
+        epochs = _epochs(model, validation, labels[parts.validation], names[0])
+        record = _record(model, features, metrics, epochs, lineage or {}, project)
         model = model.tracked(tracking.start(project.name, f"{source.name}-{features.version}", record))
     model.save(folder)
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
@@ -152,10 +154,23 @@ def _check_classes(rows: LearningRows, labels: Array, parts: Parts) -> None:
         )
 
 
+def _epochs(
+    model: FittedModel, validation: LearningRows, labels: Array, metric: str
+) -> dict[str, Sequence[float]]:
+    """The first metric after each epoch, on at most 20,000 validation rows, evenly over time."""
+    rows = np.linspace(0, len(validation) - 1, min(len(validation), EPOCH_ROWS)).astype(int)
+    values = [
+        measured((metric,), labels[rows], scores)[metric]
+        for scores in model.scores_by_epoch(validation.taken(rows).features)
+    ]
+    return {f"validation.{metric}.by_epoch": values} if values else {}
+
+
 def _record(
     model: FittedModel,
     features: Pointer,
     metrics: Mapping[str, float],
+    epochs: Mapping[str, Sequence[float]],
     lineage: Mapping[str, str],
     project: Project,
 ) -> RunRecord:
@@ -164,12 +179,10 @@ def _record(
     params |= {
         f"estimator.{name}": value for name, value in given.items() if isinstance(value, int | float | str)
     }
-    history = getattr(model.estimator, "validation_score_", None)
-    losses = [] if history is None else [-float(value) for value in np.asarray(history).ravel()]
     return RunRecord(
         params={name: str(value) for name, value in params.items()},
         metrics={f"validation.{name}": value for name, value in metrics.items()},
-        history={"validation_loss": losses} if losses else {},
+        history=epochs,
         tags={
             "trimtab.project": project.name,
             "trimtab.features.table": features.table,

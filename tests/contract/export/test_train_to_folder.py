@@ -247,3 +247,15 @@ def test_a_window_that_drops_months_that_stable_has_seen_is_a_warning(
     assert found.because.endswith("warning: the window drops January, which stable has learned from")
     whole = flights.root / "trained"
     assert "warning" not in evaluate(project, whole, *places, None, **asked).because
+
+
+def test_scores_by_epoch_end_with_the_models_own(flights: Any, featurized: Any, trained: Path) -> None:
+    from trimtab.features.columns import take
+    from trimtab.steps.fitting.fitted import FittedModel
+    from trimtab.steps.learning_rows import read_learning_rows
+
+    model = FittedModel.load(trained)
+    few = take(read_learning_rows(featurized.pointer, flights.engine, flights.tables).features, slice(0, 200))
+    epochs = list(model.scores_by_epoch(few))
+    assert len(epochs) == model.estimator.n_iter_
+    np.testing.assert_array_equal(epochs[-1], model.scores(few))

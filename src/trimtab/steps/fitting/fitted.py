@@ -1,9 +1,11 @@
 """A fitted model between the steps of one run: preprocessing, estimator, and where they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.features.columns import Array, Columns
@@ -59,6 +61,15 @@ class FittedModel:
         classes, shape (rows, classes).
         """
         return scores(self.answers(features), self.plan)
+
+    def scores_by_epoch(self, features: Columns) -> Iterator[Array]:
+        """`scores` as they stood after each epoch, for an estimator that is fitted in stages; else none."""
+        name = "staged_predict" if self.plan.task == "regression" else "staged_predict_proba"
+        staged = getattr(self.estimator, name, None)
+        if staged is None:
+            return
+        for answered in staged(self.preprocessing.matrix(features)):
+            yield scores(np.asarray(answered, np.float64).reshape(len(answered), -1), self.plan)
 
     def tracked(self, run_id: str) -> "FittedModel":
         return replace(self, run_id=run_id)
