@@ -51,7 +51,7 @@ def test_killed_it_leaves_nothing_running_and_the_next_one_starts_clean(full, st
     assert len(full.processes()) > 3, "gateway, collector and pipeline host are there"
     os.kill(killed.pid, signal.SIGKILL)
     killed.wait()
-    eventually(lambda: full.processes() == [], 30)
+    eventually(lambda: full.processes() == [])
 
     again, told = start()
     eventually(lambda: b"reading" in told.read_bytes())
@@ -59,7 +59,7 @@ def test_killed_it_leaves_nothing_running_and_the_next_one_starts_clean(full, st
     again.send_signal(signal.SIGINT)
     assert again.wait(60) == 130
     assert b"Traceback" not in told.read_bytes()
-    eventually(lambda: full.processes() == [], 30)
+    eventually(lambda: full.processes() == [])
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(full, tmp_path):
