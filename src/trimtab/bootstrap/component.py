@@ -3,37 +3,22 @@
 A component's source travels inside the IR and only calls in here, so an image needs the wheel alone.
 """
 
-import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trimtab.adapters.delta import DeltaTables
-from trimtab.adapters.duckdb import DuckEngine
-from trimtab.adapters.files import LocalFiles
-from trimtab.adapters.projects.home import Home
-from trimtab.adapters.projects.load import Loaded, load, load_platform
-from trimtab.api.document import read
-from trimtab.api.document import validate as validated
 from trimtab.api.errors import AnswerIsNo
 from trimtab.api.expectations import Expectations
-from trimtab.api.platform import Platform
 from trimtab.api.project import Project
-from trimtab.api.sources import Source
 from trimtab.api.values import parse_duration
+from trimtab.bootstrap.artefacts import read_outcome, read_pointers, write_outcome, write_pointers
+from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
 if TYPE_CHECKING:
-    from trimtab.adapters.mlflow import MlflowRegistry, MlflowTracking
     from trimtab.steps.validate import Validated
-
-PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
-COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 
 
 class Versioned(NamedTuple):
@@ -57,68 +42,6 @@ class Registered(NamedTuple):
     version: str
     candidate: bool
     labelled: int
-
-
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """What a task works with: the bundle's project and the adapters over its `.trimtab`."""
-
-    loaded: Loaded
-    home: Home
-    platform: Platform
-    tables: DeltaTables
-    engine: DuckEngine
-    files: LocalFiles
-
-    @classmethod
-    def open(cls, bundle: str) -> "Workplace":
-        """The workplace of a bundle, which lies in `.trimtab/bundles/` of its project."""
-        folder = Path(bundle)
-        home = Home(folder.parent.parent)
-        loaded = load(folder)
-        platform = load_platform(folder, os.environ.get(PLATFORM_VARIABLE) or None)
-        tables = DeltaTables(home.tables)
-        scratch = home.path / "tmp"
-        root = Path(platform.data_root) if platform.data_root else Path()
-        return cls(
-            loaded=loaded,
-            home=home,
-            platform=platform,
-            tables=tables,
-            engine=DuckEngine(tables, scratch=scratch),
-            files=LocalFiles(data_root=home.path.parent / root, scratch=scratch),
-        )
-
-    def source(self, name: str) -> Source:
-        """A source, read from where the platform says."""
-        source = self.loaded.project.sources[name]
-        elsewhere = self.platform.sources.get(name)
-        return source if elsewhere is None else source.model_copy(update={"files": elsewhere})
-
-    def expectations(self) -> Expectations | None:
-        file = self.loaded.project.expectations
-        if file is None:
-            return None
-        return validated(Expectations, read((self.loaded.root / file).read_text(encoding="utf-8"), file))
-
-    def tracking(self) -> "MlflowTracking":
-        from trimtab.adapters.mlflow import MlflowTracking
-
-        return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
-
-    def registry(self) -> "MlflowRegistry":
-        from trimtab.adapters.mlflow import MlflowRegistry
-
-        return MlflowRegistry(tracking_uri(self.home))
-
-    def lineage(self) -> dict[str, str]:
-        """What made a model, besides its data: bundle, code commit, installed packages."""
-        installed = sorted(f"{one.name}=={one.version}" for one in distributions())
-        return {
-            "trimtab.bundle": self.loaded.root.name,
-            "trimtab.commit": os.environ.get(COMMIT_VARIABLE, ""),
-            "trimtab.lock": digest_of(installed),
-        }
 
 
 def ingest(project: str, until: str, sources: Any) -> Versioned:
@@ -385,45 +308,8 @@ def report(project: str, until: str, status: Any, page: Any) -> None:
     Path(page.path).write_text(text, encoding="utf-8")
 
 
-def tracking_uri(home: Home) -> str:
-    """MLflow's address: an SQLite file in `.trimtab`."""
-    from trimtab.adapters.mlflow.client import local_uri
-
-    return local_uri(home.mlflow / "mlflow.db")
-
-
 def window_of(text: str) -> timedelta | None:
     """A run's window: None for the project's own; all rows for `all`."""
     if not text:
         return None
     return timedelta.max if text == "all" else parse_duration(text)
-
-
-def write_pointers(pointers: Mapping[str, Pointer], artifact: Any) -> str:
-    """Write pointers where kfp wants the artefact; returns the version of them all."""
-    body = {name: pointer.to_json() for name, pointer in sorted(pointers.items())}
-    Path(artifact.path).write_text(json.dumps(body, indent=1))
-    version = digest_of(
-        f"{name}@{pointer.version}:{pointer.digest}" for name, pointer in sorted(pointers.items())
-    )
-    artifact.metadata.update({"version": version, "rows": {name: p.rows for name, p in pointers.items()}})
-    return version
-
-
-def read_pointers(artifact: Any) -> dict[str, Pointer]:
-    body = json.loads(Path(artifact.path).read_text())
-    return {name: Pointer.from_json(pointer) for name, pointer in body.items()}
-
-
-def write_outcome(outcome: "Validated", artifact: Any) -> None:
-    Path(artifact.path).write_text(json.dumps(outcome.to_json(), indent=1), encoding="utf-8")
-
-
-def read_outcome(artifact: Any) -> "Validated":
-    from trimtab.steps.validate import Validated
-
-    return Validated.from_json(json.loads(Path(artifact.path).read_text(encoding="utf-8")))
-
-
-def digest_of(parts: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

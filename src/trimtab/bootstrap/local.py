@@ -130,7 +130,7 @@ def write_expectations(folder: Path) -> Path:
         InputRefused: there is one already.
     """
     from trimtab.api.errors import InputRefused
-    from trimtab.bootstrap.component import Workplace
+    from trimtab.bootstrap.workplace import Workplace
     from trimtab.steps.expect import expect
     from trimtab.steps.ingest import ingest
 

@@ -1,0 +1,42 @@
+"""What tasks hand to each other: pointers to tables, and what validation found, as small JSON files."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trimtab.ports.tables import Pointer
+
+if TYPE_CHECKING:
+    from trimtab.steps.validate import Validated
+
+
+def write_pointers(pointers: Mapping[str, Pointer], artifact: Any) -> str:
+    """Write pointers where kfp wants the artefact; returns the version of them all."""
+    body = {name: pointer.to_json() for name, pointer in sorted(pointers.items())}
+    Path(artifact.path).write_text(json.dumps(body, indent=1))
+    version = digest_of(
+        f"{name}@{pointer.version}:{pointer.digest}" for name, pointer in sorted(pointers.items())
+    )
+    artifact.metadata.update({"version": version, "rows": {name: p.rows for name, p in pointers.items()}})
+    return version
+
+
+def read_pointers(artifact: Any) -> dict[str, Pointer]:
+    body = json.loads(Path(artifact.path).read_text())
+    return {name: Pointer.from_json(pointer) for name, pointer in body.items()}
+
+
+def write_outcome(outcome: "Validated", artifact: Any) -> None:
+    Path(artifact.path).write_text(json.dumps(outcome.to_json(), indent=1), encoding="utf-8")
+
+
+def read_outcome(artifact: Any) -> "Validated":
+    from trimtab.steps.validate import Validated
+
+    return Validated.from_json(json.loads(Path(artifact.path).read_text(encoding="utf-8")))
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,93 @@
+"""What a pipeline task works with: a bundle's project and the adapters over its `.trimtab`."""
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trimtab.adapters.delta import DeltaTables
+from trimtab.adapters.duckdb import DuckEngine
+from trimtab.adapters.files import LocalFiles
+from trimtab.adapters.projects.home import Home
+from trimtab.adapters.projects.load import Loaded, load, load_platform
+from trimtab.api.document import read, validate
+from trimtab.api.expectations import Expectations
+from trimtab.api.platform import Platform
+from trimtab.api.sources import Source
+from trimtab.bootstrap.artefacts import digest_of
+
+if TYPE_CHECKING:
+    from trimtab.adapters.mlflow import MlflowRegistry, MlflowTracking
+
+PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
+COMMIT_VARIABLE = "TRIMTAB_COMMIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What a task works with: the bundle's project and the adapters over its `.trimtab`."""
+
+    loaded: Loaded
+    home: Home
+    platform: Platform
+    tables: DeltaTables
+    engine: DuckEngine
+    files: LocalFiles
+
+    @classmethod
+    def open(cls, bundle: str) -> "Workplace":
+        """The workplace of a bundle, which lies in `.trimtab/bundles/` of its project."""
+        folder = Path(bundle)
+        home = Home(folder.parent.parent)
+        loaded = load(folder)
+        platform = load_platform(folder, os.environ.get(PLATFORM_VARIABLE) or None)
+        tables = DeltaTables(home.tables)
+        scratch = home.path / "tmp"
+        root = Path(platform.data_root) if platform.data_root else Path()
+        return cls(
+            loaded=loaded,
+            home=home,
+            platform=platform,
+            tables=tables,
+            engine=DuckEngine(tables, scratch=scratch),
+            files=LocalFiles(data_root=home.path.parent / root, scratch=scratch),
+        )
+
+    def source(self, name: str) -> Source:
+        """A source, read from where the platform says."""
+        source = self.loaded.project.sources[name]
+        elsewhere = self.platform.sources.get(name)
+        return source if elsewhere is None else source.model_copy(update={"files": elsewhere})
+
+    def expectations(self) -> Expectations | None:
+        file = self.loaded.project.expectations
+        if file is None:
+            return None
+        return validate(Expectations, read((self.loaded.root / file).read_text(encoding="utf-8"), file))
+
+    def tracking(self) -> "MlflowTracking":
+        from trimtab.adapters.mlflow import MlflowTracking
+
+        return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
+
+    def registry(self) -> "MlflowRegistry":
+        from trimtab.adapters.mlflow import MlflowRegistry
+
+        return MlflowRegistry(tracking_uri(self.home))
+
+    def lineage(self) -> dict[str, str]:
+        """What made a model, besides its data: bundle, code commit, installed packages."""
+        installed = sorted(f"{one.name}=={one.version}" for one in distributions())
+        return {
+            "trimtab.bundle": self.loaded.root.name,
+            "trimtab.commit": os.environ.get(COMMIT_VARIABLE, ""),
+            "trimtab.lock": digest_of(installed),
+        }
+
+
+def tracking_uri(home: Home) -> str:
+    """MLflow's address: an SQLite file in `.trimtab`."""
+    from trimtab.adapters.mlflow.client import local_uri
+
+    return local_uri(home.mlflow / "mlflow.db")
