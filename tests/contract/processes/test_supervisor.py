@@ -80,7 +80,9 @@ class Plane:
         return child
 
     def log(self, name):
-        return (self.directory / "logs" / f"{name}.log").read_text()
+        """What a child wrote so far; nothing before it was started."""
+        path = self.directory / "logs" / f"{name}.log"
+        return path.read_text() if path.exists() else ""
 
     def close(self) -> None:
         if self.process and self.process.poll() is None:
