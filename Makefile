@@ -63,7 +63,7 @@ $(STAMP): pyproject.toml requirements.lock
 	@echo "setting up $(VENV) with $$($(PYTHON) -V) (1.5 GB; a few minutes on a slow line)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[local]' --group dev
+	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[local,operator]' --group dev
 	@touch $@
 
 help: ## This list

@@ -13,11 +13,13 @@ class Split:
         weights: percent by revision, integers that sum to 100.
         mirror: revision that gets copies, and whose answers nobody sees; None for no mirror.
         mirror_percent: share of requests copied, 0–100.
+        in_effect: whether the gateway is seen to do so; False while it has been told and has not settled.
     """
 
     weights: Mapping[str, int]
     mirror: str | None = None
     mirror_percent: int = 0
+    in_effect: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,11 @@ class RouteRefused(Exception):
 
 class Gateway(Protocol):
     def split(self, host: str) -> Split | None:
-        """What the gateway now does, as observed; None when it has no route for the host."""
+        """What the gateway was told last, and whether it does so; None when it has no route for the host."""
 
     def apply(self, host: str, split: Split) -> None:
-        """Make `split` the host's traffic, and wait until it is seen in effect. Idempotent.
+        """Make `split` the host's traffic. Idempotent. `split(host)` says when it is in effect: at once where the
+        adapter can wait for it, later where a controller carries it out.
 
         Raises RouteRefused if the gateway says no, SurroundingsFailed if it cannot be reached.
         """

@@ -37,6 +37,7 @@ class Server:
     Attributes:
         since_s: monotonic seconds that it has been in this state.
         restarts: times that it died and was started again.
+        replicas: how many of it answer.
     """
 
     revision: str
@@ -44,6 +45,7 @@ class Server:
     since_s: float
     restarts: int
     message: str = ""
+    replicas: int = 1
 
 
 class Servers(Protocol):
@@ -52,6 +54,9 @@ class Servers(Protocol):
 
     def ensure(self, model_name: str, revision: Revision) -> None:
         """Ask for a server of the revision; returns at once. Idempotent."""
+
+    def scale(self, revision: str, least: int) -> None:
+        """Keep at least so many replicas of it; returns at once. Idempotent. One machine has one, and does nothing."""
 
     def retire(self, revision: str) -> None:
         """Drain and stop it. Idempotent. The caller has taken it off the route before."""

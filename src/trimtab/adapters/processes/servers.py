@@ -90,6 +90,9 @@ class LocalServers:
         """Returns when it has answered what it had taken, sent its events and ended."""
         self._control.stop(_name(revision))
 
+    def scale(self, revision: str, least: int) -> None:
+        """One machine has one server a revision."""
+
     def warm(self, revision: str, requests: int) -> int:
         child = self._child(revision)
         if child is None or child.port is None:

@@ -1,0 +1,1 @@
+"""Processes that run in a cluster, each thin over the library."""
