@@ -1,7 +1,8 @@
 """Values that specs share: durations, fractions, bounds, names; and the manner of every model.
 
 camelCase on the wire, snake_case in Python. Files refuse unknown keys; a status read back from a server or a
-store ignores them, so that an old reader lives with a newer writer.
+store ignores them, so that an old reader lives with a newer writer. What is read as JSON text (pydantic's "json" mode)
+comes from an API server, whose schemas know no unions: there a decimal number is a string and nothing else.
 """
 
 import re
@@ -16,14 +17,16 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 _UNITS_S: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_DECIMAL_PATTERN: Final = r"^-?[0-9]+(\.[0-9]+)?$"
+_DURATION: Final = re.compile(r"(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?(?:([0-9]{1,8})m)?(?:([0-9]{1,9})s)?")
+_DURATION_PATTERN: Final = r"^([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,8}m)?([0-9]{1,9}s)?$"
+_DECIMAL_PATTERN: Final = r"^-?[0-9]{1,12}(\.[0-9]{1,16})?$"
 
 
 class Spec(BaseModel):
@@ -87,6 +90,14 @@ def parse_decimal(value: object) -> Decimal:
     return number
 
 
+def _number(value: object, info: ValidationInfo) -> Decimal:
+    if info.mode == "json" and not (isinstance(value, str) and re.fullmatch(_DECIMAL_PATTERN[1:-1], value)):
+        raise ValueError(
+            f'{value!r} is not a decimal number as a string; write one such as "0.05", in quotes'
+        )
+    return parse_decimal(value)
+
+
 def format_decimal(number: Decimal) -> str:
     """Plain digits, no exponent.
 
@@ -100,20 +111,55 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$", "maxLength": 32}
-    ),
+    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "minLength": 2, "maxLength": 32}),
 ]
 """A `timedelta`; "7d", "24h", "30s" on the wire."""
 
 Number = Annotated[
     Decimal,
-    BeforeValidator(parse_decimal),
+    BeforeValidator(_number),
     PlainSerializer(format_decimal, return_type=str),
     WithJsonSchema({"type": ["string", "number"], "pattern": _DECIMAL_PATTERN}, mode="validation"),
     WithJsonSchema({"type": "string", "pattern": _DECIMAL_PATTERN, "maxLength": 32}, mode="serialization"),
 ]
 """A decimal number; a string of one on the wire, a number too in files."""
+
+
+def format_real(value: float) -> str:
+    """A float as text that reads back as the same float.
+
+    >>> format_real(0.1), format_real(1e-300), format_real(float("inf"))
+    ('0.1', '1e-300', 'inf')
+    """
+    return repr(float(value))
+
+
+def to_wire(value: Any) -> Any:
+    """Nested values with every float as text: what may stand in a resource's status.
+
+    >>> to_wire({"s": 0.1, "n": 3, "q": [1.0]})
+    {'s': '0.1', 'n': 3, 'q': ['1.0']}
+    """
+    if isinstance(value, float):
+        return format_real(value)
+    if isinstance(value, dict):
+        return {key: to_wire(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_wire(inner) for inner in value]
+    return value
+
+
+def _real(value: object) -> object:
+    return float(value) if isinstance(value, str) else value
+
+
+Real = Annotated[
+    float,
+    BeforeValidator(_real),
+    PlainSerializer(format_real, return_type=str),
+    WithJsonSchema({"type": "string"}, mode="serialization"),
+]
+"""A float that a status holds: its shortest exact text on the wire, since API servers have no floats to rely on."""
 
 Fraction = Annotated[Number, Field(ge=0, le=1)]
 """A share between 0 and 1."""
@@ -142,8 +188,8 @@ class Bound(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_file(cls, value: Any) -> Any:
-        if isinstance(value, Bound | dict):
+    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, Bound | dict) or info.mode == "json":
             return value
         if isinstance(value, str) and value.endswith("%"):
             return {"percent": value[:-1]}
