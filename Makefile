@@ -25,6 +25,16 @@ demo: $(STAMP) ## The main job: the whole loop over a year of real flights (abou
 test: $(STAMP) ## All tests that run unattended
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
 
+.PHONY: test-cluster cluster cluster-down
+test-cluster: $(STAMP) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
+	$(BIN)/python -m pytest tests/cluster/node -q
+
+cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole node with KServe and a gateway)
+	$(BIN)/python -m tests.cluster.kube up $(if $(NODE),--node)
+
+cluster-down: $(STAMP) ## Take it away again
+	$(BIN)/python -m tests.cluster.kube down
+
 ##@ While you work
 .PHONY: check format verify generate bench lock clean
 check: $(STAMP) ## Lint, types, layers, and generated files current
@@ -67,4 +77,4 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $@
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

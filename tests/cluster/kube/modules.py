@@ -1,0 +1,38 @@
+"""Manifests of others, read out of their Go modules; nothing of theirs is kept in this repository."""
+
+from pathlib import Path
+from typing import Literal
+
+from tests.cluster.kube import versions
+from tests.cluster.kube.golang import module
+
+KSERVE_CRDS = (
+    "inferenceservices",
+    "servingruntimes",
+    "clusterservingruntimes",
+    "trainedmodels",
+    "inferencegraphs",
+)
+
+
+def gateway_api_crds(channel: Literal["standard", "experimental"] = "standard") -> list[Path]:
+    """GatewayClass, Gateway, HTTPRoute and the rest of one channel."""
+    folder = module("sigs.k8s.io/gateway-api", versions.GATEWAY_API) / "config" / "crd" / channel
+    return sorted(folder.glob("gateway.networking.*.yaml"))
+
+
+def kserve_crds() -> list[Path]:
+    """Those of KServe's predictive half, and the cluster storage containers that its webhook reads."""
+    folder = kserve() / "config" / "crd" / "full"
+    storage = folder / "clusterstoragecontainer" / "serving.kserve.io_clusterstoragecontainers.yaml"
+    return [*(folder / f"serving.kserve.io_{name}.yaml" for name in KSERVE_CRDS), storage]
+
+
+def kserve() -> Path:
+    """KServe's source."""
+    return module("github.com/kserve/kserve", versions.KSERVE)
+
+
+def kserve_install() -> Path:
+    """What `kubectl apply -f` of a release installs, CRDs aside."""
+    return kserve() / "install" / versions.KSERVE / "kserve.yaml"
