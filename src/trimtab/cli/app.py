@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
@@ -73,11 +74,13 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(int(invoke(arguments)))
 
 
-def invoke(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
+def invoke(
+    arguments: list[str] | None = None, build: Callable[[], typer.Typer] = build, name: str = "trimtab"
+) -> int:
+    """Run the command, or the one that `build` makes; returns its exit status."""
     try:
         command: Any = typer.main.get_command(build())
-        status = command.main(args=arguments, prog_name="trimtab", standalone_mode=False)
+        status = command.main(args=arguments, prog_name=name, standalone_mode=False)
     except TyperException as error:
         error.show()  # type: ignore[attr-defined]  # the usage errors have it, their base does not
         return ExitStatus.INPUT
