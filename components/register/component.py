@@ -10,6 +10,8 @@ def register(
     project: str,
     until: str,
     key: str,
+    claims: str,
+    run: str,
     digest: str,
     passed: bool,
     because: str,
@@ -21,6 +23,8 @@ def register(
         project: A bundle's address, which ends in its digest.
         until: RFC 3339; the end of its data.
         key: Who asked for this run; "" for a person.
+        claims: Namespace in which the key is claimed; "" where there is nothing to claim.
+        run: This run's id, which must hold the claim.
         digest: sha256 of the folder's content.
         passed: A refused model is registered as refused and gets no alias.
         because: Why.
@@ -33,4 +37,4 @@ def register(
     """
     from trimtab.bootstrap import component
 
-    return component.register(project, until, key, digest, passed, because, servable)
+    return component.register(project, until, key, claims, run, digest, passed, because, servable)

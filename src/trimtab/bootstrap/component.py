@@ -4,12 +4,13 @@ A component's source travels inside the IR and only calls in here, so an image n
 """
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trimtab.api.errors import AnswerIsNo
+from trimtab.api.errors import AnswerIsNo, InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
 from trimtab.api.values import parse_duration
@@ -18,7 +19,10 @@ from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
 if TYPE_CHECKING:
+    from trimtab.ports.claims import Claims
     from trimtab.steps.validate import Validated
+
+RUN_VARIABLE = "TRIMTAB_RUN"
 
 
 class Versioned(NamedTuple):
@@ -42,6 +46,14 @@ class Registered(NamedTuple):
     version: str
     candidate: bool
     labelled: int
+
+
+def admit(key: str, claims: str, run: str) -> bool:
+    """Whether this run is the one of its key that takes effect."""
+    identity = run_of(claims, run)
+    held = claims_in(claims).take(key, identity)
+    print(f"the claim of {key or 'nobody'} is held by run {held.run}; this is {identity}")  # noqa: T201  a task's log
+    return held.run == identity
 
 
 def ingest(project: str, until: str, sources: Any) -> Versioned:
@@ -203,7 +215,7 @@ def evaluate(
         place.tables,
         place.tracking(),
         Path(report.path),
-        Path(held.uri) if held else None,
+        place.folder(held.uri) if held else None,
         read_pointers(rows),
         window_of(window),
         force=force_past_gate,
@@ -282,19 +294,39 @@ def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
 
 
 def register(
-    project: str, until: str, key: str, digest: str, passed: bool, because: str, servable: Any
+    project: str,
+    until: str,
+    key: str,
+    claims: str,
+    run: str,
+    digest: str,
+    passed: bool,
+    because: str,
+    servable: Any,
 ) -> Registered:
-    """The model folder as a version."""
+    """The model folder as a version, if this run holds the claim of its key.
+
+    Raises:
+        AnswerIsNo: another run holds it.
+    """
+    from trimtab.adapters.mlflow.profiles import KEPT
     from trimtab.steps.model_folder import read_model_folder
-    from trimtab.steps.register import register as step
+    from trimtab.steps.register import Holder, register_once
 
     place = Workplace.open(project)
     folder = read_model_folder(Path(json.loads(Path(servable.path).read_text())["folder"]))
-    tags = {"trimtab.until": until, "trimtab.key": key, "trimtab.because": because}
-    done = step(place.registry(), place.loaded.project.name, folder, None if passed else because, tags)
+    done = register_once(
+        Holder(claims_in(claims), key, run_of(claims, run)),
+        place.registry([folder.path / name for name in KEPT]),
+        place.loaded.project.name,
+        folder,
+        datetime.fromisoformat(until),
+        passed=passed,
+        because=because,
+        uri=place.published(folder.path),
+    )
     print(done)  # noqa: T201  a task's log is its standard output
-    labelled = int(folder.metadata.get("trimtab.rows", 0))
-    return Registered(done.version.version, done.candidate, labelled)
+    return Registered(done.version, done.candidate, done.labelled)
 
 
 def report(project: str, until: str, status: Any, page: Any) -> None:
@@ -306,6 +338,28 @@ def report(project: str, until: str, status: Any, page: Any) -> None:
     versions = place.registry().versions(place.loaded.project.name)
     text = html(place.loaded.project.name, until, status.state, status.error_message or "", heads, versions)
     Path(page.path).write_text(text, encoding="utf-8")
+
+
+def claims_in(namespace: str) -> "Claims":
+    """Where this run's key is claimed: in a namespace, or nowhere."""
+    from trimtab.adapters.claims import InClusterClaims, Unclaimed
+
+    return InClusterClaims(namespace) if namespace else Unclaimed()
+
+
+def run_of(claims: str, run: str) -> str:
+    """The id under which this run claims: that of its Job, which outlives the Job's pods, else what the engine says.
+
+    Raises:
+        InputRefused: the engine did not fill in the id, so that every run would take itself for the holder.
+    """
+    identity = os.environ.get(RUN_VARIABLE) or run
+    if claims and (not identity or "{{" in identity):
+        raise InputRefused(
+            f"the pipeline engine passed '{run}' in place of the run's id",
+            remedy="use Kubeflow Pipelines 2.x, which fills in {{$.pipeline_job_uuid}}",
+        )
+    return identity
 
 
 def window_of(text: str) -> timedelta | None:

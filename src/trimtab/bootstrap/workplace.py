@@ -1,6 +1,7 @@
 """What a pipeline task works with: a bundle's project and the adapters over its `.trimtab`."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -18,10 +19,15 @@ from trimtab.api.sources import Source
 from trimtab.bootstrap.artefacts import digest_of
 
 if TYPE_CHECKING:
-    from trimtab.adapters.mlflow import MlflowRegistry, MlflowTracking
+    from trimtab.adapters.mlflow import MlflowTracking
+    from trimtab.ports.registry import Registry
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
 COMMIT_VARIABLE = "TRIMTAB_COMMIT"
+MLFLOW_VARIABLE = "TRIMTAB_MLFLOW"
+"""Address of an MLflow server that tracks and registers in place of `.trimtab/mlflow`."""
+MODELS_VARIABLE = "TRIMTAB_MODELS"
+"""What `.trimtab/models` is called by who serves from it, such as pvc://models/flights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,32 @@ class Workplace:
     def tracking(self) -> "MlflowTracking":
         from trimtab.adapters.mlflow import MlflowTracking
 
+        if server := os.environ.get(MLFLOW_VARIABLE):
+            return MlflowTracking(server)
         return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
 
-    def registry(self) -> "MlflowRegistry":
-        from trimtab.adapters.mlflow import MlflowRegistry
+    def registry(self, beside: Sequence[Path] = ()) -> "Registry":
+        """The registry of `.trimtab`, or that of the server that the run was given.
 
+        Args:
+            beside: small files that a server keeps with a version that is registered.
+        """
+        from trimtab.adapters.mlflow import MlflowRegistry, MlflowServer, MlflowServerRegistry
+
+        if server := os.environ.get(MLFLOW_VARIABLE):
+            return MlflowServerRegistry(MlflowServer(server), beside)
         return MlflowRegistry(tracking_uri(self.home))
+
+    def published(self, folder: Path) -> str:
+        """The address of a model folder for who serves it: under what `.trimtab/models` is called elsewhere."""
+        elsewhere = os.environ.get(MODELS_VARIABLE)
+        return f"{elsewhere.rstrip('/')}/{folder.name}" if elsewhere else str(folder)
+
+    def folder(self, uri: str) -> Path:
+        """The model folder that `published` gave this address."""
+        elsewhere = os.environ.get(MODELS_VARIABLE)
+        inside = bool(elsewhere) and uri.startswith(f"{str(elsewhere).rstrip('/')}/")
+        return self.home.models / uri.rsplit("/", 1)[1] if inside else Path(uri)
 
     def lineage(self) -> dict[str, str]:
         """What made a model, besides its data: bundle, code commit, installed packages."""

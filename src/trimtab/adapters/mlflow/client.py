@@ -63,11 +63,15 @@ def failures(uri: str) -> Iterator[None]:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
+    broken: tuple[type[Exception], ...] = (MlflowException, OSError)
+    if not uri.startswith("http"):
+        from sqlalchemy.exc import SQLAlchemyError
+
+        broken = (*broken, SQLAlchemyError)
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except broken as error:
         first = str(error).strip().splitlines()[0]
         raise SurroundingsFailed(
             f"MLflow at {uri} failed: {first}", remedy="see that it runs, and that its disk has room"

@@ -1,0 +1,200 @@
+"""One key, one run that takes effect: claims as ConfigMaps of a real API server."""
+
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trimtab.adapters.claims import InClusterClaims, read_claim
+from trimtab.adapters.claims.config_map import CONFIG_MAP
+from trimtab.api.errors import AnswerIsNo, InputRefused, SurroundingsFailed
+from trimtab.ports.claims import Effect
+from trimtab.ports.registry import ModelVersion
+from trimtab.retrain import run_key
+from trimtab.steps.model_folder import ModelFolder
+from trimtab.steps.register import CANDIDATE, Holder, register_once
+
+KEY = run_key("a", "b", 1)
+UNTIL = datetime(2013, 7, 1, tzinfo=UTC)
+EFFECT = Effect("3", True, True, "log_loss 0.5", UNTIL, 4000)
+SEEDS, RUNS = 200, 3
+
+
+@pytest.fixture
+def claims(control_plane: Any, namespace: str, account: Path) -> InClusterClaims:
+    return InClusterClaims(namespace, control_plane.url, account)
+
+
+def test_the_first_run_holds_the_claim_for_good(claims: InClusterClaims) -> None:
+    assert claims.take(KEY, "one").run == "one"
+    assert claims.take(KEY, "two").run == "one"
+    assert claims.take(KEY, "one").run == "one"
+
+
+def test_the_operator_reads_what_the_holder_registered_and_nobody_else_writes_it(
+    claims: InClusterClaims, cluster: Any, namespace: str
+) -> None:
+    assert read_claim(cluster, namespace, KEY) is None
+    claims.take(KEY, "one")
+    claims.settle(KEY, "two", replace(EFFECT, version="9"))
+    held = read_claim(cluster, namespace, KEY)
+    assert held is not None
+    assert held.effect is None
+    claims.settle(KEY, "one", EFFECT)
+    claims.settle(KEY, "one", EFFECT)
+    held = read_claim(cluster, namespace, KEY)
+    assert held is not None
+    assert held.effect == EFFECT
+    assert claims.take(KEY, "one").effect == EFFECT
+
+
+def test_an_account_that_may_not_is_told_what_to_allow(
+    control_plane: Any, namespace: str, mount: Any
+) -> None:
+    with pytest.raises(InputRefused, match="refuses to create ConfigMap") as refused:
+        InClusterClaims(namespace, control_plane.url, mount("default")).take(KEY, "one")
+    assert refused.value.remedy is not None
+    assert "create, get and update configmaps" in refused.value.remedy
+
+
+def test_an_api_server_that_does_not_answer_is_asked_again_and_then_told(
+    namespace: str, account: Path
+) -> None:
+    pauses: list[float] = []
+    with pytest.raises(SurroundingsFailed, match="does not answer"):
+        InClusterClaims(namespace, "https://127.0.0.1:1", account, pauses.append).take(KEY, "one")
+    assert pauses == [0.2, 1.0, 3.0, 10.0]
+
+
+def test_a_claim_that_somebody_overwrote_is_told_by_name(
+    claims: InClusterClaims, cluster: Any, namespace: str
+) -> None:
+    claims.take(KEY, "one")
+    cluster.merge(CONFIG_MAP, namespace, f"trimtab-claim-{KEY}", {"data": {"effect": "{}"}})
+    with pytest.raises(SurroundingsFailed, match=f"trimtab-claim-{KEY} is no claim"):
+        read_claim(cluster, namespace, KEY)
+
+
+def test_a_key_that_is_none_is_refused(claims: InClusterClaims) -> None:
+    with pytest.raises(InputRefused, match="no key"):
+        claims.take("../secrets", "one")
+
+
+class Killed(BaseException):
+    """SIGKILL, to order."""
+
+
+@dataclass
+class Shelf:
+    """A registry that many runs share, and that remembers who moved the alias: to be killed between two calls."""
+
+    held: dict[str, ModelVersion] = field(default_factory=dict)
+    candidate: list[tuple[str, str]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
+class OnShelf:
+    """ports.registry.Registry of one run."""
+
+    shelf: Shelf
+    run: str
+
+    def register(self, name: str, uri: str, digest: str, tags: Mapping[str, str]) -> ModelVersion:
+        with self.shelf.lock:
+            made = ModelVersion(name, str(len(self.shelf.held) + 1), uri, digest, dict(tags))
+            return self.shelf.held.setdefault(digest, made)
+
+    def versions(self, name: str) -> Sequence[ModelVersion]:
+        return list(self.shelf.held.values())
+
+    def version(self, name: str, version: str) -> ModelVersion | None:
+        return next((held for held in self.versions(name) if held.version == version), None)
+
+    def alias(self, name: str, alias: str) -> ModelVersion | None:
+        return self.version(name, self.shelf.candidate[-1][1]) if self.shelf.candidate else None
+
+    def set_alias(self, name: str, alias: str, version: str) -> None:
+        assert alias == CANDIDATE
+        self.shelf.candidate.append((self.run, version))
+
+    def tag(self, name: str, version: str, key: str, value: str) -> None: ...
+
+    def untag(self, name: str, version: str, key: str) -> None: ...
+
+
+class Mortal:
+    """A port whose process is killed before or after one of its calls."""
+
+    def __init__(self, port: Any, fuse: list[int]) -> None:
+        self._port, self._fuse = port, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any) -> Any:
+            self._burn()
+            answer = getattr(self._port, name)(*arguments)
+            self._burn()
+            return answer
+
+        return call
+
+    def _burn(self) -> None:
+        self._fuse[0] -= 1
+        if self._fuse[0] == 0:
+            raise Killed
+
+
+def run(
+    identity: str, key: str, claims: InClusterClaims, shelf: Shelf, draw: random.Random, again: int
+) -> None:
+    """One run with its own model: admit, train, register; killed somewhere, started again as a Job does."""
+    folder = ModelFolder(Path(f"/models/{identity}"), identity.rjust(64, "0"), {"trimtab.rows": 7})
+    for life in range(again + 1):
+        fuse = [draw.randint(1, 24) if life < 2 else 0]
+        mortal = Mortal(claims, fuse)
+        try:
+            if mortal.take(key, identity).run != identity:
+                return
+            holder, registry = Holder(mortal, key, identity), Mortal(OnShelf(shelf, identity), fuse)
+            register_once(holder, registry, "flights", folder, UNTIL, passed=True, because="good")
+            return
+        except AnswerIsNo:
+            return
+        except Killed:
+            continue
+
+
+@pytest.mark.parametrize("again", [2, 0], ids=["started again", "killed for good"])
+def test_of_all_runs_of_a_key_one_takes_effect_wherever_they_are_killed(
+    claims: InClusterClaims, cluster: Any, namespace: str, again: int
+) -> None:
+    effects, kills = 0, 0
+    for seed in range(SEEDS):
+        key, shelf = run_key("flights", f"episode {again}", seed), Shelf()
+        threads = []
+        for number in range(RUNS):
+            draw, identity = random.Random(f"{seed}/{number}"), f"{seed}a{number}"
+            threads.append(threading.Thread(target=run, args=(identity, key, claims, shelf, draw, again)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive()
+        movers = {who for who, _ in shelf.candidate}
+        claim = read_claim(cluster, namespace, key)
+        assert len(movers) <= 1, f"seed {seed}: {shelf.candidate}"
+        assert len(shelf.held) <= 1, f"seed {seed}: {shelf.held}"
+        assert not movers or (claim is not None and movers == {claim.run})
+        if again:
+            assert claim is not None
+            assert claim.effect is not None, f"seed {seed}"
+            assert claim.effect.version == shelf.candidate[-1][1]
+        effects += bool(movers)
+        kills += claim is None or claim.effect is None
+    assert effects == SEEDS if again else effects < SEEDS
+    assert kills == 0 if again else kills > 0
