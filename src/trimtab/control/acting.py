@@ -4,6 +4,7 @@ from datetime import datetime
 
 from trimtab.api.rollout_status import RevisionRef
 from trimtab.control.candidacy import Candidacy
+from trimtab.control.target import Target
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.gateway import Gateway, Split
 from trimtab.ports.profiles import Profiles
@@ -25,14 +26,14 @@ class Acting:
 
     def __init__(
         self,
-        name: str,
+        target: Target,
         gateway: Gateway,
         servers: Servers,
         evidence: Evidence,
         profiles: Profiles,
         candidacy: Candidacy,
     ) -> None:
-        self._name, self._gateway, self._servers = name, gateway, servers
+        self._target, self._gateway, self._servers = target, gateway, servers
         self._evidence, self._profiles, self._candidacy = evidence, profiles, candidacy
 
     def introduce(self, ref: RevisionRef) -> None:
@@ -48,14 +49,16 @@ class Acting:
             case EnsureServer(ref):
                 # The collector knows the profile before the first event comes.
                 self.introduce(ref)
-                self._servers.ensure(self._name, Revision(ref.revision, ref.version, ref.uri, ref.digest))
+                self._servers.ensure(
+                    self._target.served, Revision(ref.revision, ref.version, ref.uri, ref.digest)
+                )
             case RetireServer(revision):
                 self._servers.retire(revision)
             case WarmUp(revision, requests):
                 return self._servers.warm(revision, requests)
             case Route(routed):
                 self._gateway.apply(
-                    self._name, Split(dict(routed.weights), routed.mirror, routed.mirror_percent)
+                    self._target.host, Split(dict(routed.weights), routed.mirror, routed.mirror_percent)
                 )
             case Reject(ref, because, attempt):
                 self._candidacy.reject(ref, because, attempt)

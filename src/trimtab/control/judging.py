@@ -6,7 +6,7 @@ from typing import Any
 
 from trimtab.api.rollout import Check, Rollout, Step
 from trimtab.api.rollout_status import CheckStatus, RevisionRef, RolloutStatus
-from trimtab.control.target import Target, closed_hour
+from trimtab.control.target import Target
 from trimtab.control.unlogged import Unlogged, follow
 from trimtab.ports.evidence import Evidence, RequestCount
 from trimtab.ports.gateway import Gateway
@@ -20,6 +20,7 @@ from trimtab.rollout.checks import (
 )
 
 HOUR_S = 3600
+DAY_S = 86_400
 
 
 class Judging:
@@ -40,7 +41,7 @@ class Judging:
         found = list(status.checks)
         for check in self._spec.checks_at(step):
             target = self._target.cut_for(check)
-            closed = target.mature(now) if check.labelled else closed_hour(now)
+            closed = target.mature(now) if check.labelled else self._target.closed(now)
             key = (status.candidate.revision, status.attempt, step.name, closed)
             if self._judged.get(check.name) == key:
                 continue
@@ -93,7 +94,7 @@ class Judging:
             blocks = self._evidence.paired(stable.revision, candidate.revision, since, now, cut, now)
             judged = judge_paired_loss(check, alphas, step.name, held, blocks)
         elif check.metric == "error_rate":
-            buckets = self._buckets(stable, candidate, since, until)
+            buckets = self._buckets(stable, candidate, since, until, _through(held, since))
             unlogged, gateway = self._unlogged(held, stable, candidate, since, now)
             judged = judge_error_rate(check, alphas, step.name, since, held, _share(step), buckets, unlogged)
             judged = judged.model_copy(update={"evidence": {**judged.evidence, "gateway": gateway}})
@@ -114,11 +115,24 @@ class Judging:
         return judged.model_copy(update={"evidence": {**judged.evidence, "since": since.isoformat()}})
 
     def _buckets(
-        self, stable: RevisionRef, candidate: RevisionRef, since: datetime, closed: datetime
+        self,
+        stable: RevisionRef,
+        candidate: RevisionRef,
+        since: datetime,
+        closed: datetime,
+        through: datetime | None,
     ) -> list[Bucket]:
-        """Closed hours in which either revision answered."""
-        of_stable = _by_start(self._evidence.requests(stable.revision, since, closed, HOUR_S))
-        of_candidate = _by_start(self._evidence.requests(candidate.revision, since, closed, HOUR_S))
+        """Closed buckets in which either revision answered; those judged before, up to `through`, by the day."""
+        fresh = since if through is None else through + self._target.closed_every
+        of_stable, of_candidate = (
+            _by_start(
+                [
+                    *(self._evidence.requests(ref.revision, since, fresh, DAY_S) if through else ()),
+                    *self._evidence.requests(ref.revision, fresh, max(fresh, closed), self._target.closed_s),
+                ]
+            )
+            for ref in (stable, candidate)
+        )
         nothing = RequestCount(since, 0, 0, 0)
         found = []
         for start in sorted(of_stable.keys() | of_candidate.keys()):
@@ -136,7 +150,7 @@ class Judging:
     ) -> tuple[tuple[int, int], dict[str, dict[str, Any]]]:
         """New unlogged failures of candidate and stable, and the gateway's counts to go on from."""
         known = held.evidence if held is not None and held.evidence.get("since") == since.isoformat() else {}
-        sent = self._gateway.sent(self._target.name)
+        sent = self._gateway.sent(self._target.host)
         new, counts = [], {}
         for arm, ref in (("candidate", candidate), ("stable", stable)):
             logged = sum(one.errors for one in self._evidence.requests(ref.revision, since, now, HOUR_S))
@@ -144,6 +158,14 @@ class Judging:
             new.append(more)
             counts[arm] = carried.to_json()
         return (new[0], new[1]), counts
+
+
+def _through(held: CheckStatus | None, since: datetime) -> datetime | None:
+    """The last bucket that was judged at this step."""
+    if held is None or held.evidence.get("since") != since.isoformat():
+        return None
+    through = held.evidence.get("through")
+    return datetime.fromisoformat(through) if through else None
 
 
 def _share(step: Step) -> float:

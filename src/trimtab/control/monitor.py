@@ -42,10 +42,12 @@ class ReconcileMonitor:
         evidence: Evidence,
         gateway: Gateway,
         profiles: Profiles,
+        name: str = "",
     ) -> None:
+        """`name`: of the monitor, where it is not its rollout's."""
         self._spec, self._target, self._evidence, self._profiles = spec, target, evidence, profiles
-        self._memory = Memory(state, KIND, target.name, MonitorStatus)
-        self._coverage = Coverage(gateway, evidence, target.name)
+        self._memory = Memory(state, KIND, name or target.name, MonitorStatus)
+        self._coverage = Coverage(gateway, evidence, target.host)
         self._settings = settings_of(spec)
         self._profile: tuple[str, Profile] | None = None
 

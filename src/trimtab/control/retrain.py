@@ -31,10 +31,20 @@ class ReconcileRetrain:
         evidence: Evidence,
         runs: Runs,
         candidacy: Candidacy,
+        name: str = "",
+        identity: str = "",
     ) -> None:
+        """One policy.
+
+        Args:
+            name: of the policy, where it is not its rollout's.
+            identity: what tells it from every other policy, a later one of its name included; default its name.
+        """
+        self._name = name or target.name
+        self._identity = identity or self._name
         self._spec, self._target, self._state = spec, target, state
         self._evidence, self._runs, self._candidacy = evidence, runs, candidacy
-        self._memory = Memory(state, KIND, target.name, RetrainStatus)
+        self._memory = Memory(state, KIND, self._name, RetrainStatus)
         self._labelled: dict[tuple[str, datetime, datetime], int] = {}
         self.trouble = ""
 
@@ -55,7 +65,7 @@ class ReconcileRetrain:
             for _ in range(MOVES):
                 status = self.status
                 seen = self._observe(status, rollout, monitor, now)
-                decision = decide(self._target.name, self._spec, seen, now)
+                decision = decide(self._identity, self._spec, seen, now)
                 if decision.claim is not None:
                     events = [Event(now, KIND, h.kind, "", h.because, h.bounds) for h in decision.happened]
                     self._memory.save(decision.claim, events)
@@ -92,7 +102,7 @@ class ReconcileRetrain:
             if waiting and last is not None and last.version
             else Fate.UNDECIDED,
             undecided=rollout.in_flight,
-            suspended=self._state.suspended(self._target.name),
+            suspended=self._state.suspended(self._name),
             labelled_since=lambda since: self._labelled_since(rollout.stable, since, now),
         )
 

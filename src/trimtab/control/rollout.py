@@ -17,7 +17,7 @@ from trimtab.control.candidacy import Candidacy
 from trimtab.control.judging import Judging
 from trimtab.control.memory import Memory
 from trimtab.control.starving import Starving
-from trimtab.control.target import GRACE, HOUR, Target, closed_hour
+from trimtab.control.target import Target
 from trimtab.ports.clock import Clock
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.gateway import Gateway, RouteRefused
@@ -73,10 +73,10 @@ class ReconcileRollout:
         self._spec, self._target, self._clock, self._state = spec, target, clock, state
         self._gateway, self._servers = gateway, servers
         self._memory = Memory(state, KIND, target.name, RolloutStatus)
-        self._candidacy = Candidacy(registry, target.name, target.name, target.poll_every)
+        self._candidacy = Candidacy(registry, target)
         self._judging = Judging(spec, target, evidence, gateway)
         self._starving = Starving()
-        self._acting = Acting(target.name, gateway, servers, evidence, profiles, self._candidacy)
+        self._acting = Acting(target, gateway, servers, evidence, profiles, self._candidacy)
         self._current: RolloutStatus | None = None
         self._written_s: float | None = None
         self._blind = ""
@@ -119,7 +119,7 @@ class ReconcileRollout:
         asked = self._spec.checks_at(step) if step is not None else ()
         times += [self._target.cut_for(check).next_mature(now) for check in asked if check.labelled]
         if not all(check.labelled for check in asked):
-            times.append(closed_hour(now) + HOUR + GRACE)
+            times.append(self._target.next_closed(now))
         if status.step is not None or status.previous is not None:
             times.append(now + self._target.tick)
         return min(times)
@@ -127,7 +127,7 @@ class ReconcileRollout:
     def _observe(self) -> Observed:
         now, monotonic = self._clock.now(), self._clock.monotonic_s()
         stored = self._memory.load()
-        split = self._gateway.split(self._target.name)
+        split = self._gateway.split(self._target.host)
         routed = None
         if split is not None:
             weights = {revision: share for revision, share in split.weights.items() if share > 0}
@@ -219,7 +219,7 @@ class ReconcileRollout:
             status.stable.revision,
             status.candidate.revision,
             routed,
-            self._gateway.sent(self._target.name),
+            self._gateway.sent(self._target.host),
             monotonic,
         )
 

@@ -9,7 +9,7 @@ import pytest
 from trimtab.api.rollout import Rollout
 from trimtab.control.coverage import Coverage
 from trimtab.control.starving import Starving
-from trimtab.control.target import Target, closed_hour
+from trimtab.control.target import Target
 from trimtab.drift import learn_profile
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.gateway import RouteRefused, Sent
@@ -31,8 +31,21 @@ def test_blocks_are_local_days_and_mature_whole():
 
 
 def test_an_hour_is_closed_once_its_last_events_can_have_come():
-    assert closed_hour(datetime(2013, 7, 3, 8, 0, 29, tzinfo=UTC)).hour == 7
-    assert closed_hour(datetime(2013, 7, 3, 8, 0, 30, tzinfo=UTC)).hour == 8
+    target = Target("x")
+    assert target.closed(datetime(2013, 7, 3, 8, 0, 29, tzinfo=UTC)).hour == 7
+    assert target.closed(datetime(2013, 7, 3, 8, 0, 30, tzinfo=UTC)).hour == 8
+
+
+def test_evidence_may_close_by_the_minute():
+    target, now = Target("x", closed_every=timedelta(minutes=1)), datetime(2013, 7, 3, 8, 5, 29, tzinfo=UTC)
+    assert target.closed(now) == datetime(2013, 7, 3, 8, 4, tzinfo=UTC)
+    assert target.next_closed(now) == datetime(2013, 7, 3, 8, 5, 30, tzinfo=UTC)
+
+
+def test_a_target_goes_by_one_name_unless_it_is_told_more():
+    target = Target("flights", model="Flights", scope="team.flights")
+    assert (target.name, target.host, target.served) == ("flights", "flights", "flights")
+    assert (target.model, target.scope) == ("Flights", "team.flights")
 
 
 def sent(requests, failed=0, mirrored=0, mirrored_failed=0, epoch="a"):

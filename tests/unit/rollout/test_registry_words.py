@@ -1,21 +1,65 @@
 """What outlives a status: rejections, and the status that is rebuilt from what is seen."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trimtab.rollout import Newest, Routed
 from trimtab.rollout.rebuilding import rebuilt
-from trimtab.rollout.rejection import rejected_key, rejected_value, retried_key, retried_value, standing
+from trimtab.rollout.rejection import (
+    rejected_key,
+    rejected_value,
+    retried_key,
+    retried_value,
+    standing,
+    without,
+)
 
 
 def test_a_rejection_holds_until_a_retry_and_a_later_one_holds_again():
     tags = {rejected_key("f"): rejected_value("worse", 0)}
     assert standing("f", tags).rejected == "worse"
     assert standing("other", tags).rejected is None
-    tags[retried_key("f")] = retried_value(standing("f", tags), "order-1")
+    tags[retried_key("f")] = retried_value(tags.get(retried_key("f")), "order-1")
     assert standing("f", tags).rejected is None
     assert standing("f", tags).attempt == 1
     tags[rejected_key("f")] = rejected_value("worse again", 1)
     assert standing("f", tags).rejected == "worse again"
+
+
+def test_a_rejection_is_of_one_revision_of_a_version():
+    one, other = "0000aaaa", "0000bbbb"
+    tags = {rejected_key("f"): rejected_value("worse", 0, one)}
+    assert standing("f", tags, one).rejected == "worse"
+    assert standing("f", tags, other).rejected is None
+    assert standing("f", tags).rejected == "worse"
+    tags[rejected_key("f")] = rejected_value("slow", 0, other, tags[rejected_key("f")])
+    assert [standing("f", tags, revision).rejected for revision in (one, other)] == ["worse", "slow"]
+    tags[retried_key("f")] = retried_value(None, "an order", other)
+    assert [standing("f", tags, revision).rejected for revision in (one, other)] == ["worse", None]
+    assert standing("f", tags, other).retried_by == ("an order",)
+    assert standing("f", tags, one).retried_by == ()
+    left = without(tags[rejected_key("f")], other)
+    assert standing("f", {rejected_key("f"): left}, one).rejected == "worse"
+    assert without(left, one) is None
+
+
+def test_a_bar_set_before_revisions_were_told_apart_is_of_all():
+    tags = {rejected_key("f"): rejected_value("worse", 0)}
+    assert standing("f", tags, "0000aaaa").rejected == standing("f", tags, "0000bbbb").rejected == "worse"
+    tags[retried_key("f")] = "an-order"
+    assert standing("f", tags, "0000aaaa").rejected is None
+
+
+@given(st.lists(st.sampled_from(["0000aaaa", "0000bbbb", "0000cccc"]), max_size=60))
+def test_the_tag_stays_small_and_the_last_word_counts(refused):
+    text = None
+    for number, revision in enumerate(refused):
+        text = rejected_value(f"no {number}", 0, revision, text)
+    for revision in refused:
+        last = max(number for number, other in enumerate(refused) if other == revision)
+        assert standing("f", {rejected_key("f"): text}, revision).rejected == f"no {last}"
+    assert text is None or len(text) < 300
 
 
 @pytest.mark.parametrize("text", ["by hand", "[]", "{}", '{"because": "x", "attempt": "many"}', ""])

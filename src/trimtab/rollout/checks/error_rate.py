@@ -21,7 +21,7 @@ LATE_SHARE: Final = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One closed hour of one step: requests and errors of both arms."""
+    """One closed stretch of one step: requests and errors of both arms."""
 
     start: datetime
     requests_candidate: int
@@ -79,7 +79,7 @@ def judge_error_rate(
         reason=f"{strata.n_candidate} of {betting.LEAST_CANDIDATE_REQUESTS} requests" if few else "",
         evidence={
             "since": since.isoformat(),
-            "through": (new or old)[-1].start.isoformat() if new or old else None,
+            "through": new[-1].start.isoformat() if new else (through.isoformat() if through else None),
             "counted": counted + sum(b.requests_candidate for b in new),
             "strata": strata.to_json(),
         },
