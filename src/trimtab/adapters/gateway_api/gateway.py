@@ -1,0 +1,287 @@
+"""ports.Gateway over one HTTPRoute of the Gateway API, which is wholly ours.
+
+Order: a Service is there before the route names it (a mirror to one that is not turns every request into a 500), and a
+revision counts as in use until the route that no longer names it is accepted and has settled.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from trimtab.adapters.children import Fact, Json, Place
+from trimtab.adapters.gateway_api.conflicts import conflicts
+from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
+from trimtab.adapters.gateway_api.route import (
+    WRITTEN,
+    Leg,
+    digest,
+    named,
+    route,
+    route_name,
+    split_of,
+    told,
+)
+from trimtab.adapters.gateway_api.spec import RouteSpec
+from trimtab.adapters.gateway_api.standing import Standing, hollow_services, standing
+from trimtab.ports.cluster import FIELD_MANAGER, Cluster, Object, Refused
+from trimtab.ports.gateway import RouteRefused, Sent, Split
+from trimtab.ports.state import Conflict
+
+REJECTED: Final = "trimtab.dev/rejected"
+KEPT: Final = 20
+H2C: Final = "kubernetes.io/h2c"
+
+
+class Address(Protocol):
+    """Where a revision's Service is, in the rollout's namespace."""
+
+    @property
+    def service(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+class GatewayApi:
+    """One rollout's route. A rollout has one host name for callers of the port, which is not looked at.
+
+    Args:
+        backend: a revision's Service; None while it has none.
+        settle_s: how long a gateway may take to do as it accepted.
+        counts: requests by Service, where the gateway's own counters can be read.
+        clock_s: monotonic.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        place: Place,
+        spec: RouteSpec,
+        *,
+        backend: Callable[[str], Address | None],
+        settle_s: float = 10.0,
+        counts: Callable[[Mapping[str, str]], Mapping[str, Sent]] | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster, self._place, self._spec = cluster, place, spec
+        self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
+        self._accepted: tuple[str, int, float] | None = None
+        self._same: tuple[str, str] | None = None
+        self._edit = ""
+
+    def respec(self, place: Place, spec: RouteSpec) -> None:
+        """Route by another spec; `mend` writes it."""
+        self._place, self._spec = place, spec
+
+    def split(self, host: str) -> Split | None:
+        held = self._held()
+        if held is None:
+            return None
+        found = split_of(held)
+        known = told(held)
+        stands = standing(held, self._spec.parents)
+        services = {leg.service: revision for revision, leg in known.legs.items()} if known else {}
+        empty = frozenset(services[name] for name in hollow_services(stands.hollow, list(services)))
+        return Split(found.weights, found.mirror, found.mirror_percent, self._settled(held, stands), empty)
+
+    def apply(self, host: str, split: Split) -> None:
+        """Raises RouteRefused too where the gateway has refused this very split."""
+        _judge(split)
+        held = self._held()
+        legs = {revision: self._leg(revision) for revision in named(split)}
+        if held is None:
+            wish = route(self._place, self._spec, split, legs)
+            made = self._write(lambda: self._cluster.create(wish, account=self._place.account))
+            if made is None:
+                raise Conflict(f"HTTPRoute '{route_name(self._place.rollout)}' has just been made by another")
+            self._check(made, split, None)
+            return
+        self._note_edit(held)
+        wish = route(self._place, self._spec, split, legs, held)
+        if wish["spec"] == held["spec"] and wish["metadata"] == held["metadata"]:
+            stands = standing(held, self._spec.parents)
+            if stands.accepted is False:
+                raise RouteRefused(f"{stands.reason}: {stands.message}")
+            return
+        made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
+        if made is not None:
+            self._check(made, split, held)
+
+    def sent(self, host: str) -> Mapping[str, Sent]:
+        held = self._held()
+        known = told(held) if held is not None else None
+        if self._counts is None or known is None:
+            return {}
+        return self._counts({revision: leg.service for revision, leg in known.legs.items()})
+
+    def mend(self) -> bool:
+        """Write anew what the route was told last, where its spec says something else.
+
+        Returns whether somebody had edited it; a new version of ours, or a new spec, is no edit.
+        """
+        held = self._held()
+        known = told(held) if held is not None else None
+        if held is None or known is None:
+            return False
+        wish = route(self._place, self._spec, known.split, known.legs, held)
+        stored, built = digest(held["spec"]), digest(wish["spec"])
+        if (stored == built or self._same == (built, stored)) and wish["metadata"] == held["metadata"]:
+            return False
+        edited = self._note_edit(held)
+        made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
+        if made is None:
+            return edited
+        if made["metadata"].get("generation") == held["metadata"].get("generation"):
+            # The API server adds what it takes for a default: nobody edited it.
+            self._same = (built, digest(made["spec"]))
+        return edited
+
+    def in_use(self, revision: str) -> bool:
+        """Whether the gateway may still send it something."""
+        held = self._held()
+        if held is None:
+            return False
+        split = split_of(held)
+        return revision in named(split) or not self._settled(held, standing(held, self._spec.parents))
+
+    def facts(self) -> tuple[Fact, ...]:
+        """RouteAccepted and RouteEdited."""
+        edited = Fact("RouteEdited", "True", "PutBack", self._edit) if self._edit else None
+        return (self._accepted_fact(), edited or Fact("RouteEdited", "False", "AsTold"))
+
+    def url(self) -> str:
+        """Where the model answers from outside; "" where the route takes every host."""
+        if not self._spec.hostnames:
+            return ""
+        path = "" if self._spec.match == "Host" else f"/v2/models/{self._spec.model_name}"
+        return f"http://{self._spec.hostnames[0]}{path}"
+
+    def reject(self, revision: str, because: str) -> None:
+        """Note on the route that a revision stays out; it outlives a status, and a revision's own objects."""
+        held = self._held()
+        if held is not None and self.rejected().get(revision) != because:
+            kept = {k: v for k, v in self.rejected().items() if k != revision}
+            self._write_rejected(held, dict([*kept.items(), (revision, because)][-KEPT:]))
+
+    def lift(self, revision: str) -> None:
+        """Let a rejected revision in again."""
+        held, kept = self._held(), dict(self.rejected())
+        if held is not None and kept.pop(revision, None) is not None:
+            self._write_rejected(held, kept)
+
+    def rejected(self) -> Mapping[str, str]:
+        """Why a revision stays out, by revision, as noted on the route."""
+        held = self._held()
+        text = (held["metadata"].get("annotations") or {}).get(REJECTED, "{}") if held else "{}"
+        try:
+            return {str(name): str(because) for name, because in json.loads(text).items()}
+        except (ValueError, AttributeError):
+            return {}
+
+    def _write_rejected(self, held: Object, rejected: Mapping[str, str]) -> None:
+        meta = {**held["metadata"]}
+        meta["annotations"] = {**(meta.get("annotations") or {}), REJECTED: json.dumps(rejected)}
+        self._write(lambda: self._cluster.replace({**held, "metadata": meta}, account=self._place.account))
+
+    def _held(self) -> Object | None:
+        return self._cluster.get(HTTP_ROUTE, self._place.namespace, route_name(self._place.rollout))
+
+    def _leg(self, revision: str) -> Leg:
+        """Raises RouteRefused unless the revision's Service is there."""
+        address = self._backend(revision)
+        if address is None:
+            raise RouteRefused(f"revision '{revision}' has no Service")
+        service = self._cluster.read(SERVICE, self._place.namespace, address.service)
+        if service is None:
+            raise RouteRefused(f"Service '{address.service}' of revision '{revision}' is not there")
+        return Leg(address.service, address.port, _grpc_port(service, address.port))
+
+    def _settled(self, held: Object, stands: Standing) -> bool:
+        """Whether it has been accepted, as it is, for as long as a gateway may take."""
+        if stands.accepted is not True:
+            return False
+        key = (held["metadata"].get("uid", ""), int(held["metadata"].get("generation", 0)))
+        if self._accepted is None or self._accepted[:2] != key:
+            self._accepted = (*key, self._clock_s())
+        return self._clock_s() - self._accepted[2] >= self._settle_s
+
+    def _accepted_fact(self) -> Fact:
+        held = self._held()
+        if held is None:
+            return Fact("RouteAccepted", "Unknown", "NoRoute", "no revision is routed yet")
+        stands = standing(held, self._spec.parents)
+        if stands.accepted is None:
+            return Fact("RouteAccepted", "Unknown", stands.reason, stands.message)
+        if not stands.accepted:
+            return Fact("RouteAccepted", "False", stands.reason, stands.message)
+        if older := conflicts(held, self._cluster.list(HTTP_ROUTE, ""), self._spec.parents):
+            return Fact(
+                "RouteAccepted",
+                "False",
+                "Conflicted",
+                f"older routes take requests for the same host and match: {', '.join(older)}",
+            )
+        if stands.hollow:
+            return Fact("RouteAccepted", "True", "EndpointsNotFound", stands.hollow)
+        return Fact("RouteAccepted", "True", "Accepted")
+
+    def _note_edit(self, held: Object) -> bool:
+        """Whether the spec is not what we wrote last; said to a person once."""
+        written = (held["metadata"].get("annotations") or {}).get(WRITTEN)
+        stored = digest(held["spec"])
+        if written in (None, stored) or (self._same is not None and self._same == (written, stored)):
+            return False
+        self._edit = f"HTTPRoute '{held['metadata']['name']}' was edited by {_editor(held)} and put back"
+        self._cluster.report(held, "RouteEdited", self._edit, warning=True)
+        return True
+
+    def _check(self, made: Object, split: Split, before: Object | None) -> None:
+        """Raises RouteRefused where the API server has dropped what it does not know: an older Gateway API."""
+        stored = split_of(made)
+        wished = {revision: weight for revision, weight in split.weights.items() if weight > 0}
+        percent = split.mirror_percent if split.mirror else 0
+        if (dict(stored.weights), stored.mirror_percent) == (wished, percent):
+            return
+        if before is not None:
+            back = {**before, "metadata": {**before["metadata"], **_version_of(made)}}
+            self._write(lambda: self._cluster.replace(back, account=self._place.account))
+        raise RouteRefused(
+            f"the cluster's Gateway API keeps no mirror of {percent} %: its HTTPRoute is older than 1.4"
+        )
+
+    def _write(self, write: Callable[[], Object | None]) -> Object | None:
+        """Raises RouteRefused where the API server says no."""
+        try:
+            return write()
+        except Refused as error:
+            raise RouteRefused(str(error)) from error
+
+
+def _judge(split: Split) -> None:
+    if sum(split.weights.values()) != 100 or min(split.weights.values()) < 0:
+        raise RouteRefused(f"weights must be ≥ 0 and sum to 100, not {dict(split.weights)}")
+    if not 0 <= split.mirror_percent <= 100 or (split.mirror is None and split.mirror_percent):
+        raise RouteRefused(f"mirror {split.mirror} cannot get {split.mirror_percent} % of the requests")
+
+
+def _grpc_port(service: Object, http: int) -> int | None:
+    for port in (service.get("spec") or {}).get("ports") or []:
+        name = str(port.get("name", "")).lower()
+        if port["port"] != http and (port.get("appProtocol") == H2C or "grpc" in name or "h2c" in name):
+            return int(port["port"])
+    return None
+
+
+def _version_of(obj: Object) -> Json:
+    return {"resourceVersion": obj["metadata"]["resourceVersion"]}
+
+
+def _editor(held: Object) -> str:
+    """Who wrote the spec last, but us, as the API server remembers."""
+    entries: list[Mapping[str, Any]] = [
+        one
+        for one in held["metadata"].get("managedFields") or []
+        if not one.get("subresource") and one.get("manager") != FIELD_MANAGER
+    ]
+    newest = max(entries, key=lambda one: str(one.get("time", "")), default=None)
+    return f"'{newest.get('manager', 'somebody')}'" if newest else "somebody"

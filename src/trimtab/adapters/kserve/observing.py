@@ -1,0 +1,162 @@
+"""What InferenceServices, Deployments and pods say of a revision's server: pure.
+
+Pods and their Deployments are believed before KServe's conditions: these stand still while KServe's manager is down,
+and its PredictorReady turns False while a Deployment is scaled up and every old pod answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from trimtab.adapters.children import REVISION
+from trimtab.adapters.kserve.inference_service import (
+    MODEL_DIGEST,
+    MODEL_NAME,
+    MODEL_URI,
+    VERSION,
+    bounds,
+    rendered,
+)
+from trimtab.adapters.kserve.template import COMPONENTS
+from trimtab.ports.cluster import Object
+from trimtab.ports.servers import Revision
+
+FATAL_WAITS: Final = (
+    "CrashLoopBackOff",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+)
+COMPONENT: Final = "component"
+"""Label that KServe puts on a component's Deployment and pods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a revision's Service is.
+
+    Attributes:
+        service: its name, in the rollout's namespace.
+        port: of HTTP.
+    """
+
+    service: str
+    port: int = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A revision's server as its objects show it, before it is asked itself.
+
+    Attributes:
+        name: of the InferenceService.
+        backend: None until KServe has said its address.
+        model_name: what it serves.
+        serves: the revision as it was created for.
+        going: it is being deleted.
+        replicas: how many are available: the most of a component where each has its least, else the fewest.
+        least: minReplicas asked beyond the rendered ones; 0 where none are.
+        restarts: of its pods' containers.
+        message: what hinders it, if anything does.
+    """
+
+    name: str
+    revision: str
+    backend: Backend | None
+    model_name: str
+    serves: Revision | None
+    going: bool
+    replicas: int
+    least: int
+    restarts: int
+    message: str
+
+
+def seen(obj: Object, deployments: Sequence[Object], pods: Sequence[Object]) -> Seen:
+    """One revision from its InferenceService and what carries its revision's label."""
+    meta = obj["metadata"]
+    notes = meta.get("annotations") or {}
+    return Seen(
+        name=meta["name"],
+        revision=meta["labels"][REVISION],
+        backend=backend_of(obj),
+        model_name=notes.get(MODEL_NAME, meta["name"]),
+        serves=_revision(meta["labels"][REVISION], notes),
+        going="deletionTimestamp" in meta,
+        replicas=_replicas(obj, deployments),
+        least=_least(obj),
+        restarts=sum(int(one.get("restartCount", 0)) for pod in pods for one in _containers(pod)),
+        message=_message(obj, pods),
+    )
+
+
+def _revision(id_: str, notes: Mapping[str, str]) -> Revision | None:
+    if MODEL_URI not in notes:
+        return None
+    return Revision(id_, notes.get(VERSION, ""), notes[MODEL_URI], notes.get(MODEL_DIGEST, ""))
+
+
+def backend_of(obj: Object) -> Backend | None:
+    """The Service that KServe names as the InferenceService's address: with a transformer that is its.
+
+    >>> backend_of({"status": {"address": {"url": "http://flights-0123abcd-predictor.ml.svc.cluster.local"}}})
+    Backend(service='flights-0123abcd-predictor', port=80)
+    """
+    url = ((obj.get("status") or {}).get("address") or {}).get("url")
+    if not url:
+        return None
+    parts = urlsplit(url)
+    return Backend((parts.hostname or "").split(".")[0], parts.port or 80) if parts.hostname else None
+
+
+def _replicas(obj: Object, deployments: Sequence[Object]) -> int:
+    spec = obj.get("spec") or {}
+    available = {name: 0 for name in COMPONENTS if spec.get(name)}
+    for deployment in deployments:
+        component = (deployment["metadata"].get("labels") or {}).get(COMPONENT, "predictor")
+        if component in available:
+            available[component] += int((deployment.get("status") or {}).get("availableReplicas", 0))
+    if not available:
+        return 0
+    each = all(count >= (bounds(spec[name])[0] or 1) for name, count in available.items())
+    return max(available.values()) if each else min(available.values())
+
+
+def _least(obj: Object) -> int:
+    first = rendered(obj)
+    found = 0
+    for name, (low, _) in first.items():
+        now = bounds((obj.get("spec") or {}).get(name) or {})[0] or 0
+        if now > (low or 0):
+            found = max(found, now)
+    return found
+
+
+def _containers(pod: Object) -> Sequence[Mapping[str, Any]]:
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _message(obj: Object, pods: Sequence[Object]) -> str:
+    """The first thing that hinders it: of a pod, of its model, of the InferenceService."""
+    for pod in pods:
+        for one in _containers(pod):
+            waiting = (one.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") in FATAL_WAITS:
+                died = ((one.get("lastState") or {}).get("terminated") or {}).get("message", "")
+                text = " ".join((died or waiting.get("message", "")).split())[-300:]
+                return f"{waiting['reason']} of container {one.get('name')} {text}".rstrip()
+        for one in (pod.get("status") or {}).get("conditions") or []:
+            if one.get("type") == "PodScheduled" and one.get("status") == "False":
+                return f"{one.get('reason', 'Unschedulable')}: {one.get('message', '')}"
+    status = obj.get("status") or {}
+    failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
+    if failure.get("message"):
+        return f"{failure.get('reason', 'ModelLoadFailed')}: {failure['message']}"
+    for one in status.get("conditions") or []:
+        if one.get("status") == "False" and one.get("message"):
+            return f"{one['type']}: {one['message']}"
+    return ""
