@@ -502,7 +502,9 @@ def _session(configuration: Configuration, user_agent: str, timeout_s: float) ->
 
 
 def _selectors(labels: Mapping[str, str] | None, fields: str) -> dict[str, str]:
-    wanted = {"labelSelector": ",".join(f"{key}={value}" for key, value in (labels or {}).items())}
+    """A label whose value is "" may have any."""
+    asked = (f"{key}={value}" if value else key for key, value in (labels or {}).items())
+    wanted = {"labelSelector": ",".join(asked)}
     return {key: value for key, value in (wanted | {"fieldSelector": fields}).items() if value}
 
 

@@ -54,7 +54,7 @@ class Reflector:
     ) -> None:
         """
         Args:
-            labels: only objects that carry these.
+            labels: only objects that carry these; with the value "", whatever the label's value is.
             project: what of an object is kept; metadata's name, namespace, uid, labels and version must be.
             absent_poll_s: how often to ask for a kind that is not installed.
         """
@@ -215,7 +215,10 @@ class Reflector:
 
     def _covers(self, obj: Object) -> bool:
         inside = not self._namespace or key_of(obj).namespace == self._namespace
-        return inside and self._labels.items() <= labels_of(obj).items()
+        held = labels_of(obj)
+        return inside and all(
+            held.get(key) == value if value else key in held for key, value in self._labels.items()
+        )
 
     def _tell(self, change: Change | None) -> None:
         if change is None:
