@@ -66,7 +66,7 @@ class Kubectl:
     def _run(self, *arguments: str) -> str:
         line = [self._command, *self._flags, f"--request-timeout={TIMEOUT}", *arguments]
         try:
-            done = subprocess.run(line, capture_output=True, text=True, check=False)
+            done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
             raise InputRefused(f"{self._command} is not on the PATH", remedy="install kubectl") from error
         if done.returncode != 0:
