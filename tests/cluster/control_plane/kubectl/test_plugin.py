@@ -147,7 +147,8 @@ def test_a_cluster_that_does_not_answer_is_the_surroundings_fault(plugin, tmp_pa
     nowhere = tmp_path / "kubeconfig"
     nowhere.write_text(
         "apiVersion: v1\nkind: Config\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]\n"
-        "users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: k, user: u}}]\ncurrent-context: c\n"
+        "users: [{name: u, user: {token: t}}]\n"
+        "contexts: [{name: c, context: {cluster: k, user: u}}]\ncurrent-context: c\n"
     )
     down = plugin("status", KUBECONFIG=str(nowhere))
     assert down.returncode == 4
