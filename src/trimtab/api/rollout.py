@@ -133,14 +133,33 @@ def _block(value: object) -> object:
 Block = Annotated[Literal["1d", "1h", "request"], BeforeValidator(_block)]
 
 
+class Prometheus(Spec):
+    """A question to a metrics server.
+
+    Attributes:
+        provider_ref: name of a server in the operator's configuration.
+        query: PromQL that gives one number; $candidate and $stable stand for the revisions.
+    """
+
+    provider_ref: Name
+    query: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
 class Check(Spec):
     """One question about the candidate, asked at every step named in `steps` (default: wherever it can be asked).
 
     One of the bounds is given: `noWorseThanStableBy` (> 0), `betterThanStableBy` (≥ 0), `atMost` or `atLeast`.
+
+    Attributes:
+        metric: what is asked of collector and gateway; or
+        prometheus: what is asked of a metrics server. No test stands behind it, so it carries no error rate.
+        consecutive_failures: answers out of bounds in a row, a minute apart, that make such a check fail.
     """
 
     name: Name
-    metric: MetricName
+    metric: MetricName | None = None
+    prometheus: Prometheus | None = None
+    consecutive_failures: Annotated[int, Field(ge=1, le=20)] = 1
     no_worse_than_stable_by: FileBound | None = None
     better_than_stable_by: FileBound | None = None
     at_most: Number | None = None
@@ -149,6 +168,11 @@ class Check(Spec):
     block: Block | None = None
     steps: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     require: Require = Require.PASS
+
+    @property
+    def asks(self) -> str:
+        """What it asks, in a word."""
+        return self.metric or "prometheus"
 
     @property
     def labelled(self) -> bool:
@@ -162,7 +186,9 @@ class Check(Spec):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
-        if self.metric not in METRICS:
+        if (self.metric is None) == (self.prometheus is None):
+            raise ValueError(f"check '{self.name}' needs exactly one of metric and prometheus")
+        if self.metric is not None and self.metric not in METRICS:
             raise ValueError(f"metric '{self.metric}' is not known; known are {', '.join(METRICS)}")
         bounds = [self.no_worse_than_stable_by, self.better_than_stable_by, self.at_most, self.at_least]
         if sum(bound is not None for bound in bounds) != 1:
@@ -180,6 +206,12 @@ class Check(Spec):
         return self._of_its_kind()
 
     def _of_its_kind(self) -> Self:
+        if self.metric is None:
+            return self._asks_a_server()
+        if self.consecutive_failures != 1:
+            raise ValueError(
+                f"check '{self.name}': consecutiveFailures is for prometheus; {self.metric} has a test"
+            )
         relative = self.no_worse_than_stable_by or self.better_than_stable_by
         if self.labelled:
             if self.block == "request":
@@ -202,6 +234,15 @@ class Check(Spec):
             raise ValueError(f"check '{self.name}': {self.metric} is counted by request")
         return self
 
+    def _asks_a_server(self) -> Self:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError(f"check '{self.name}': a prometheus check takes atMost or atLeast")
+        if self.alpha != Alphas() or self.block is not None:
+            raise ValueError(
+                f"check '{self.name}': no test stands behind a prometheus check: leave out alpha and block"
+            )
+        return self
+
 
 class WarmUp(Spec):
     """Requests sent past the gateway to a ready candidate before it gets traffic."""
@@ -210,9 +251,24 @@ class WarmUp(Spec):
     timeout: Duration = timedelta(minutes=5)
 
 
+class Capacity(Spec):
+    """How many servers stand ready, where there can be more than one of a revision.
+
+    Attributes:
+        candidate: MatchTraffic keeps as many candidate servers as its share of stable's ready ones, before the
+            share is raised; AsRendered leaves their number to the template.
+        freeze_stable: stable keeps at least the servers that it had at the start until `keepPrevious` is over, so
+            that going back needs no scaling.
+    """
+
+    candidate: Literal["MatchTraffic", "AsRendered"] = "MatchTraffic"
+    freeze_stable: bool = True
+
+
 class Strategy(Spec):
     """How a candidate proceeds. The defaults suit a model whose labels come within days."""
 
+    capacity: Capacity = Capacity()
     warm_up: WarmUp = WarmUp()
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)] = (
         Step(name="shadow", shadow=Shadow(), until=Until(min_duration=7 * DAY, max_duration=28 * DAY)),
@@ -264,7 +320,7 @@ class Rollout(Strategy):
                 if name not in steps:
                     raise ValueError(f"check '{check.name}' names step '{name}', which is not there")
                 if not asks_at(check, steps[name], named=True):
-                    raise ValueError(f"check '{check.name}': {check.metric} cannot be asked at step '{name}'")
+                    raise ValueError(f"check '{check.name}': {check.asks} cannot be asked at step '{name}'")
         return self
 
     def traffic_step(self, name: str) -> Step | None:
@@ -302,6 +358,8 @@ def asks_at(check: Check, step: Step, *, named: bool) -> bool:
     """
     if check.labelled or check.metric == "disagreement":
         return step.shadow is not None
+    if check.prometheus is not None:
+        return step.shadow is not None or step.canary is not None
     return step.canary is not None or (named and step.shadow is not None)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from trimtab.api.values import Stored
+from trimtab.api.values import Real, Stored
 
 KEPT = 20
 """Entries kept of each list that grows."""
@@ -45,15 +45,17 @@ class StepStatus(Stored):
         trail: hash of each step up to this one, as it was when passed or entered.
         started_at: on the loop's clock.
         elapsed_s: grows only while evidence comes and the route is as wished.
-        seen_s: monotonic seconds at the last look.
+        seen_s: monotonic seconds at the last look; None until its traffic has flowed, which is when it starts.
+        sized: the candidate was scaled in to what this step needs.
     """
 
     name: str
     index: int
     trail: tuple[str, ...]
     started_at: AwareDatetime
-    elapsed_s: float = 0.0
-    seen_s: float | None = None
+    elapsed_s: Real = 0.0
+    seen_s: Real | None = None
+    sized: bool = False
 
 
 class CheckStatus(Stored):
@@ -69,10 +71,10 @@ class CheckStatus(Stored):
     name: str
     step: str
     verdict: str
-    estimate: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    margin: float | None = None
+    estimate: Real | None = None
+    lower: Real | None = None
+    upper: Real | None = None
+    margin: Real | None = None
     units: int = 0
     rows: int = 0
     reason: str = ""
@@ -105,10 +107,24 @@ class Move(Stored):
 
 
 class Keeping(Stored):
-    """How long the previous revision has been kept warm."""
+    """How long something has been kept, or waited for."""
 
-    elapsed_s: float = 0.0
-    seen_s: float | None = None
+    elapsed_s: Real = 0.0
+    seen_s: Real | None = None
+
+
+class Replicas(Stored):
+    """How many replicas are wished; all 0 where there is one and no other number.
+
+    Attributes:
+        stable: those that it had when the candidate began, which it keeps until nothing can be undone.
+        candidate: those that its share of the traffic needs.
+        warmed: those of the candidate that have been warmed up.
+    """
+
+    stable: int = 0
+    candidate: int = 0
+    warmed: int = 0
 
 
 class RolloutStatus(Stored):
@@ -119,6 +135,7 @@ class RolloutStatus(Stored):
         attempt: retries of the candidate in flight; a retry discards old evidence.
         warmed: warm-up requests that the candidate has answered.
         restarts: restarts of the candidate's server when it entered its step.
+        stable_restarts: of stable's server then.
         traffic: percent by revision, as last observed on the route.
         leaving: revisions whose servers go once the route no longer names them.
         acts: ids of orders obeyed.
@@ -136,6 +153,8 @@ class RolloutStatus(Stored):
     keeping: Keeping = Keeping()
     warmed: int = 0
     restarts: int = 0
+    stable_restarts: int = 0
+    capacity: Replicas = Replicas()
     traffic: dict[str, int] = Field(default_factory=dict)
     mirror: str | None = None
     checks: tuple[CheckStatus, ...] = ()

@@ -1,22 +1,25 @@
 """Carries out what a rollout decided, one act a call; each may be repeated."""
 
+import contextlib
 from datetime import datetime
 
 from trimtab.api.rollout_status import RevisionRef
 from trimtab.control.candidacy import Candidacy
 from trimtab.control.target import Target
 from trimtab.ports.evidence import Evidence
-from trimtab.ports.gateway import Gateway, Split
-from trimtab.ports.profiles import Profiles
+from trimtab.ports.gateway import Gateway, Mirrors, Split
+from trimtab.ports.profiles import Profiles, Unprofiled
 from trimtab.ports.servers import Revision, Servers
 from trimtab.rollout.decision import (
     Act,
     EnsureServer,
     Lift,
     NameStable,
+    Probe,
     Reject,
     RetireServer,
     Route,
+    Scale,
     WarmUp,
 )
 
@@ -32,13 +35,16 @@ class Acting:
         evidence: Evidence,
         profiles: Profiles,
         candidacy: Candidacy,
+        mirrors: Mirrors | None,
     ) -> None:
         self._target, self._gateway, self._servers = target, gateway, servers
-        self._evidence, self._profiles, self._candidacy = evidence, profiles, candidacy
+        self._evidence, self._profiles = evidence, profiles
+        self._candidacy, self._mirrors = candidacy, mirrors
 
     def introduce(self, ref: RevisionRef) -> None:
-        """Make a revision known to the collector. Raises SurroundingsFailed, InputRefused."""
-        self._evidence.observe(ref.revision, self._profiles.profile(ref.uri))
+        """Make a revision known to the collector, if it has a profile. Raises SurroundingsFailed, InputRefused."""
+        with contextlib.suppress(Unprofiled):
+            self._evidence.observe(ref.revision, self._profiles.profile(ref.uri))
 
     def do(self, act: Act, now: datetime) -> int:
         """Do one act; returns the warm-up requests answered, 0 for other acts.
@@ -56,6 +62,11 @@ class Acting:
                 self._servers.retire(revision)
             case WarmUp(revision, requests):
                 return self._servers.warm(revision, requests)
+            case Scale(revision, least):
+                self._servers.scale(revision, least)
+            case Probe(stable, candidate):
+                if self._mirrors is not None:
+                    self._mirrors.probe(self._target.host, stable, candidate)
             case Route(routed):
                 self._gateway.apply(
                     self._target.host, Split(dict(routed.weights), routed.mirror, routed.mirror_percent)

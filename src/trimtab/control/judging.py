@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from trimtab.api.rollout import Check, Rollout, Step
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.api.rollout import Check, Prometheus, Rollout, Step
 from trimtab.api.rollout_status import CheckStatus, RevisionRef, RolloutStatus
 from trimtab.control.target import Target
 from trimtab.control.unlogged import Unlogged, follow
 from trimtab.ports.evidence import Evidence, RequestCount
 from trimtab.ports.gateway import Gateway
+from trimtab.ports.metrics import Metrics
+from trimtab.ports.profiles import Profiles, Unprofiled
 from trimtab.rollout.checks import (
     Alphas,
     Bucket,
@@ -17,7 +20,9 @@ from trimtab.rollout.checks import (
     judge_error_rate,
     judge_latency,
     judge_paired_loss,
+    judge_threshold,
 )
+from trimtab.sequential import Verdict
 
 HOUR_S = 3600
 DAY_S = 86_400
@@ -26,12 +31,24 @@ DAY_S = 86_400
 class Judging:
     """The verdicts of one rollout's checks."""
 
-    def __init__(self, spec: Rollout, target: Target, evidence: Evidence, gateway: Gateway) -> None:
+    def __init__(
+        self,
+        spec: Rollout,
+        target: Target,
+        evidence: Evidence,
+        gateway: Gateway,
+        profiles: Profiles,
+        metrics: Metrics | None,
+    ) -> None:
         self._spec, self._target, self._evidence, self._gateway = spec, target, evidence, gateway
+        self._profiles, self._metrics = profiles, metrics
         self._judged: dict[str, tuple[str, int, str, datetime]] = {}
 
-    def checks(self, status: RolloutStatus, now: datetime) -> tuple[CheckStatus, ...]:
+    def checks(self, status: RolloutStatus, now: datetime, unpaired: str = "") -> tuple[CheckStatus, ...]:
         """The checks' verdicts with the evidence that has closed since the last look.
+
+        Args:
+            unpaired: why the answers of a shadow cannot be paired; "" if they can.
 
         Raises SurroundingsFailed when the collector cannot be asked.
         """
@@ -43,11 +60,14 @@ class Judging:
             target = self._target.cut_for(check)
             closed = target.mature(now) if check.labelled else self._target.closed(now)
             key = (status.candidate.revision, status.attempt, step.name, closed)
+            if check.prometheus is not None:
+                closed = now.replace(second=0, microsecond=0)
+                key = (status.candidate.revision, status.attempt, step.name, closed)
             if self._judged.get(check.name) == key:
                 continue
             at = next((i for i, held in enumerate(found) if self._same(held, check, step)), None)
             held = None if at is None else found[at]
-            judged = self._judge(check, step, status, held, closed, now)
+            judged = self._judge(check, step, status, held, closed, now, unpaired if step.shadow else "")
             if at is None:
                 found.append(judged)
             else:
@@ -77,6 +97,7 @@ class Judging:
         held: CheckStatus | None,
         closed: datetime,
         now: datetime,
+        unpaired: str,
     ) -> CheckStatus:
         stable, candidate, under_way = status.stable, status.candidate, status.step
         assert stable is not None
@@ -89,10 +110,12 @@ class Judging:
         if held is not None and (check.labelled or under_way.name != step.name):
             since = datetime.fromisoformat(held.evidence["since"])
         until = max(closed, since)
-        if check.labelled:
-            cut = self._target.cut_for(check).cut
-            blocks = self._evidence.paired(stable.revision, candidate.revision, since, now, cut, now)
-            judged = judge_paired_loss(check, alphas, step.name, held, blocks)
+        if check.prometheus is not None:
+            judged = self._measured(check, check.prometheus, step, stable, candidate, held, closed)
+        elif unpaired and (check.labelled or check.metric == "disagreement"):
+            judged = _unjudged(check, step, held, unpaired)
+        elif check.labelled:
+            judged = self._paired(check, alphas, step, stable, candidate, held, since, now)
         elif check.metric == "error_rate":
             buckets = self._buckets(stable, candidate, since, until, _through(held, since))
             unlogged, gateway = self._unlogged(held, stable, candidate, since, now)
@@ -113,6 +136,59 @@ class Judging:
                 self._evidence.latencies(stable.revision, since, until),
             )
         return judged.model_copy(update={"evidence": {**judged.evidence, "since": since.isoformat()}})
+
+    def _paired(
+        self,
+        check: Check,
+        alphas: Alphas,
+        step: Step,
+        stable: RevisionRef,
+        candidate: RevisionRef,
+        held: CheckStatus | None,
+        since: datetime,
+        now: datetime,
+    ) -> CheckStatus:
+        cut = self._target.cut_for(check).cut
+        try:
+            blocks = self._evidence.paired(stable.revision, candidate.revision, since, now, cut, now)
+        except InputRefused:
+            if because := self._unprofiled(stable) or self._unprofiled(candidate):
+                return _unjudged(check, step, held, because)
+            raise
+        known = held if held is not None and "sums" in held.evidence else None
+        return judge_paired_loss(check, alphas, step.name, known, blocks)
+
+    def _unprofiled(self, ref: RevisionRef) -> str:
+        """Why a revision can have no profile; "" if it can."""
+        try:
+            self._profiles.profile(ref.uri)
+        except Unprofiled as error:
+            return error.message
+        except (InputRefused, SurroundingsFailed):
+            pass
+        return ""
+
+    def _measured(
+        self,
+        check: Check,
+        asks: Prometheus,
+        step: Step,
+        stable: RevisionRef,
+        candidate: RevisionRef,
+        held: CheckStatus | None,
+        minute: datetime,
+    ) -> CheckStatus:
+        """Asked once a minute; a server that is down says nothing of the candidate, and blinds no other check."""
+        if held is not None and held.evidence.get("asked") == minute.isoformat():
+            return held
+        query = asks.query.replace("$candidate", candidate.revision).replace("$stable", stable.revision)
+        value, because = None, f"no metrics server '{asks.provider_ref}' here"
+        if self._metrics is not None:
+            try:
+                value, because = self._metrics.query(asks.provider_ref, query), ""
+            except (SurroundingsFailed, InputRefused) as error:
+                because = error.message
+        return judge_threshold(check, step.name, held, value, minute, because)
 
     def _buckets(
         self,
@@ -151,6 +227,9 @@ class Judging:
         """New unlogged failures of candidate and stable, and the gateway's counts to go on from."""
         known = held.evidence if held is not None and held.evidence.get("since") == since.isoformat() else {}
         sent = self._gateway.sent(self._target.host)
+        if not sent:
+            # A gateway that shows no counts leaves it at the collector's: a request without an answer is an error.
+            return (0, 0), known.get("gateway", {})
         new, counts = [], {}
         for arm, ref in (("candidate", candidate), ("stable", stable)):
             logged = sum(one.errors for one in self._evidence.requests(ref.revision, since, now, HOUR_S))
@@ -158,6 +237,12 @@ class Judging:
             new.append(more)
             counts[arm] = carried.to_json()
         return (new[0], new[1]), counts
+
+
+def _unjudged(check: Check, step: Step, held: CheckStatus | None, because: str) -> CheckStatus:
+    """What is known, with why no more will be."""
+    known = held or CheckStatus(name=check.name, step=step.name, verdict=Verdict.INCONCLUSIVE.value)
+    return known.model_copy(update={"step": step.name, "reason": because})
 
 
 def _through(held: CheckStatus | None, since: datetime) -> datetime | None:

@@ -5,7 +5,8 @@ crash between any two writes leads back to the same end.
 """
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,14 +19,17 @@ from trimtab.control.judging import Judging
 from trimtab.control.memory import Memory
 from trimtab.control.starving import Starving
 from trimtab.control.target import Target
+from trimtab.control.unreached import Unreached
 from trimtab.ports.clock import Clock
 from trimtab.ports.evidence import Evidence
-from trimtab.ports.gateway import Gateway, RouteRefused
+from trimtab.ports.gateway import Gateway, Mirrors, RouteRefused, Split
+from trimtab.ports.metrics import Metrics
 from trimtab.ports.profiles import Profiles
 from trimtab.ports.registry import Registry
-from trimtab.ports.servers import Servers, ServerState
+from trimtab.ports.servers import Server, Servers, ServerState
 from trimtab.ports.state import Conflict, Event, State
-from trimtab.rollout import Decision, Observed, Ordered, Routed, ServerSeen, decide
+from trimtab.rollout import Copies, Decision, Observed, Ordered, Routed, ServerSeen, decide
+from trimtab.rollout.capacity import lacking
 from trimtab.rollout.decision import WarmUp
 from trimtab.rollout.elapsed import credited
 from trimtab.rollout.rebuilding import rebuilt
@@ -69,14 +73,22 @@ class ReconcileRollout:
         servers: Servers,
         registry: Registry,
         profiles: Profiles,
+        mirrors: Mirrors | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
+        """One rollout.
+
+        Args:
+            mirrors: where gateways differ in what they can do; without it this one mirrors and pairs.
+            metrics: answers the checks that ask a metrics server.
+        """
         self._spec, self._target, self._clock, self._state = spec, target, clock, state
-        self._gateway, self._servers = gateway, servers
+        self._gateway, self._servers, self._mirrors = gateway, servers, mirrors
         self._memory = Memory(state, KIND, target.name, RolloutStatus)
         self._candidacy = Candidacy(registry, target)
-        self._judging = Judging(spec, target, evidence, gateway)
-        self._starving = Starving()
-        self._acting = Acting(target, gateway, servers, evidence, profiles, self._candidacy)
+        self._judging = Judging(spec, target, evidence, gateway, profiles, metrics)
+        self._starving, self._unreached = Starving(), Unreached()
+        self._acting = Acting(target, gateway, servers, evidence, profiles, self._candidacy, mirrors)
         self._current: RolloutStatus | None = None
         self._written_s: float | None = None
         self._blind = ""
@@ -128,44 +140,45 @@ class ReconcileRollout:
         now, monotonic = self._clock.now(), self._clock.monotonic_s()
         stored = self._memory.load()
         split = self._gateway.split(self._target.host)
-        routed = None
-        if split is not None:
-            weights = {revision: share for revision, share in split.weights.items() if share > 0}
-            routed = Routed(weights, split.mirror, split.mirror_percent if split.mirror else 0)
-        status = self._base(stored, routed)
+        routed = _routed(split)
+        servers = self._servers.observed()
         suspended = self._state.suspended(self._target.name)
-        status = self._judged(status, now)
-        status = self._timed(status, routed, suspended, monotonic)
+        copies = self._copies()
+        status = self._base(stored, routed, servers)
         if routed is not None:
             status = status.model_copy(update={"traffic": dict(routed.weights), "mirror": routed.mirror})
+        seen = Observed(
+            status=status,
+            routed=routed,
+            in_effect=split is None or split.in_effect,
+            copies=copies,
+            servers={revision: _seen(server) for revision, server in servers.items()},
+            suspended=suspended,
+        )
+        status = self._begun(seen, now, monotonic)
+        status = self._judged(status, copies, now)
+        status = self._timed(replace(seen, status=status), monotonic)
         self._current = status
         act = self._state.act(self._target.name)
-        return Observed(
+        return replace(
+            seen,
             status=status,
             newest=self._candidacy.newest(now),
             candidate_rejected=status.candidate is not None and self._candidacy.barred(status.candidate),
-            routed=routed,
-            servers={
-                revision: ServerSeen(
-                    server.state is ServerState.READY,
-                    server.state is ServerState.GONE,
-                    server.since_s,
-                    server.restarts,
-                    server.message,
-                )
-                for revision, server in self._servers.observed().items()
-            },
             order=Ordered(act.id, act.verb, act.revision, act.step, act.by) if act else None,
-            suspended=suspended,
             starved_s=self._starved(status, routed, monotonic),
+            unreached_s=self._without_endpoint(status, split, monotonic),
             requests=self._requests(status, now),
         )
 
-    def _base(self, stored: RolloutStatus | None, routed: Routed | None) -> RolloutStatus:
+    def _base(
+        self, stored: RolloutStatus | None, routed: Routed | None, servers: Mapping[str, Server]
+    ) -> RolloutStatus:
         """The status to go on from: in memory if it is the stored one grown, rebuilt if it was lost."""
         if stored is None:
             self._current = None
-            status = rebuilt(routed, self._candidacy.stable(), self._candidacy.known())
+            serves = [server.serves for server in servers.values() if server.serves is not None]
+            status = rebuilt(routed, self._candidacy.stable(), self._candidacy.known(serves))
             if status.stable is not None:
                 self._candidacy.name_stable(status.stable)
             return status
@@ -173,32 +186,49 @@ class ReconcileRollout:
             return stored
         return self._current
 
-    def _timed(
-        self, status: RolloutStatus, routed: Routed | None, suspended: bool, monotonic: float
-    ) -> RolloutStatus:
+    def _copies(self) -> Copies:
+        """What the gateway can do for a shadow."""
+        if self._mirrors is None:
+            return Copies()
+        found = self._mirrors.mirroring(self._target.host)
+        return Copies(found.supported, found.paired, found.because)
+
+    def _begun(self, seen: Observed, now: datetime, monotonic: float) -> RolloutStatus:
+        """A step starts when its traffic flows: what came before is no evidence."""
+        status = seen.status
+        if status.step is None or status.step.seen_s is not None:
+            return status
+        if not seen.flows(wished(self._spec, status)):
+            return status
+        step = status.step.model_copy(update={"started_at": now, "seen_s": monotonic})
+        return status.model_copy(update={"step": step})
+
+    def _timed(self, seen: Observed, monotonic: float) -> RolloutStatus:
         """Elapsed times brought up to now.
 
         A step's stands while it is suspended, evidence is missing, or the route is not its own.
         """
-        tick = self._target.tick.total_seconds()
+        status, tick = seen.status, self._target.tick.total_seconds()
         update: dict[str, Any] = {}
-        if status.step is not None:
+        flows = seen.flows(wished(self._spec, status))
+        if status.step is not None and status.step.seen_s is not None:
             step = status.step
-            counts = not (suspended or self._blind) and routed == wished(self._spec, status)
+            counts = flows and not (seen.suspended or self._blind)
             elapsed = credited(step.elapsed_s, step.seen_s, monotonic, tick) if counts else step.elapsed_s
             update["step"] = step.model_copy(update={"elapsed_s": elapsed, "seen_s": monotonic})
-        if status.phase is Phase.STARTING:
+        if status.phase is Phase.STARTING or (not flows and lacking(self._spec, seen)):
             update["warming"] = _kept(status.warming, monotonic, tick)
         if status.previous is not None:
             update["keeping"] = _kept(status.keeping, monotonic, tick)
         return status.model_copy(update=update) if update else status
 
-    def _judged(self, status: RolloutStatus, now: datetime) -> RolloutStatus:
-        if status.step is None or status.phase is Phase.ROLLING_BACK:
+    def _judged(self, status: RolloutStatus, copies: Copies, now: datetime) -> RolloutStatus:
+        """What has closed since the last look is judged, once the step's traffic flows."""
+        if status.step is None or status.step.seen_s is None or status.phase is Phase.ROLLING_BACK:
             self._blind = ""
             return status
         try:
-            checks = self._judging.checks(status, now)
+            checks = self._judging.checks(status, now, unpaired=_unpaired(copies))
         except (SurroundingsFailed, InputRefused) as error:
             self._blind = error.message
             return status
@@ -222,6 +252,11 @@ class ReconcileRollout:
             self._gateway.sent(self._target.host),
             monotonic,
         )
+
+    def _without_endpoint(self, status: RolloutStatus, split: Split | None, monotonic: float) -> float:
+        if status.stable is None or status.candidate is None or split is None:
+            return 0.0
+        return self._unreached.look(status.stable.revision, status.candidate.revision, split.empty, monotonic)
 
     def _requests(self, status: RolloutStatus, now: datetime) -> int:
         """Counted only where a step asks for samples."""
@@ -276,13 +311,41 @@ class ReconcileRollout:
         return int(decision is not None and decision.claim is not None)
 
 
+def _routed(split: Split | None) -> Routed | None:
+    if split is None:
+        return None
+    weights = {revision: share for revision, share in split.weights.items() if share > 0}
+    return Routed(weights, split.mirror, split.mirror_percent if split.mirror else 0)
+
+
+def _seen(server: Server) -> ServerSeen:
+    return ServerSeen(
+        server.state is ServerState.READY and server.replicas > 0,
+        server.state is ServerState.GONE,
+        server.since_s,
+        server.restarts,
+        server.message,
+        server.replicas,
+        server.least,
+    )
+
+
+def _unpaired(copies: Copies) -> str:
+    """Why answers of a shadow cannot be paired; "" if they can."""
+    if copies.paired is not False:
+        return ""
+    return f"Unpaired: {copies.because or 'request and copy carry different X-Request-Ids'}"
+
+
 def _kept(keeping: Keeping, monotonic: float, tick: float) -> Keeping:
     return Keeping(elapsed_s=credited(keeping.elapsed_s, keeping.seen_s, monotonic, tick), seen_s=monotonic)
 
 
 def _lasting(status: RolloutStatus) -> RolloutStatus:
     """The status without what grows by itself."""
-    step = status.step.model_copy(update={"elapsed_s": 0.0, "seen_s": None}) if status.step else None
+    step = status.step
+    if step is not None and step.seen_s is not None:
+        step = step.model_copy(update={"elapsed_s": 0.0, "seen_s": 0.0})
     return status.model_copy(update={"step": step, "warming": Keeping(), "keeping": Keeping()})
 
 

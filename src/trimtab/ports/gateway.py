@@ -14,12 +14,14 @@ class Split:
         mirror: revision that gets copies, and whose answers nobody sees; None for no mirror.
         mirror_percent: share of requests copied, 0–100.
         in_effect: whether the gateway is seen to do so; False while it has been told and has not settled.
+        empty: revisions of which the gateway finds no endpoint.
     """
 
     weights: Mapping[str, int]
     mirror: str | None = None
     mirror_percent: int = 0
     in_effect: bool = True
+    empty: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,20 @@ class Sent:
     pending: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Mirroring:
+    """Whether a gateway can copy requests; None while that is not known.
+
+    Attributes:
+        paired: whether request and copy carry the same X-Request-Id, so that their answers can be paired.
+        because: why not, or why it is not known.
+    """
+
+    supported: bool | None
+    paired: bool | None = None
+    because: str = ""
+
+
 class RouteRefused(Exception):
     """The gateway says no to a split; the message is its own."""
 
@@ -58,3 +74,13 @@ class Gateway(Protocol):
 
     def sent(self, host: str) -> Mapping[str, Sent]:
         """Completed requests by revision."""
+
+
+class Mirrors(Protocol):
+    """What a gateway can do beside splitting, where that differs from one to the next."""
+
+    def mirroring(self, host: str) -> Mirroring:
+        """What is known by now; returns at once."""
+
+    def probe(self, host: str, stable: str, candidate: str) -> None:
+        """Find out by marked requests, with two servers that answer. Asked at each look until it is known; bounded."""

@@ -38,6 +38,8 @@ class Server:
         since_s: monotonic seconds that it has been in this state.
         restarts: times that it died and was started again.
         replicas: how many of it answer.
+        least: how many were asked for by `scale`, 0 for as rendered; None where there is one and no other number.
+        serves: what it was asked to serve; None where that is not kept.
     """
 
     revision: str
@@ -46,6 +48,8 @@ class Server:
     restarts: int
     message: str = ""
     replicas: int = 1
+    least: int | None = None
+    serves: Revision | None = None
 
 
 class Servers(Protocol):
@@ -56,7 +60,10 @@ class Servers(Protocol):
         """Ask for a server of the revision; returns at once. Idempotent."""
 
     def scale(self, revision: str, least: int) -> None:
-        """Keep at least so many replicas of it; returns at once. Idempotent. One machine has one, and does nothing."""
+        """Keep at least so many replicas of it, 0 for as rendered; returns at once. Idempotent.
+
+        One machine has one, and does nothing.
+        """
 
     def retire(self, revision: str) -> None:
         """Drain and stop it. Idempotent. The caller has taken it off the route before."""

@@ -7,10 +7,11 @@ a network or a disk. The laptop and the operator run the same function.
 from trimtab.rollout.decide import RULES, decide
 from trimtab.rollout.decision import Decision
 from trimtab.rollout.revision import revision_id
-from trimtab.rollout.world import Newest, Observed, Ordered, Routed, ServerSeen
+from trimtab.rollout.world import Copies, Newest, Observed, Ordered, Routed, ServerSeen
 
 __all__ = [
     "RULES",
+    "Copies",
     "Decision",
     "Newest",
     "Observed",

@@ -15,7 +15,10 @@ STARVED_S: Final = 60.0
 
 
 def roll_back_what_is_broken(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
-    """Not ready for 30 s, restarts grown by 3, under half of its requests answered for 60 s, or never ready."""
+    """Not ready or without an endpoint for 30 s, died 3 times, under half answered for 60 s, or never ready.
+
+    Where stable fails alike, it is not the candidate: nothing is known of it, and it stands as it does.
+    """
     status, candidate = seen.status, seen.status.candidate
     if candidate is None or status.phase is Phase.ROLLING_BACK:
         return None
@@ -29,6 +32,8 @@ def _never_ready(spec: Rollout, seen: Observed) -> str:
         return died
     if status.warming.elapsed_s < warm_up.timeout.total_seconds():
         return ""
+    if status.stable is not None and not seen.ready(status.stable):
+        return ""
     if not seen.ready(status.candidate):
         return f"broken: not ready within {warm_up.timeout.total_seconds():.0f} s"
     if status.warmed < warm_up.requests:
@@ -40,17 +45,20 @@ def _broken(seen: Observed) -> str:
     candidate = seen.status.candidate
     assert candidate is not None
     server = seen.servers.get(candidate.revision)
-    if server is not None and not server.ready and server.since_s >= NOT_READY_S:
+    alike = seen.status.stable is not None and not seen.ready(seen.status.stable)
+    if server is not None and not server.ready and server.since_s >= NOT_READY_S and not alike:
         return f"broken: not ready for {NOT_READY_S:.0f} s {server.message}".rstrip()
     if died := _restarted(seen):
         return died
+    if seen.unreached_s >= NOT_READY_S:
+        return f"broken: the gateway has found no endpoint of it for {NOT_READY_S:.0f} s"
     if seen.starved_s >= STARVED_S:
         return f"broken: answered under half of the requests sent to it for {STARVED_S:.0f} s"
     return ""
 
 
 def _restarted(seen: Observed) -> str:
-    assert seen.status.candidate is not None
-    server = seen.servers.get(seen.status.candidate.revision)
-    grown = server.restarts - seen.status.restarts if server else 0
-    return f"broken: its server died {grown} times" if grown >= RESTARTS else ""
+    status = seen.status
+    grown = seen.restarts(status.candidate) - status.restarts
+    alike = status.stable is not None and seen.restarts(status.stable) - status.stable_restarts >= RESTARTS
+    return f"broken: its server died {grown} times" if grown >= RESTARTS and not alike else ""

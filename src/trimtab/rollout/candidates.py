@@ -44,6 +44,8 @@ def take_candidate(spec: Rollout, seen: Observed, now: datetime) -> Decision | N
             "warming": Keeping(),
             "warmed": 0,
             "restarts": 0,
+            "stable_restarts": seen.restarts(status.stable),
+            "capacity": status.capacity.model_copy(update={"candidate": 0, "warmed": 0}),
             "checks": (),
             "leaving": tuple(r for r in status.leaving if r.revision != ref.revision),
             "history": noted(

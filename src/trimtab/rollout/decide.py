@@ -7,6 +7,14 @@ from typing import Final
 from trimtab.api.rollout import Rollout
 from trimtab.rollout.broken import roll_back_what_is_broken
 from trimtab.rollout.candidates import supersede, take_candidate
+from trimtab.rollout.capacity import (
+    keep_capacity,
+    raise_capacity,
+    release_capacity,
+    thaw,
+    wait_for_capacity,
+    warm_what_is_new,
+)
 from trimtab.rollout.decision import Decision
 from trimtab.rollout.failing import roll_back_what_fails, roll_back_what_is_barred
 from trimtab.rollout.mending import keep_serving, mend_route
@@ -35,21 +43,27 @@ RULES: Final[tuple[Rule, ...]] = (
     mend_route,
     keep_serving,
     finish_roll_back,
+    keep_capacity,
     obey_suspend,
     obey_retry,
     supersede,
     retire_what_left,
     release_previous,
     obey_promote,
+    raise_capacity,
+    release_capacity,
+    warm_what_is_new,
     finish_promotion,
     take_candidate,
     wait_until_ready,
     warm_up,
     begin,
     reenter_edited_step,
+    wait_for_capacity,
     wait_for_route,
     ask_for_approval,
     take_next_step,
+    thaw,
     retire_strays,
 )
 

@@ -34,6 +34,22 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """Keep at least so many replicas; 0 for as rendered."""
+
+    revision: str
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Find out whether the gateway can copy requests."""
+
+    stable: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """Make this the host's traffic."""
 
@@ -64,7 +80,7 @@ class NameStable:
     ref: RevisionRef
 
 
-Act = EnsureServer | RetireServer | WarmUp | Route | Reject | Lift | NameStable
+Act = EnsureServer | RetireServer | WarmUp | Scale | Probe | Route | Reject | Lift | NameStable
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,11 @@ class Decision:
 def noted(status: RolloutStatus, move: Move) -> tuple[Move, ...]:
     """History with one more line."""
     return (*status.history, move)[-KEPT:]
+
+
+def left(status: RolloutStatus, ref: RevisionRef) -> tuple[RevisionRef, ...]:
+    """Revisions whose servers go, with one more."""
+    return (*(one for one in status.leaving if one.revision != ref.revision), ref)[-KEPT:]
 
 
 def obeyed(status: RolloutStatus, order: str) -> tuple[str, ...]:

@@ -4,7 +4,17 @@ from datetime import datetime
 
 from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import KEPT, Move, Phase, Rejected
-from trimtab.rollout.decision import Decision, EnsureServer, Happened, Lift, NameStable, Reject, noted, obeyed
+from trimtab.rollout.decision import (
+    Decision,
+    EnsureServer,
+    Happened,
+    Lift,
+    NameStable,
+    Reject,
+    left,
+    noted,
+    obeyed,
+)
 from trimtab.rollout.rolling_back import roll_back
 from trimtab.rollout.world import Observed
 
@@ -36,7 +46,7 @@ def obey_undo(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
         update={
             "stable": previous,
             "previous": None,
-            "leaving": (*status.leaving, stable),
+            "leaving": left(status, stable),
             "rejected": (*status.rejected, entry)[-KEPT:],
             "acts": obeyed(status, order.id),
             "history": noted(status, Move(at=now, kind="Undone", revision=stable.revision, because=because)),

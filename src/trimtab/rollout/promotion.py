@@ -4,7 +4,8 @@ from datetime import datetime
 
 from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import Keeping, Move, Phase
-from trimtab.rollout.decision import Decision, Happened, NameStable, RetireServer, noted
+from trimtab.rollout.capacity import wait_for_capacity
+from trimtab.rollout.decision import Decision, Happened, NameStable, RetireServer, left, noted
 from trimtab.rollout.rolling_back import bounds_of
 from trimtab.rollout.world import Observed, Routed
 
@@ -14,8 +15,9 @@ def finish_promotion(spec: Rollout, seen: Observed, now: datetime) -> Decision |
     status, candidate = seen.status, seen.status.candidate
     if status.phase is not Phase.PROMOTING or candidate is None:
         return None
-    if seen.routed != Routed({candidate.revision: 100}):
-        return Decision.rest("waiting for the route to lead to the candidate")
+    if not seen.flows(Routed({candidate.revision: 100})):
+        capacity = wait_for_capacity(spec, seen, now)
+        return capacity or Decision.rest("waiting for the route to lead to the candidate")
     because = f"version {candidate.version} serves every request"
     claim = status.model_copy(
         update={
@@ -23,10 +25,11 @@ def finish_promotion(spec: Rollout, seen: Observed, now: datetime) -> Decision |
             "stable": candidate,
             "candidate": None,
             "previous": status.stable,
-            "leaving": status.leaving if status.previous is None else (*status.leaving, status.previous),
+            "leaving": status.leaving if status.previous is None else left(status, status.previous),
             "keeping": Keeping(),
             "step": None,
             "entered": 0,
+            "capacity": status.capacity.model_copy(update={"candidate": 0, "warmed": 0}),
             "history": noted(
                 status, Move(at=now, kind="Promoted", revision=candidate.revision, because=because)
             ),
@@ -42,13 +45,15 @@ def release_previous(spec: Rollout, seen: Observed, now: datetime) -> Decision |
     status = seen.status
     if status.previous is None or status.keeping.elapsed_s < spec.keep_previous.total_seconds():
         return None
-    claim = status.model_copy(update={"previous": None, "leaving": (*status.leaving, status.previous)})
+    claim = status.model_copy(update={"previous": None, "leaving": left(status, status.previous)})
     return Decision("the previous revision is no longer kept warm", claim=claim)
 
 
 def retire_what_left(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
-    """A server goes only once no route names it, and only if nobody needs it."""
+    """A server goes only once no route names it, and is seen not to, and only if nobody needs it."""
     status = seen.status
+    if not seen.in_effect:
+        return None
     needed = {ref.revision for ref in (status.stable, status.candidate, status.previous) if ref}
     routed = seen.routed.names() if seen.routed else frozenset()
     free = [ref for ref in status.leaving if ref.revision not in routed]
@@ -64,6 +69,8 @@ def retire_what_left(spec: Rollout, seen: Observed, now: datetime) -> Decision |
 def retire_strays(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
     """Servers that a lost status left behind."""
     status = seen.status
+    if not seen.in_effect:
+        return None
     known = {
         ref.revision for ref in (status.stable, status.candidate, status.previous, *status.leaving) if ref
     }

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import KEPT, CheckStatus, Move, Phase, Rejected, Rollback
-from trimtab.rollout.decision import Decision, Happened, Reject, noted, obeyed
+from trimtab.rollout.decision import Decision, Happened, Reject, left, noted, obeyed
 from trimtab.rollout.world import Observed
 
 
@@ -53,6 +53,8 @@ def finish_roll_back(spec: Rollout, seen: Observed, now: datetime) -> Decision |
     if status.phase is not Phase.ROLLING_BACK or candidate is None:
         return None
     assert status.rollback is not None
+    if status.stable is not None and not seen.in_effect:
+        return Decision.rest("waiting for the route to lead to stable")
     because = status.rollback.because
     if status.rollback.reject and not seen.candidate_rejected:
         return Decision(because, before=(Reject(candidate, because, status.attempt),))
@@ -67,7 +69,8 @@ def finish_roll_back(spec: Rollout, seen: Observed, now: datetime) -> Decision |
             "step": None,
             "rollback": None,
             "rejected": rejected,
-            "leaving": (*status.leaving, candidate),
+            "leaving": left(status, candidate),
+            "capacity": status.capacity.model_copy(update={"candidate": 0, "warmed": 0}),
         }
     )
     return Decision("stable has all traffic", claim=claim)

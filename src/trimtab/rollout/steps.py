@@ -6,7 +6,7 @@ from datetime import datetime
 from trimtab.api.rollout import OnInconclusive, Require, Rollout, Step
 from trimtab.api.rollout_status import CheckStatus, Move, Phase, RolloutStatus, StepStatus
 from trimtab.rollout.checks.base import is_lost
-from trimtab.rollout.decision import Decision, Happened, noted, obeyed
+from trimtab.rollout.decision import Decision, Happened, Probe, noted, obeyed
 from trimtab.rollout.failing import sentence
 from trimtab.rollout.rolling_back import bounds_of, roll_back
 from trimtab.rollout.traffic import wished
@@ -30,7 +30,8 @@ def enter(
     if index >= len(spec.steps):
         return Decision(because, claim=status.model_copy(update={"phase": Phase.PROMOTING, "stalled": ""}))
     step = spec.steps[index]
-    server = seen.servers.get(candidate.revision)
+    if step.shadow and status.stable and not seen.copies.supported:
+        return _unmirrored(seen, step, status.stable.revision, candidate.revision)
     claim = status.model_copy(
         update={
             "phase": _phase(spec, step),
@@ -40,7 +41,8 @@ def enter(
                 trail=tuple(step_hash(passed) for passed in spec.steps[: index + 1]),
                 started_at=now,
             ),
-            "restarts": server.restarts if server else 0,
+            "restarts": seen.restarts(candidate),
+            "stable_restarts": seen.restarts(status.stable),
             "history": noted(
                 status,
                 Move(
@@ -81,7 +83,7 @@ def obey_promote(spec: Rollout, seen: Observed, now: datetime) -> Decision | Non
 
 def wait_for_route(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
     """No step counts before its traffic flows."""
-    if seen.status.step is None or seen.routed == wished(spec, seen.status):
+    if seen.status.step is None or seen.flows(wished(spec, seen.status)):
         return None
     return Decision.rest("waiting for the route")
 
@@ -155,6 +157,19 @@ def asked(spec: Rollout, status: RolloutStatus, step: Step) -> tuple[CheckStatus
     names = {check.name for check in spec.checks_at(moved)}
     steps = {s.name for s in spec.steps if bool(s.shadow) == bool(moved.shadow)}
     return tuple(c for c in status.checks if c.name in names and c.step in steps)
+
+
+def _unmirrored(seen: Observed, step: Step, stable: str, candidate: str) -> Decision:
+    """A shadow needs a gateway that copies requests."""
+    if seen.copies.supported is None:
+        return Decision.rest(
+            f"{step.name} waits to learn whether the gateway copies requests", None, Probe(stable, candidate)
+        )
+    because = f"{step.name} cannot start: the gateway copies no requests: {seen.copies.because}".rstrip(": ")
+    if seen.status.stalled == because:
+        return Decision.rest(because)
+    claim = seen.status.model_copy(update={"stalled": because})
+    return Decision(because, claim=claim, happened=(Happened("Stalled", candidate, because),), waits=True)
 
 
 def _phase(spec: Rollout, step: Step) -> Phase:

@@ -5,6 +5,17 @@ from trimtab.api.rollout_status import Phase, RolloutStatus
 from trimtab.rollout.world import Routed
 
 
+def load(routed: Routed | None, revision: str) -> int:
+    """Percent of the host's requests that a revision answers, copies included.
+
+    >>> load(Routed({"a": 100}, "b", 40), "b"), load(Routed({"a": 95, "b": 5}), "b"), load(None, "b")
+    (40, 5, 0)
+    """
+    if routed is None:
+        return 0
+    return routed.weights.get(revision, 0) + (routed.mirror_percent if routed.mirror == revision else 0)
+
+
 def wished(spec: Rollout, status: RolloutStatus) -> Routed | None:
     """What the route should be; None before anything may be served.
 

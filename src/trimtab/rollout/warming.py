@@ -4,6 +4,7 @@ from datetime import datetime
 
 from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import Phase
+from trimtab.rollout.capacity import frozen
 from trimtab.rollout.decision import Decision, WarmUp
 from trimtab.rollout.steps import enter
 from trimtab.rollout.world import Observed
@@ -34,5 +35,5 @@ def begin(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
         return Decision(
             "the first revision serves", claim=status.model_copy(update={"phase": Phase.PROMOTING})
         )
-    entered = status.model_copy(update={"entered": status.entered + 1})
+    entered = status.model_copy(update={"entered": status.entered + 1, "capacity": frozen(spec, seen)})
     return enter(spec, seen, entered, 0, now, "the candidate is ready and warm")

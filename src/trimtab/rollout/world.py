@@ -33,6 +33,8 @@ class ServerSeen:
         gone: there is none.
         since_s: seconds in this state.
         restarts: since it was first started.
+        replicas: how many of it answer.
+        least: how many were asked for; None where there is one and no other number.
     """
 
     ready: bool
@@ -40,6 +42,8 @@ class ServerSeen:
     since_s: float
     restarts: int
     message: str = ""
+    replicas: int = 1
+    least: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ class Newest:
 
 
 @dataclass(frozen=True, slots=True)
+class Copies:
+    """Whether the gateway can copy requests, and whether answers can be paired; None while that is not known."""
+
+    supported: bool | None = True
+    paired: bool | None = True
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The world of one rollout at one moment.
 
@@ -77,8 +90,11 @@ class Observed:
         status: as stored, its times brought up to now, its checks judged on what is known now.
         newest: None where the registry has no candidate, or cannot say.
         candidate_rejected: whether the registry already bars the candidate in flight.
-        routed: what the gateway does now; None without a route.
+        routed: what the gateway was told last; None without a route.
+        in_effect: whether it does so.
+        copies: what it can do for a shadow.
         starved_s: seconds for which the candidate has answered under half of what it was sent, and stable not.
+        unreached_s: seconds for which the gateway has found no endpoint of the candidate, and of stable one.
         requests: requests that the candidate got since the step began.
     """
 
@@ -86,19 +102,31 @@ class Observed:
     newest: Newest | None = None
     candidate_rejected: bool = False
     routed: Routed | None = None
+    in_effect: bool = True
+    copies: Copies = Copies()
     servers: Mapping[str, ServerSeen] = field(default_factory=dict)
     order: Ordered | None = None
     suspended: bool = False
     starved_s: float = 0.0
+    unreached_s: float = 0.0
     requests: int = 0
 
     def ready(self, ref: RevisionRef | None) -> bool:
         """Whether a revision's server answers."""
         return ref is not None and (server := self.servers.get(ref.revision)) is not None and server.ready
 
+    def flows(self, wish: Routed | None) -> bool:
+        """Whether this is the traffic, told and done."""
+        return self.in_effect and self.routed == wish
+
     def gone(self, ref: RevisionRef) -> bool:
         """Whether a revision has no server."""
         return (server := self.servers.get(ref.revision)) is None or server.gone
+
+    def restarts(self, ref: RevisionRef | None) -> int:
+        """How often a revision's server has been started again."""
+        server = self.servers.get(ref.revision) if ref is not None else None
+        return server.restarts if server is not None else 0
 
     def new_order(self, verb: str, ref: RevisionRef | None) -> Ordered | None:
         """The newest order, if it is of this verb, about this revision, and not yet obeyed."""

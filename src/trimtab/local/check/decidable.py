@@ -105,7 +105,7 @@ def _latency(project: Project, index: int, check: Check) -> Reason | None:
         return None
     a_day = project.traffic.requests_per_day
     alpha = rollout.alphas(check)[1] / sum(check in rollout.checks_at(one) for one in rollout.steps)
-    needed = max(LEAST_REQUESTS, samples.requests_for_quantile(quantile_of(check.metric), alpha))
+    needed = max(LEAST_REQUESTS, samples.requests_for_quantile(quantile_of(check.asks), alpha))
     if max(_sees(one, a_day) for one in asked) >= needed:
         return None
     return _too_few(check.name, TO_PASS, needed, step, a_day, ", the share larger, or require: NotFailed")

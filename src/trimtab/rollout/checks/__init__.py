@@ -10,6 +10,7 @@ from trimtab.rollout.checks.disagreement import AgreementLike, judge_disagreemen
 from trimtab.rollout.checks.error_rate import Bucket, judge_error_rate
 from trimtab.rollout.checks.latency import HistogramLike, judge_latency
 from trimtab.rollout.checks.paired_loss import PairedLike, judge_paired_loss
+from trimtab.rollout.checks.threshold import judge_threshold
 
 __all__ = [
     "AgreementLike",
@@ -21,5 +22,6 @@ __all__ = [
     "judge_error_rate",
     "judge_latency",
     "judge_paired_loss",
+    "judge_threshold",
     "margin_of",
 ]

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from trimtab.api.rollout import Check, Rollout
 from trimtab.api.rollout_status import CheckStatus
+from trimtab.api.values import to_wire
 from trimtab.sequential import Bounds, Verdict
 
 LOST: Final = "EvidenceLost"
@@ -66,7 +67,7 @@ def written(
         units=units,
         rows=rows,
         reason=reason,
-        evidence=evidence,
+        evidence=to_wire(evidence),
     )
 
 

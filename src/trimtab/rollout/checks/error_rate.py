@@ -58,7 +58,7 @@ def judge_error_rate(
     if previous is not None and sum(b.requests_candidate for b in old) < LATE_SHARE * counted:
         return lost(previous, step, f"of {counted} requests that were counted the collector lacks some")
     new = [b for b in buckets if through is None or b.start > through]
-    strata = Strata.from_json(known.get("strata", ())) + Strata.of(
+    strata = Strata.from_json([map(float, one) for one in known.get("strata", ())]) + Strata.of(
         Stratum(weight, b.requests_candidate, b.errors_candidate, b.requests_stable, b.errors_stable)
         for b in new
     )

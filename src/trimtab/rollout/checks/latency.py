@@ -55,7 +55,7 @@ def judge_latency(
     """
     if previous is not None and is_lost(previous):
         return previous
-    q = quantile_of(check.metric)
+    q = quantile_of(check.asks)
     slow, fast = (
         Durations.of(candidate.edges_ms, candidate.counts),
         Durations.of(stable.edges_ms, stable.counts),

@@ -100,14 +100,14 @@ def _held(known: dict[str, Any], arm: int) -> Bounds:
     if "bounds" not in known:
         return Bounds()
     lower, upper = known["bounds"][arm]
-    return Bounds(-inf if lower is None else lower, inf if upper is None else upper)
+    return Bounds(-inf if lower is None else float(lower), inf if upper is None else float(upper))
 
 
 def _agree(grown: Sequence[Blocks], known: dict[str, Any]) -> bool:
     return all(
         sums.n == held["n"]
-        and sums.rows == held["rows"]
-        and isclose(sums.total, held["total"], rel_tol=1e-9, abs_tol=1e-9)
+        and sums.rows == float(held["rows"])
+        and isclose(sums.total, float(held["total"]), rel_tol=1e-9, abs_tol=1e-9)
         for sums, held in zip(grown, known["sums"], strict=True)
     )
 
