@@ -1,0 +1,193 @@
+"""Envoy Gateway on a node: its controller, and one Gateway that any namespace may attach routes to.
+
+The Gateway's proxies keep one Envoy cluster for each backend Service (`mergeBackends`), so that the requests sent to
+a Service are one counter, whatever routes lead to it; a mirror keeps a cluster of its own.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.kube import images, versions
+from tests.cluster.kube.binaries import binary
+from tests.cluster.kube.errors import ClusterToolFailed
+from tests.cluster.kube.golang import module
+from tests.cluster.kube.node import Node
+
+SYSTEM = "envoy-gateway-system"
+NAMESPACE = "gateways"
+NAME = "public"
+CLASS = "envoy"
+STATS_PORT = 19001
+CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
+ENVOY = "gateway.envoyproxy.io/v1alpha1"
+API = "gateway.networking.k8s.io/v1"
+REQUESTS = re.compile(
+    r'^envoy_cluster_upstream_rq_total\{envoy_cluster_name="([^"]+)"\} (\d+)$', re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A Gateway that is programmed.
+
+    Attributes:
+        address: of the Service in front of its proxies.
+        port: of this host's 127.0.0.1 that leads there.
+        service: that Service's name, in namespace `envoy-gateway-system`.
+    """
+
+    node: Node
+    address: str
+    port: int
+    service: str
+
+    @property
+    def host(self) -> str:
+        """Its name in the cluster's DNS."""
+        return f"{self.service}.{SYSTEM}.svc.cluster.local"
+
+    def counts(self) -> dict[str, int]:
+        """Requests sent by Envoy cluster since the proxies began, summed over the proxies.
+
+        Names: `service/<namespace>/<service>/<port>…` for backends, and for mirrors
+        `httproute/<namespace>/<route>/rule/<rule>-mirror-<filter>`.
+        """
+        total: dict[str, int] = {}
+        for name, count in REQUESTS.findall(self.stats()):
+            total[name] = total.get(name, 0) + int(count)
+        return total
+
+    def sent(self, namespace: str, service: str) -> int:
+        """Requests that routes sent to a Service (mirrored copies are not among them)."""
+        prefix = f"service/{namespace}/{service}/"
+        return sum(count for name, count in self.counts().items() if name.startswith(prefix))
+
+    def mirrored(self, namespace: str, route: str) -> int:
+        """Copies that a route's mirrors sent."""
+        of_route = re.compile(rf"httproute/{namespace}/{route}/rule/\d+-mirror-\d+")
+        return sum(count for name, count in self.counts().items() if of_route.fullmatch(name))
+
+    def stats(self) -> str:
+        """All proxies' counters, as Prometheus reads them."""
+        return "".join(self._stats(address) for address in self.proxies())
+
+    def proxies(self) -> list[str]:
+        """Addresses of its proxy pods that are Ready."""
+        selector = (
+            f"gateway.envoyproxy.io/owning-gateway-name={NAME},"
+            f"gateway.envoyproxy.io/owning-gateway-namespace={NAMESPACE}"
+        )
+        pods = self.node.list("pods", SYSTEM, selector)
+        return [pod["status"]["podIP"] for pod in pods if _ready(pod)]
+
+    def _stats(self, address: str) -> str:
+        port = self.node.forward(address, STATS_PORT)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/prometheus", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
+
+def install(node: Node) -> Gateway:
+    """Install Envoy Gateway and its Gateway, and wait until that is programmed."""
+    node.load(node.images.gateway())
+    install_crds(node)
+    node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+    node.kubectl("apply", "--server-side", "-f", "-", given=_render(chart()))
+    node.wait_for_rollout(SYSTEM, "envoy-gateway")
+    node.apply(*_objects())
+    node.wait("Programmed", "gateway", NAME, NAMESPACE)
+    selector = f"gateway.envoyproxy.io/owning-gateway-name={NAME}"
+    (service,) = node.list("services", SYSTEM, selector)
+    node.wait_for_rollout(SYSTEM, service["metadata"]["name"])
+    address = service["spec"]["clusterIP"]
+    return Gateway(node, address, node.forward(address, 80), service["metadata"]["name"])
+
+
+def install_crds(node: Node) -> None:
+    """The Gateway API's kinds and Envoy Gateway's own. KServe asks for them when it starts."""
+    crds = chart() / "charts" / "crds" / "crds"
+    paths = (crds / "gatewayapi-crds.yaml", crds / "generated")
+    node.kubectl("apply", "--server-side", "--force-conflicts", *(f"--filename={path}" for path in paths))
+    names = node.kubectl("get", "crd", "-o", "name").split()
+    ours = [name for name in names if ".gateway." in name]
+    node.kubectl("wait", "--for=condition=Established", *ours, "--timeout=30s")
+
+
+def chart() -> Path:
+    """Envoy Gateway's chart in its module."""
+    return module("github.com/envoyproxy/gateway", versions.ENVOY_GATEWAY) / "charts" / "gateway-helm"
+
+
+def _objects() -> list[dict[str, Any]]:
+    parameters = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": NAME}
+    listener = {
+        "name": "http",
+        "port": 80,
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    container = {"image": images.ENVOY, "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}}
+    kubernetes = {
+        "envoyService": {"type": "ClusterIP"},
+        "envoyDeployment": {"replicas": 1, "container": container},
+    }
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": API,
+            "kind": "GatewayClass",
+            "metadata": {"name": CLASS},
+            "spec": {"controllerName": CONTROLLER},
+        },
+        {
+            "apiVersion": ENVOY,
+            "kind": "EnvoyProxy",
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "spec": {"mergeBackends": {}, "provider": {"type": "Kubernetes", "kubernetes": kubernetes}},
+        },
+        {
+            "apiVersion": API,
+            "kind": "Gateway",
+            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "spec": {
+                "gatewayClassName": CLASS,
+                "infrastructure": {"parametersRef": parameters},
+                "listeners": [listener],
+            },
+        },
+    ]
+
+
+def _render(source: Path) -> str:
+    """The chart's objects. Its values come with placeholders for the image, which its release fills in."""
+    values = {
+        "crds.enabled": "false",
+        "topologyInjector.enabled": "false",
+        "global.images.envoyProxy.image": images.ENVOY,
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        chart = Path(scratch) / "gateway-helm"
+        shutil.copytree(source, chart)
+        template = (chart / "values.tmpl.yaml").read_text()
+        filled = template.replace("${GatewayImage}", images.ENVOY_GATEWAY)
+        filled = filled.replace("${GatewayImagePullPolicy}", "IfNotPresent")
+        (chart / "values.yaml").write_text(filled)
+        command = [str(binary("helm")), "template", "eg", str(chart), "--namespace", SYSTEM]
+        for name, value in values.items():
+            command += ["--set", f"{name}={value}"]
+        home = {"HELM_CONFIG_HOME": scratch, "HELM_CACHE_HOME": scratch, "HELM_DATA_HOME": scratch}
+        ended = subprocess.run(command, env={"PATH": "/usr/bin:/bin", **home}, capture_output=True, text=True)
+    if ended.returncode:
+        raise ClusterToolFailed(f"helm template of Envoy Gateway failed: {ended.stderr}")
+    return ended.stdout
+
+
+def _ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
