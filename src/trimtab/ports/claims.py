@@ -31,11 +31,13 @@ class Claim:
     Attributes:
         run: id of the run that holds it.
         effect: what that run registered; None before.
+        since: when it was taken, as far as that is known.
     """
 
     key: str
     run: str
     effect: Effect | None = None
+    since: datetime | None = None
 
 
 class Claims(Protocol):

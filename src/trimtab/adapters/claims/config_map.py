@@ -59,7 +59,8 @@ def from_object(obj: Object) -> Claim:
         effect = json.loads(data["effect"]) if data.get("effect") else None
         if effect is not None:
             effect = Effect(**effect | {"until": datetime.fromisoformat(effect["until"])})
-        return Claim(data["key"], data["run"], effect)
+        made = obj["metadata"].get("creationTimestamp")
+        return Claim(data["key"], data["run"], effect, datetime.fromisoformat(made) if made else None)
     except (KeyError, TypeError, ValueError) as error:
         raise SurroundingsFailed(
             f"ConfigMap {name} is no claim ({type(error).__name__}: {error})",

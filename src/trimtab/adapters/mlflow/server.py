@@ -1,23 +1,17 @@
-"""MLflow's REST API 2.0 over plain HTTP: what a registry needs, without mlflow's 190 MB of imports.
-
-Every call ends within its timeout, so that a reconcile can bear a server that hangs. A reading call whose
-connection breaks is made once more.
-"""
+"""MLflow's REST API 2.0 over plain HTTP: what a registry needs, without mlflow's 190 MB of imports."""
 
 import base64
-import http.client
 import json
 import os
-import ssl
 import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from trimtab.adapters.http import HttpServer
 from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
 
 API: Final = "/api/2.0/mlflow"
-MAX_ANSWER_BYTES: Final = 64_000_000
 
 
 class Missing(InputRefused):
@@ -48,81 +42,27 @@ class MlflowServer:
         ca_file: Path | None = None,
         timeout_s: float = 10.0,
     ) -> None:
-        parts = urllib.parse.urlsplit(uri)
-        if parts.scheme not in ("http", "https") or parts.hostname is None:
-            raise InputRefused(f"'{uri}' is no http address of MLflow", remedy="give http://HOST:PORT")
-        self.uri = uri.rstrip("/")
-        self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
-        self._prefix = parts.path.rstrip("/")
-        self._token_file, self._ca_file, self._timeout_s = token_file, ca_file, timeout_s
+        self._http = HttpServer("MLflow", uri, token_file=token_file, ca_file=ca_file, timeout_s=timeout_s)
+        self._own_token = token_file is not None
+        self.uri = self._http.uri
 
     def ask(self, path: str, **query: str | int) -> Any:
         """GET under the API."""
-        return self._json("GET", f"{API}/{path}?{urllib.parse.urlencode(query)}", None)
+        return self._http.read(self._send("GET", f"{API}/{path}?{urllib.parse.urlencode(query)}"))
 
     def tell(self, path: str, body: Mapping[str, Any], method: str = "POST") -> Any:
-        return self._json(method, f"{API}/{path}", json.dumps(body).encode())
+        return self._http.read(self._send(method, f"{API}/{path}", body))
 
     def artefact(self, run: str, path: str) -> bytes:
         """A file of a run, wherever its store keeps it: the server fetches it."""
         query = urllib.parse.urlencode({"run_uuid": run, "path": path})
-        return self._send("GET", f"/get-artifact?{query}", None)
+        return self._send("GET", f"/get-artifact?{query}")
 
-    def _json(self, method: str, target: str, body: bytes | None) -> Any:
-        content = self._send(method, target, body)
-        try:
-            return json.loads(content)
-        except ValueError as error:
-            raise SurroundingsFailed(
-                f"what answers at {self.uri} is not MLflow: {content[:80]!r}",
-                remedy="see the provider's url in the operator's configuration",
-            ) from error
-
-    def _send(self, method: str, target: str, body: bytes | None) -> bytes:
-        try:
-            try:
-                status, content = self._once(method, target, body)
-            except (ConnectionError, http.client.HTTPException):
-                if method != "GET":
-                    raise
-                status, content = self._once(method, target, body)
-        except (OSError, http.client.HTTPException) as error:
-            raise SurroundingsFailed(
-                f"MLflow at {self.uri} does not answer ({error or type(error).__name__})",
-                remedy="see that it runs and can be reached from here",
-            ) from error
+    def _send(self, method: str, target: str, body: object = None) -> bytes:
+        status, content = self._http.send(method, target, body, {} if self._own_token else from_environment())
         if status >= 400:
             raise self._refusal(status, content)
         return content
-
-    def _once(self, method: str, target: str, body: bytes | None) -> tuple[int, bytes]:
-        connection: http.client.HTTPConnection
-        if self._https:
-            trusted = ssl.create_default_context(cafile=self._ca_file)
-            connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout_s, context=trusted
-            )
-        else:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-        try:
-            connection.request(method, f"{self._prefix}{target}", body, self._headers())
-            response = connection.getresponse()
-            return response.status, response.read(MAX_ANSWER_BYTES)
-        finally:
-            connection.close()
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"accept": "application/json", "content-type": "application/json"}
-        token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
-        if self._token_file is not None:
-            token = self._token_file.read_text().strip()
-        user = os.environ.get("MLFLOW_TRACKING_USERNAME", "")
-        if token:
-            headers["authorization"] = f"Bearer {token}"
-        elif user:
-            pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
-            headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return headers
 
     def _refusal(self, status: int, content: bytes) -> TrimtabError:
         try:
@@ -140,3 +80,13 @@ class MlflowServer:
         if status >= 500 or status == 429:
             return SurroundingsFailed(message, remedy="see MLflow's log")
         return InputRefused(message)
+
+
+def from_environment() -> dict[str, str]:
+    """The credentials that MLflow's own client would use."""
+    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+        return {"authorization": f"Bearer {token}"}
+    if user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
+        pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
+        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    return {}

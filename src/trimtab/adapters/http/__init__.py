@@ -1,0 +1,5 @@
+"""Plain HTTP to the servers of providers: bounded in time and size, safe to share between threads."""
+
+from trimtab.adapters.http.server import HttpServer
+
+__all__ = ["HttpServer"]

@@ -1,0 +1,99 @@
+"""What became of a run's pod, and why it does not come further: Kubernetes' words as a sentence with a remedy."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from trimtab.adapters.jobs.message import Ended
+from trimtab.ports.cluster import Kind, Object
+
+POD: Final = Kind("", "v1", "Pod", "pods")
+OUT_OF_MEMORY: Final = 137
+
+WAITING: Final = {
+    "ErrImagePull": "spec.pipeline.job.image, its registry, and imagePullSecrets",
+    "ImagePullBackOff": "spec.pipeline.job.image, its registry, and imagePullSecrets",
+    "ErrImageNeverPull": "spec.pipeline.job.image: it is not on the node",
+    "InvalidImageName": "spec.pipeline.job.image",
+    "CreateContainerConfigError": "the Secrets and ConfigMaps that spec.pipeline.job.env and envFrom name",
+    "CreateContainerError": "spec.pipeline.job.volumeMounts and the image's user",
+    "RunContainerError": "the image: does it hold python and trimtab?",
+}
+"""What to look at, by the reason for which a container waits and that does not mend itself."""
+
+
+def newest(pods: Sequence[Object]) -> Object | None:
+    return max(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
+
+
+def message(pod: Object) -> Ended | None:
+    """What the run itself left."""
+    return Ended.from_text(str(_terminated(pod).get("message", "")))
+
+
+def hindrance(pod: Object) -> str:
+    """Why the pod does not start; "" if it does."""
+    waiting = _container(pod).get("state", {}).get("waiting", {})
+    reason, said = waiting.get("reason", ""), _one_line(waiting.get("message", ""))
+    if reason in WAITING:
+        return f"its container cannot start ({reason}: {said}); see {WAITING[reason]}"
+    for condition in pod.get("status", {}).get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            said = _one_line(condition.get("message", ""))
+            return f"no node takes its pod ({said}); lower spec.pipeline.job.cpu or memory, or add a node"
+        if condition["type"] == "PodReadyToStartContainers" and condition["status"] == "False":
+            return (
+                f"its pod's volumes or network are not ready; kubectl describe pod {pod['metadata']['name']}"
+            )
+    return ""
+
+
+def stuck(pod: Object) -> bool:
+    """Whether it waits for something that does not mend itself."""
+    return str(_container(pod).get("state", {}).get("waiting", {}).get("reason", "")) in WAITING
+
+
+def failure(pod: Object) -> str:
+    """Why the pod ended badly; "" if it did not."""
+    left = message(pod)
+    if left is not None and left.failed:
+        return left.failed
+    ended, status = _terminated(pod), pod.get("status", {})
+    if ended.get("reason") == "OOMKilled":
+        return "it ran out of memory (OOMKilled); raise spec.pipeline.job.memory, or shorten training.window"
+    if status.get("reason") == "Evicted":
+        said = _one_line(status.get("message", ""))
+        return f"its pod was evicted ({said}); ask for what it needs in spec.pipeline.job"
+    disrupted = next(
+        (c for c in status.get("conditions", []) if c["type"] == "DisruptionTarget" and c["status"] == "True"), None
+    )  # fmt: skip
+    if disrupted is not None:
+        said = _one_line(disrupted.get("message", ""))
+        return f"its pod was pushed off its node ({disrupted.get('reason', '')}: {said})"
+    if ended.get("exitCode"):
+        code = ended["exitCode"]
+        how = "was killed, perhaps for memory" if code == OUT_OF_MEMORY else f"ended with status {code}"
+        said = _one_line(str(ended.get("message", ""))[-300:])
+        return f"its container {how}{f' ({said})' if said else ''}; kubectl logs {pod['metadata']['name']}"
+    return ""
+
+
+def running(pod: Object) -> bool:
+    return "running" in _container(pod).get("state", {})
+
+
+def made_at(obj: Object) -> datetime:
+    return datetime.fromisoformat(obj["metadata"]["creationTimestamp"]).astimezone(UTC)
+
+
+def _container(pod: Object) -> dict[str, Any]:
+    statuses = pod.get("status", {}).get("containerStatuses") or [{}]
+    return dict(statuses[0])
+
+
+def _terminated(pod: Object) -> dict[str, Any]:
+    return dict(_container(pod).get("state", {}).get("terminated") or {})
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

@@ -1,0 +1,93 @@
+"""A bundle as one file: `<name>-<digest16>.tar.gz`, for storage from which a cluster's runs take it."""
+
+import gzip
+import io
+import re
+import tarfile
+from pathlib import Path
+from typing import Final
+
+from trimtab.adapters.projects.bundle import MAX_BYTES
+from trimtab.adapters.projects.load import Loaded, load
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+
+SUFFIX: Final = ".tar.gz"
+_NAMED: Final = re.compile(r"(?P<bundle>[a-z][a-z0-9-]*-[0-9a-f]{16})\.tar\.gz")
+
+
+def archive(bundle: Path, folder: Path) -> Path:
+    """Write a bundle as `<folder>/<its name>.tar.gz`; the same bundle gives the same bytes."""
+    target = folder / f"{bundle.name}{SUFFIX}"
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for file in sorted(path for path in bundle.rglob("*") if path.is_file()):
+            entry = tarfile.TarInfo(str(file.relative_to(bundle)))
+            entry.size, entry.mode = file.stat().st_size, 0o644
+            with file.open("rb") as content:
+                tar.addfile(entry, content)
+    folder.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(packed.getvalue())
+    return target
+
+
+def bundle_name(address: str) -> str:
+    """
+    Raises:
+        InputRefused: the address does not end in a bundle's digest.
+
+    >>> bundle_name("s3://projects/flights-0123456789abcdef.tar.gz")
+    'flights-0123456789abcdef'
+    """
+    found = _NAMED.fullmatch(address.rsplit("/", 1)[-1])
+    if found is None:
+        raise InputRefused(
+            f"'{address}' names no bundle", remedy="give the address of a NAME-DIGEST.tar.gz: trimtab pipeline bundle"
+        )  # fmt: skip
+    return found["bundle"]
+
+
+def unarchived(address: str, folder: Path) -> Loaded:
+    """The project in the archive at an address (s3, gs, file; pyarrow's file systems), unpacked into a folder.
+
+    Its digest is not checked here: packing it again gives it.
+
+    Raises:
+        InputRefused: no bundle there, or one that holds what no bundle holds.
+        SurroundingsFailed: the storage cannot be reached, or refuses.
+    """
+    content = fetched(address)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as tar:
+            total = sum(entry.size for entry in tar.getmembers())
+            if total > MAX_BYTES:
+                raise InputRefused(f"{address} holds {total / 1e6:.0f} MB, more than a bundle may")
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise InputRefused(
+            f"{address} is no bundle ({error})", remedy="make it anew: trimtab pipeline bundle"
+        ) from error
+    return load(folder)
+
+
+def fetched(address: str) -> bytes:
+    import pyarrow as pa
+    from pyarrow import fs
+
+    try:
+        store, path = fs.FileSystem.from_uri(address)
+        with store.open_input_stream(path, compression=None) as stream:
+            return bytes(stream.read(2 * MAX_BYTES))
+    except FileNotFoundError as error:
+        raise InputRefused(f"there is no {address}", remedy="see spec.pipeline.project") from error
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise InputRefused(
+            f"'{address}' cannot be read: {error}", remedy="give an s3://, gs:// or file:// address"
+        ) from error
+    except OSError as error:
+        raise SurroundingsFailed(
+            f"{address} cannot be read: {error}",
+            remedy="see that the run's pod has the storage's credentials: spec.pipeline.job.envFrom",
+        ) from error

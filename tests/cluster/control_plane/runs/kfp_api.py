@@ -1,0 +1,228 @@
+"""A Kubeflow Pipelines API server that keeps state and speaks the published models of v2beta1, with faults to order.
+
+Requests and answers pass through kfp_server_api's own models: a field that they do not have is refused, as gRPC's
+gateway does. Run parameters are held against the compiled pipeline.
+"""
+
+import json
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import kfp_server_api
+import yaml
+
+IR = Path(__file__).resolve().parents[4] / "pipelines" / "training.yaml"
+PREFIX = "/pipeline/apis/v2beta1"
+NOT_FOUND, EXISTS, INVALID = (404, 5), (409, 6), (400, 3)
+
+
+class Refused(Exception):
+    def __init__(self, kind: tuple[int, int], message: str) -> None:
+        super().__init__(message)
+        self.status, self.code = kind
+
+
+@dataclass
+class KfpApi:
+    """The server's state.
+
+    Attributes:
+        faults: by "METHOD /path" prefix, what happens to the next such calls: `500`, `slow`, `lost` (takes effect,
+            but no answer comes), `twice` (two rows), `unlisted` (a workflow without a row).
+        workflows: ids of all that was really started.
+    """
+
+    token: str = ""
+    page: int = 100
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    pipelines: dict[str, str] = field(default_factory=dict)
+    experiments: dict[str, Any] = field(default_factory=dict)
+    runs: dict[str, Any] = field(default_factory=dict)
+    workflows: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    url: str = ""
+
+    def fault(self, call: str) -> str:
+        with self.lock:
+            for prefix, waiting in self.faults.items():
+                if call.startswith(prefix) and waiting:
+                    return waiting.pop(0)
+        return ""
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any, fault: str) -> Any:
+        with self.lock:
+            match method, path.strip("/").split("/"):
+                case "GET", ["pipelines", "names", name]:
+                    if name not in self.pipelines:
+                        raise Refused(NOT_FOUND, f"Failed to get pipeline {name}: not found")
+                    return model("V2beta1Pipeline", pipeline_id=self.pipelines[name], display_name=name)
+                case "GET", ["experiments"]:
+                    wanted = [e for e in self.experiments.values() if e.display_name == equals(query)]
+                    return model("V2beta1ListExperimentsResponse", experiments=wanted)
+                case "POST", ["experiments"]:
+                    return self._make_experiment(read("V2beta1Experiment", body))
+                case "GET", ["runs"]:
+                    return self._list(query)
+                case "POST", ["runs"]:
+                    return self._start(read("V2beta1Run", body), query, fault)
+                case "GET", ["runs", identity]:
+                    return self._run(identity)
+                case "POST", ["runs", act] if act.endswith(":terminate"):
+                    self._run(act.removesuffix(":terminate")).state = "CANCELING"
+                    return None
+        raise Refused(NOT_FOUND, "Not Found")
+
+    def end(self, identity: str, state: str, error: str = "", step: str = "") -> None:
+        """What the workflow controller reports."""
+        run = self.runs[identity]
+        run.state = state
+        if step:
+            task = model("V2beta1PipelineTaskDetail", display_name=step, state="FAILED", error=status(error))
+            run.run_details = model("V2beta1RunDetails", task_details=[task])
+        elif error:
+            run.error = status(error)
+
+    def _make_experiment(self, wanted: Any) -> Any:
+        if any(e.display_name == wanted.display_name for e in self.experiments.values()):
+            raise Refused(EXISTS, f"Failed to create experiment {wanted.display_name}. Already exists")
+        wanted.experiment_id = str(uuid4())
+        self.experiments[wanted.experiment_id] = wanted
+        return wanted
+
+    def _list(self, query: dict[str, str]) -> Any:
+        found = [r for r in self.runs.values() if r.experiment_id == query["experiment_id"]]
+        found = [r for r in found if r.display_name == equals(query)]
+        first = int(query.get("page_token", "0"))
+        size = min(self.page, int(query.get("page_size", "10")))
+        after = str(first + size) if len(found) > first + size else None
+        return model("V2beta1ListRunsResponse", runs=found[first : first + size], next_page_token=after)
+
+    def _start(self, wanted: Any, query: dict[str, str], fault: str) -> Any:
+        if wanted.experiment_id not in self.experiments or query.get("experiment_id") != wanted.experiment_id:
+            raise Refused(INVALID, "experiment not found")
+        if wanted.pipeline_version_reference.pipeline_id not in self.pipelines.values():
+            raise Refused(INVALID, "pipeline not found")
+        check_parameters(wanted.runtime_config.parameters)
+        made = None
+        for _ in range(2 if fault == "twice" else 1):
+            identity = str(uuid4())
+            self.workflows.append(identity)
+            if fault == "unlisted":
+                raise Refused((500, 13), "Failed to create a run row: database is locked")
+            at = datetime.now(UTC) + timedelta(seconds=len(self.runs))
+            told = {key: getattr(wanted, key) for key in type(wanted).attribute_map}
+            made = model("V2beta1Run", **{**told, "run_id": identity, "created_at": at, "state": "PENDING"})
+            self.runs[identity] = made
+        return made
+
+    def _run(self, identity: str) -> Any:
+        if identity not in self.runs:
+            raise Refused(NOT_FOUND, f"Failed to get run {identity}: not found")
+        return self.runs[identity]
+
+
+def check_parameters(given: dict[str, Any]) -> None:
+    root = next(yaml.safe_load_all(IR.read_text()))["root"]
+    declared = root["inputDefinitions"]["parameters"]
+    kinds = {"STRING": str, "BOOLEAN": bool}
+    for name, value in given.items():
+        if name not in declared:
+            raise Refused(INVALID, f"parameter {name} is not in the pipeline")
+        if not isinstance(value, kinds[declared[name]["parameterType"]]):
+            raise Refused(INVALID, f"parameter {name} is of another type")
+    for name, one in declared.items():
+        if not one.get("isOptional") and name not in given:
+            raise Refused(INVALID, f"parameter {name} is missing")
+
+
+def model(kind: str, **fields: Any) -> Any:
+    return getattr(kfp_server_api, kind)(**fields)
+
+
+def status(message: str) -> Any:
+    return kfp_server_api.GoogleRpcStatus(code=2, message=message)
+
+
+def read(kind: str, body: Any) -> Any:
+    """A request's body as the published model: a field that it lacks, or one of another type, is refused."""
+    known = set(getattr(kfp_server_api, kind).attribute_map.values())
+    if unknown := set(body) - known:
+        raise Refused(INVALID, f"unknown field {unknown} in {kind}")
+
+    class Body:
+        data = json.dumps(body)
+
+    return kfp_server_api.ApiClient().deserialize(Body, kind)
+
+
+def equals(query: dict[str, str]) -> str:
+    """The name that a filter asks for."""
+    asked = json.loads(query["filter"])
+    (predicate,) = asked["predicates"]
+    held = read("V2beta1Predicate", predicate)
+    assert (held.operation, held.key) == ("EQUALS", "display_name")
+    return str(held.string_value)
+
+
+@contextmanager
+def serving(api: KfpApi) -> Iterator[KfpApi]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.handle_call("GET")
+
+        def do_POST(self) -> None:
+            self.handle_call("POST")
+
+        def handle_call(self, method: str) -> None:
+            parts = urllib.parse.urlsplit(self.path)
+            path, query = parts.path.removeprefix(PREFIX), dict(urllib.parse.parse_qsl(parts.query))
+            body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"null")
+            fault = api.fault(f"{method} {path}")
+            api.calls.append(f"{method} {path}")
+            if api.token and self.headers.get("authorization") != f"Bearer {api.token}":
+                return self.reply(
+                    401, {"code": 16, "message": "Request header error: there is no user identity"}
+                )
+            if fault == "500":
+                return self.reply(500, {"code": 13, "message": "Internal error: dial tcp: mysql"})
+            if fault == "slow":
+                time.sleep(0.8)
+            try:
+                answer = api.answer(method, path, query, body, fault)
+                content = kfp_server_api.ApiClient().sanitize_for_serialization(answer)
+            except Refused as refused:
+                return self.reply(refused.status, {"code": refused.code, "message": str(refused)})
+            if fault == "lost":
+                return self.connection.close()
+            return self.reply(200, content or {})
+
+        def reply(self, status: int, body: Any) -> None:
+            content = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        api.url = f"http://127.0.0.1:{server.server_port}/pipeline"
+        yield api
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

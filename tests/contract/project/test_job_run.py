@@ -1,0 +1,105 @@
+"""A run as a Job's pod runs it: from the bundle's archive to the termination message."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trimtab.adapters.jobs.message import Ended
+
+pytestmark = pytest.mark.xdist_group("kfp")
+KEY = "0123456789abcdef" * 4
+UNTIL = "2025-01-01T00:00:00+00:00"
+
+
+@pytest.fixture(scope="session")
+def archive(project, tmp_path_factory):
+    from trimtab.adapters.projects.archive import archive
+    from trimtab.adapters.projects.bundle import pack
+    from trimtab.bootstrap.local import open_project
+
+    loaded, home = open_project(project[0])
+    return archive(pack(loaded, home.bundles), tmp_path_factory.mktemp("storage"))
+
+
+@pytest.fixture
+def pod(tmp_path):
+    """What the pod's command does, with its termination log in a file."""
+
+    def run(project, *, parameters=None, status=0, **environment):
+        code = (
+            "import sys; from pathlib import Path; from trimtab.local import job;"
+            "sys.exit(job.main(sys.argv[2:], Path(sys.argv[1])))"
+        )
+        told = {"until": UNTIL} if parameters is None else parameters
+        log = tmp_path / "termination-log"
+        arguments = ["--project", project, "--key", KEY, "--home", str(tmp_path / "home")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(log), *arguments],
+            env={**os.environ, "TRIMTAB_PARAMETERS": json.dumps(told), **environment},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"event"')]
+        return Ended.from_text(log.read_text()), events
+
+    return run
+
+
+def test_a_pod_runs_the_bundle_and_leaves_what_it_registered(archive, table, pod, tmp_path):
+    home = tmp_path / "home"
+    (home / "data").mkdir(parents=True)
+    (home / "data" / table.name).write_bytes(table.read_bytes())
+    ended, events = pod(archive.as_uri(), TRIMTAB_PLATFORM="")
+    assert ended.version == "1"
+    assert ended.passed
+    assert ended.until == UNTIL
+    assert ended.labelled > 0
+    assert not ended.failed
+    done = [event["task"] for event in events if event["event"] == "task_ended" and event["succeeded"]]
+    assert done[0] == "admit"
+    assert {"train", "register", "report"} <= set(done)
+    again, events = pod(archive.as_uri())
+    assert again == ended
+    assert events == []
+
+
+def test_an_archive_that_was_changed_is_refused(archive, pod, tmp_path):
+    other = tmp_path / "churn-0000000000000000.tar.gz"
+    other.write_bytes(archive.read_bytes())
+    ended, _ = pod(other.as_uri(), status=2)
+    assert "somebody changed it" in ended.failed
+    assert archive.name.removesuffix(".tar.gz") in ended.failed
+    other.write_bytes(archive.read_bytes()[:500])
+    assert "is no bundle" in pod(other.as_uri(), status=2)[0].failed
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("file:///nowhere/churn-0123456789abcdef.tar.gz", "there is no file:///nowhere"),
+        ("s3://projects/churn.zip", "names no bundle"),
+        ("ftp://projects/churn-0123456789abcdef.tar.gz", "cannot be read"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_told(pod, address, said):
+    ended, _ = pod(address, status=2)
+    assert said in ended.failed
+
+
+def test_a_parameter_that_the_pipeline_does_not_have_is_refused(archive, pod):
+    ended, _ = pod(archive.as_uri(), parameters={"until": UNTIL, "windw": "90d"}, status=2)
+    assert "no parameter 'windw'" in ended.failed
+
+
+def test_the_same_bundle_gives_the_same_archive(archive, project, tmp_path):
+    from trimtab.adapters.projects.archive import archive as write
+
+    bundle = next(Path(project[0]).glob(".trimtab/bundles/churn-*"))
+    assert write(bundle, tmp_path).read_bytes() == archive.read_bytes()
