@@ -13,6 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.cluster.kube.control_plane import ControlPlane
     from tests.cluster.kube.direct import Direct
+    from tests.cluster.kube.kserve import KServePlane
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILDER = pytest.StashKey[subprocess.Popen[bytes]]()
@@ -107,3 +108,27 @@ def kserve_crds(install_crds: InstallCrds) -> None:
     from tests.cluster.kube.modules import kserve_crds
 
     install_crds(kserve_crds())
+
+
+@pytest.fixture(scope="session")
+def kserve_control_plane() -> Iterator["KServePlane"]:
+    """Another plane, with KServe's manager (mode Standard), Kubernetes' controllers and a played kubelet."""
+    from tests.cluster.kube.kserve import running_kserve_plane
+
+    with running_kserve_plane() as all_of_it:
+        yield all_of_it
+
+
+@pytest.fixture(scope="session")
+def kserve_cluster(kserve_control_plane: "KServePlane") -> "Direct":
+    """The port `Cluster` as admin of `kserve_control_plane`."""
+    return kserve_control_plane.plane.cluster
+
+
+@pytest.fixture
+def kserve_namespace(kserve_cluster: "Direct") -> Iterator[str]:
+    """A new namespace there."""
+    from tests.cluster.kube.namespaces import fresh
+
+    with fresh(kserve_cluster) as name:
+        yield name

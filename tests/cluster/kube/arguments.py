@@ -86,6 +86,8 @@ def controller_manager(keys: Keys, kubeconfig: Path, controllers: str = "*") -> 
         "--leader-elect=false",
         "--node-monitor-grace-period=60s",
         f"--controllers={controllers}",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
     ]
 
 
@@ -97,4 +99,6 @@ def scheduler(kubeconfig: Path) -> list[str]:
         "--secure-port=0",
         "--bind-address=127.0.0.1",
         "--leader-elect=false",
+        "--kube-api-qps=500",
+        "--kube-api-burst=1000",
     ]

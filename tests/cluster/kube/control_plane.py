@@ -8,6 +8,7 @@ Nothing here runs pods, fills namespaces with a default account, deletes what a 
 namespace: that is `controllers`.
 """
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -26,6 +27,7 @@ from trimtab.adapters.processes.loopback import reserve
 from trimtab.api.errors import SurroundingsFailed
 
 READY_WITHIN_S = 60.0
+DAY_S = 86400
 
 
 class ControlPlane:
@@ -121,10 +123,21 @@ class ControlPlane:
         """A service account that exists, by a token."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         answer = self.cluster.call(
-            "POST", path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+            "POST",
+            path,
+            {
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"expirationSeconds": DAY_S},
+            },
         )
         token: str = answer["status"]["token"]
         return Login(self.url, self.keys.authority.certificate, token, namespace)
+
+    @property
+    def authority_base64(self) -> str:
+        """The CA as a webhook configuration or an APIService wants it."""
+        return base64.b64encode(self.keys.authority.certificate).decode()
 
     def calls(self, since: int = 0) -> Iterator[dict[str, Any]]:
         """The audit log's lines from the `since`th byte on: user, verb, objectRef, responseStatus, …"""

@@ -1,5 +1,6 @@
 """Files of YAML documents, put into a cluster."""
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,30 +9,47 @@ import yaml
 
 from tests.cluster.kube.direct import Direct
 from tests.cluster.kube.poll import eventually
-from trimtab.ports.cluster import Kind
+from trimtab.ports.cluster import Kind, Object
 
 CRD = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
 )
 
+BETWEEN = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def documents(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """Every object in these files, and in the `*.yaml` files of these folders; a kustomization is none."""
+def documents(paths: Iterable[Path], *, crds: bool = True) -> Iterator[dict[str, Any]]:
+    """Every object in these files, and in the `*.yaml` files of these folders; a kustomization is none.
+
+    Args:
+        crds: False leaves CRDs out, unparsed: a release's file takes seconds otherwise.
+    """
     for path in paths:
         for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
-            for document in yaml.load_all(file.read_text(encoding="utf-8"), _Loader):
+            for text in BETWEEN.split(file.read_text(encoding="utf-8")):
+                if not crds and f"\nkind: {CRD.kind}\n" in text:
+                    continue
+                document = yaml.load(text, _Loader)
                 if document and document.get("kind") != "Kustomization":
                     yield document
 
 
 def install(cluster: Direct, paths: Iterable[Path]) -> None:
     """Apply all of it, and wait until every CRD in it is served."""
-    made = [cluster.apply(document) for document in documents(paths)]
-    for crd in made:
+    held = list(documents(paths))
+    put(cluster, held)
+    for crd in held:
         if crd["kind"] == CRD.kind:
             wait_until_served(cluster, crd["metadata"]["name"])
+
+
+def put(cluster: Direct, objects: Iterable[Object]) -> None:
+    """Create them, or apply what is there. Applying takes a new API server seconds, once, after CRDs came."""
+    for obj in objects:
+        if cluster.create(obj) is None:
+            cluster.apply(obj)
 
 
 def wait_until_served(cluster: Direct, name: str, within_s: float = 30.0) -> None:
