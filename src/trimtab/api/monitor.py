@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from trimtab.api.values import Alpha, Duration, Fraction, Number, Spec, Stored
+from trimtab.api.values import Alpha, Duration, Fraction, Number, Real, Spec, Stored
 
 NumberMeasure = Literal["ks", "wasserstein", "psi", "jensen_shannon"]
 CategoryMeasure = Literal["jensen_shannon", "psi", "chi_square"]
@@ -128,8 +128,8 @@ class DriftedColumn(Stored):
 
     column: str
     measure: str
-    value: float | None
-    threshold: float | None
+    value: Real | None = None
+    threshold: Real | None = None
     drifted: bool
     seasonal: bool = False
     note: str = ""
@@ -140,9 +140,9 @@ class SkillSeen(Stored):
 
     blocks: int = 0
     rows: int = 0
-    drop: float | None = None
-    lower: float | None = None
-    upper: float | None = None
+    drop: Real | None = None
+    lower: Real | None = None
+    upper: Real | None = None
     tripped: bool = False
     through: AwareDatetime | None = None
 
@@ -156,7 +156,7 @@ class MonitorStatus(Stored):
         tripped: for each of the latest windows, whether it tripped; newest last, ≤ 20.
         worst: the columns that moved most in the latest window, ≤ 10.
         episodes: newest last, ≤ 20; at most one of a cause is open.
-        conditions: what keeps it from judging: `Performance`, why skill cannot be; `Ready`, what could not be reached.
+        hindrances: what keeps it from judging: `Performance`, why skill cannot be; `Ready`, what could not be reached.
     """
 
     revision: str | None = None
@@ -167,7 +167,7 @@ class MonitorStatus(Stored):
     worst: tuple[DriftedColumn, ...] = ()
     skill: SkillSeen = SkillSeen()
     episodes: tuple[Episode, ...] = ()
-    conditions: dict[str, str] = Field(default_factory=dict)
+    hindrances: dict[str, str] = Field(default_factory=dict)
 
     def open_episode(self, cause: str) -> Episode | None:
         """The open episode of a cause, if any."""

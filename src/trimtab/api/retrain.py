@@ -3,16 +3,20 @@
 The `retrain:` of trimtab.yaml is a `Retrain`. An episode gives one run per arming (verdicts.md 5).
 """
 
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from trimtab.api.cron import Cron
 from trimtab.api.values import Duration, Fraction, Name, Spec, Stored
+
+KEPT = 20
+"""Attempts kept; a guard cannot look back at more."""
 
 
 class OnPerformance(Spec):
@@ -49,6 +53,16 @@ class OnNewData(Spec):
     min_rows: Annotated[int, Field(ge=1)]
 
 
+class OnEvent(Spec):
+    """A run when somebody posts a CloudEvent of a type; needs a platform that takes events.
+
+    Attributes:
+        type: the event's type, compared letter by letter.
+    """
+
+    type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$", max_length=253)]
+
+
 class Trigger(Spec):
     """One reason to retrain; exactly one kind."""
 
@@ -57,15 +71,14 @@ class Trigger(Spec):
     drift: OnDrift | None = None
     schedule: OnSchedule | None = None
     new_data: OnNewData | None = None
+    event: OnEvent | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (
-            sum(kind is not None for kind in (self.performance, self.drift, self.schedule, self.new_data))
-            != 1
-        ):
+        kinds = (self.performance, self.drift, self.schedule, self.new_data, self.event)
+        if sum(kind is not None for kind in kinds) != 1:
             raise ValueError(
-                f"trigger '{self.name}' needs exactly one of performance, drift, schedule, newData"
+                f"trigger '{self.name}' needs exactly one of performance, drift, schedule, newData, event"
             )
         return self
 
@@ -85,7 +98,7 @@ class Rearm(Spec):
 class CircuitBreaker(Spec):
     """After so many failed runs in a row (not refused ones), none for a while."""
 
-    failures: Annotated[int, Field(ge=1, le=100)] = 3
+    failures: Annotated[int, Field(ge=1, le=KEPT)] = 3
     reset_after: Duration = timedelta(hours=24)
 
 
@@ -93,7 +106,7 @@ class Guards(Spec):
     """What holds a trigger back."""
 
     cooldown: Duration = timedelta(hours=24)
-    max_per_day: Annotated[int, Field(ge=1, le=100)] = 1
+    max_per_day: Annotated[int, Field(ge=1, le=KEPT)] = 1
     rearm: Rearm = Rearm()
     circuit_breaker: CircuitBreaker = CircuitBreaker()
 
@@ -158,17 +171,45 @@ class RetrainStatus(Stored):
 
     Attributes:
         since: when it was first looked at; what was due before is not made up for.
-        attempts: newest last, ≤ 50; the running one is the claim.
+        claim: the run that was asked for and is not over, written before it was created.
+        history: those that are over, newest last, ≤ 20.
         waiting: why nothing runs though something asks for it; "" otherwise.
     """
 
     since: AwareDatetime | None = None
-    attempts: tuple[Attempt, ...] = ()
+    claim: Attempt | None = None
+    history: Annotated[tuple[Attempt, ...], Field(max_length=KEPT)] = ()
     waiting: str = ""
 
     @property
-    def claim(self) -> Attempt | None:
-        """The attempt whose run is not over."""
-        if self.attempts and self.attempts[-1].outcome is Outcome.RUNNING:
-            return self.attempts[-1]
-        return None
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All of them, the one that is not over last."""
+        return self.history if self.claim is None else (*self.history, self.claim)
+
+    def claimed(self, attempt: Attempt) -> Self:
+        """With one more attempt, whose run is to be created; nothing waits any longer."""
+        return self.model_copy(update={"claim": attempt, "waiting": ""})
+
+    def changed(self, update: Mapping[str, Any], open_episodes: Set[str] = frozenset()) -> Self:
+        """With the last attempt changed; once it is over it is history.
+
+        Args:
+            open_episodes: the last attempt of each is kept, however old, for it numbers the next arming.
+        """
+        last = self.attempts[-1].model_copy(update=dict(update))
+        before = self.attempts[:-1]
+        if last.outcome is Outcome.RUNNING:
+            return self.model_copy(update={"claim": last, "history": before})
+        history = _kept((*before, last), open_episodes)
+        return self.model_copy(update={"claim": None, "history": history})
+
+
+def _kept(attempts: tuple[Attempt, ...], open_episodes: Set[str]) -> tuple[Attempt, ...]:
+    """The newest, and of each open episode the last."""
+    if len(attempts) <= KEPT:
+        return attempts
+    last = {one.episode: one.key for one in attempts}
+    needed = {last[episode] for episode in open_episodes if episode in last}
+    spare = [one for one in attempts if one.key not in needed]
+    gone = {one.key for one in spare[: len(attempts) - KEPT]}
+    return tuple(one for one in attempts if one.key not in gone)[-KEPT:]

@@ -50,6 +50,7 @@ class ReconcileMonitor:
         self._coverage = Coverage(gateway, evidence, target.host)
         self._settings = settings_of(spec)
         self._profile: tuple[str, Profile] | None = None
+        self.coverage: float | None = None
 
     @property
     def status(self) -> MonitorStatus:
@@ -65,10 +66,10 @@ class ReconcileMonitor:
             return ""
         was = self.status
         status, events = self._watch(was, stable, now)
-        trouble, conditions = "", dict[str, str]()
+        trouble, hindrances = "", dict[str, str]()
         try:
             if because := self._unjudged(stable):
-                conditions["Performance"] = because
+                hindrances["Performance"] = because
             self._coverage.begin(stable.revision)
             status, more = self._performance(status, stable, now)
             events += more
@@ -77,9 +78,9 @@ class ReconcileMonitor:
         except (SurroundingsFailed, InputRefused) as error:
             trouble = error.message
         if trouble:
-            conditions["Ready"] = trouble
-        if status.conditions != conditions:
-            status = status.model_copy(update={"conditions": conditions})
+            hindrances["Ready"] = trouble
+        if status.hindrances != hindrances:
+            status = status.model_copy(update={"hindrances": hindrances})
         if status != was or events:
             self._memory.save(status, events)
         return trouble
@@ -180,9 +181,8 @@ class ReconcileMonitor:
         length, events = self._length(profile), list[Event]()
         while (start := status.window_end) is not None and now >= (end := start + length) + GRACE:
             sketches = self._evidence.sketches(stable.revision, start, end)
-            verdict = judge(
-                profile, sketches, self._settings, int(length.total_seconds()), self._coverage.share()
-            )
+            self.coverage = self._coverage.share()
+            verdict = judge(profile, sketches, self._settings, int(length.total_seconds()), self.coverage)
             open_ = status.open_episode("drift")
             watch = Watch(status.tripped, start, open_.opened_at if open_ else None).seen(
                 start, end, verdict.tripped, self._settings.trip

@@ -5,15 +5,16 @@ from typing import Final
 
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import MonitorStatus
-from trimtab.api.retrain import Outcome, Retrain, RetrainStatus
+from trimtab.api.retrain import Attempt, Outcome, Retrain, RetrainStatus
 from trimtab.api.rollout_status import RevisionRef, RolloutStatus
 from trimtab.control.candidacy import Candidacy
 from trimtab.control.memory import Memory
 from trimtab.control.target import Target
 from trimtab.ports.evidence import Evidence
-from trimtab.ports.runs import Run, Runs, RunState
+from trimtab.ports.posted import Posts
+from trimtab.ports.runs import Run, Runs, RunState, Surplus
 from trimtab.ports.state import Conflict, Event, State
-from trimtab.retrain import Fate, Observed, OpenEpisode, RunSeen, decide
+from trimtab.retrain import Fate, Observed, OpenEpisode, PostedEvent, RunSeen, decide
 
 KIND: Final = "RetrainPolicy"
 MOVES: Final = 10
@@ -31,15 +32,20 @@ class ReconcileRetrain:
         evidence: Evidence,
         runs: Runs,
         candidacy: Candidacy,
+        surplus: Surplus | None = None,
+        posts: Posts | None = None,
         name: str = "",
         identity: str = "",
     ) -> None:
         """One policy.
 
         Args:
+            surplus: where an engine may make more than one run of a key.
+            posts: where events from outside are taken.
             name: of the policy, where it is not its rollout's.
             identity: what tells it from every other policy, a later one of its name included; default its name.
         """
+        self._surplus, self._posts, self._alone = surplus, posts, ""
         self._name = name or target.name
         self._identity = identity or self._name
         self._spec, self._target, self._state = spec, target, state
@@ -74,6 +80,9 @@ class ReconcileRetrain:
                         self._candidacy.forget()
                 if decision.start is not None:
                     self._runs.start(decision.start.key, decision.start.parameters)
+                for run_id in decision.end:
+                    assert self._surplus is not None
+                    self._surplus.end(run_id)
                 if decision.waits:
                     break
         except Conflict as conflict:
@@ -90,21 +99,44 @@ class ReconcileRetrain:
         self, status: RetrainStatus, rollout: RolloutStatus, monitor: MonitorStatus, now: datetime
     ) -> Observed:
         run = self._runs.find(status.claim.key) if status.claim is not None else None
+        episodes = tuple(
+            OpenEpisode(e.id, e.cause, e.opened_at) for e in monitor.episodes if e.closed_at is None
+        )
         last = status.attempts[-1] if status.attempts else None
         waiting = last is not None and last.outcome is Outcome.CANDIDATE and last.version is not None
         return Observed(
             status=status,
-            episodes=tuple(
-                OpenEpisode(e.id, e.cause, e.opened_at) for e in monitor.episodes if e.closed_at is None
-            ),
+            episodes=episodes,
             run=_seen(run) if run is not None else None,
             fate=self._fate(last.version, rollout, now)
             if waiting and last is not None and last.version
             else Fate.UNDECIDED,
             undecided=rollout.in_flight,
             suspended=self._state.suspended(self._name),
+            posted=self._posted(),
+            surplus=self._beside(last, run),
             labelled_since=lambda since: self._labelled_since(rollout.stable, since, now),
         )
+
+    def _posted(self) -> tuple[PostedEvent, ...]:
+        types = {trigger.event.type for trigger in self._spec.triggers if trigger.event is not None}
+        if self._posts is None or not types:
+            return ()
+        found = [self._posts.newest(type) for type in sorted(types)]
+        return tuple(PostedEvent(one.id, one.type, one.at) for one in found if one is not None)
+
+    def _beside(self, last: Attempt | None, run: Run | None) -> tuple[str, ...]:
+        """Runs of the last key that go on beside the effective one; looked for until none is left once it is over."""
+        if self._surplus is None or last is None or last.key == self._alone:
+            return ()
+        effective = run.id if run is not None else last.run_id
+        if effective is None:
+            return ()
+        going = (RunState.PENDING, RunState.RUNNING)
+        others = [one for one in self._surplus.all(last.key) if one.id != effective and one.state in going]
+        if not others and last.outcome is not Outcome.RUNNING:
+            self._alone = last.key
+        return tuple(one.id for one in others)
 
     def _fate(self, version: str, rollout: RolloutStatus, now: datetime) -> Fate:
         """What became of a version: a candidate that a newer one replaced is rejected too.

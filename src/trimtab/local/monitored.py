@@ -12,4 +12,4 @@ KIND: Final = "DriftMonitor"
 def conditions(state: State, name: str) -> Mapping[str, str]:
     """What keeps the monitor from judging, by condition; empty where nothing does, or no loop has looked yet."""
     document = state.read(KIND, name)
-    return {} if document is None else MonitorStatus.model_validate(document.body).conditions
+    return {} if document is None else MonitorStatus.model_validate(document.body).hindrances

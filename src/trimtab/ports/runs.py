@@ -1,6 +1,6 @@
 """Pipeline runs: started by a key, so that a crash between two calls starts none twice."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -36,6 +36,16 @@ class Run:
     because: str = ""
     data_end: datetime | None = None
     labelled: int = 0
+
+
+class Surplus(Protocol):
+    """An engine that may make more than one run of a key, of which one takes effect (`Runs.find` names it)."""
+
+    def all(self, key: str) -> Sequence[Run]:
+        """Every run of the key that the engine still knows, the effective one included."""
+
+    def end(self, run_id: str) -> None:
+        """Terminate a run. Idempotent."""
 
 
 class Runs(Protocol):

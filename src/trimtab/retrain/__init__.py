@@ -6,7 +6,16 @@ nothing re-arms it once there is enough new to learn (verdicts.md 5).
 
 from trimtab.retrain.decide import RULES, decide
 from trimtab.retrain.key import run_key
-from trimtab.retrain.world import Decision, Fate, Happened, Observed, OpenEpisode, RunSeen, Start
+from trimtab.retrain.world import (
+    Decision,
+    Fate,
+    Happened,
+    Observed,
+    OpenEpisode,
+    PostedEvent,
+    RunSeen,
+    Start,
+)
 
 __all__ = [
     "RULES",
@@ -15,6 +24,7 @@ __all__ = [
     "Happened",
     "Observed",
     "OpenEpisode",
+    "PostedEvent",
     "RunSeen",
     "Start",
     "decide",

@@ -7,11 +7,16 @@ from typing import Final
 from trimtab.api.retrain import Attempt, Retrain
 from trimtab.retrain.guards import held_back
 from trimtab.retrain.key import run_key
-from trimtab.retrain.settling import begin, settle_candidate, settle_run, start_what_is_claimed, wait_for_run
+from trimtab.retrain.settling import (
+    begin,
+    end_surplus,
+    settle_candidate,
+    settle_run,
+    start_what_is_claimed,
+    wait_for_run,
+)
 from trimtab.retrain.triggers import due
 from trimtab.retrain.world import Decision, Happened, Observed
-
-KEPT: Final = 50
 
 Rule = Callable[[str, Retrain, Observed, datetime], Decision | None]
 
@@ -37,15 +42,14 @@ def claim_what_is_due(policy: str, spec: Retrain, seen: Observed, now: datetime)
         data_end=now,
         because=free.because,
     )
-    claim = seen.status.model_copy(
-        update={"attempts": (*seen.status.attempts, attempt)[-KEPT:], "waiting": ""}
-    )
+    claim = seen.status.claimed(attempt)
     happened = Happened("RunClaimed", free.because, {"key": attempt.key[:12], "arming": free.arming})
     return Decision(free.because, claim=claim, happened=(happened,))
 
 
 RULES: Final[tuple[Rule, ...]] = (
     begin,
+    end_surplus,
     settle_run,
     start_what_is_claimed,
     wait_for_run,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from trimtab.api.retrain import Outcome, Retrain, RetrainStatus
+from trimtab.api.retrain import Outcome, Retrain
 from trimtab.retrain.world import Decision, Fate, Happened, Observed, RunSeen, Start
 
 
@@ -25,6 +25,13 @@ def start_what_is_claimed(policy: str, spec: Retrain, seen: Observed, now: datet
     )
 
 
+def end_surplus(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision | None:
+    """At least one run of a key is created, exactly one takes effect; the others are ended."""
+    if not seen.surplus:
+        return None
+    return Decision("runs beside the effective one are ended", end=seen.surplus)
+
+
 def settle_run(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision | None:
     """A run that is over has made a candidate, was refused by its gates, failed, or was another's."""
     claim, run = seen.status.claim, seen.run
@@ -43,7 +50,7 @@ def settle_run(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Dec
     if run.data_end is not None:
         update["data_end"] = run.data_end
     happened = Happened("RunEnded", f"{outcome.value}: {because}", {"version": run.version, "run": run.id})
-    return Decision(because, claim=_changed(seen.status, update), happened=(happened,))
+    return Decision(because, claim=seen.status.changed(update, _open(seen)), happened=(happened,))
 
 
 def settle_candidate(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision | None:
@@ -52,7 +59,7 @@ def settle_candidate(policy: str, spec: Retrain, seen: Observed, now: datetime) 
     if not attempts or attempts[-1].outcome is not Outcome.CANDIDATE or seen.fate is Fate.UNDECIDED:
         return None
     outcome = Outcome.PROMOTED if seen.fate is Fate.PROMOTED else Outcome.REJECTED
-    return Decision(outcome.value, claim=_changed(seen.status, {"outcome": outcome}))
+    return Decision(outcome.value, claim=seen.status.changed({"outcome": outcome}, _open(seen)))
 
 
 def wait_for_run(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision | None:
@@ -68,6 +75,5 @@ def _outcome(run: RunSeen) -> Outcome:
     return Outcome.CANDIDATE if run.passed is not False and run.version is not None else Outcome.REFUSED
 
 
-def _changed(status: RetrainStatus, update: dict[str, Any]) -> RetrainStatus:
-    last = status.attempts[-1].model_copy(update=update)
-    return status.model_copy(update={"attempts": (*status.attempts[:-1], last)})
+def _open(seen: Observed) -> frozenset[str]:
+    return frozenset(episode.id for episode in seen.episodes)

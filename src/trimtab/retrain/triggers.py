@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from trimtab.api.cron import Cron
-from trimtab.api.retrain import Outcome, Retrain, Trigger
+from trimtab.api.retrain import KEPT, Outcome, Retrain, Trigger
 from trimtab.retrain.guards import rearmed
 from trimtab.retrain.world import Observed
 
@@ -33,6 +33,8 @@ def due(trigger: Trigger, spec: Retrain, seen: Observed, now: datetime) -> Due |
         return _episode(trigger, "drift", spec, seen, now)
     if trigger.schedule is not None:
         return _schedule(trigger, seen, now)
+    if trigger.event is not None:
+        return _event(trigger, trigger.event.type, seen)
     return _new_data(trigger, seen)
 
 
@@ -58,9 +60,28 @@ def _schedule(trigger: Trigger, seen: Observed, now: datetime) -> Due | None:
     if fires is None or fires <= seen.status.since:
         return None
     episode = f"{trigger.name}@{fires.isoformat()}"
-    if any(a.episode == episode for a in seen.status.attempts):
+    if _spent(seen, episode, fires):
         return None
     return Due(trigger.name, episode, 1, f"schedule {trigger.schedule.cron}, {fires:%Y-%m-%d %H:%M} UTC")
+
+
+def _event(trigger: Trigger, type: str, seen: Observed) -> Due | None:
+    """The newest event of the type since the policy began, once; those before it were overtaken."""
+    assert seen.status.since is not None
+    event = next((e for e in seen.posted if e.type == type), None)
+    if event is None or event.at <= seen.status.since:
+        return None
+    episode = f"{trigger.name}@{event.id}"
+    if _spent(seen, episode, event.at):
+        return None
+    return Due(trigger.name, episode, 1, f"event {type} {event.id}, {event.at:%Y-%m-%d %H:%M} UTC")
+
+
+def _spent(seen: Observed, episode: str, since: datetime) -> bool:
+    """Whether an occasion has had its run; one older than all that is remembered has."""
+    history = seen.status.history
+    forgotten = len(history) >= KEPT and since <= history[0].claimed_at
+    return forgotten or any(a.episode == episode for a in seen.status.attempts)
 
 
 def _new_data(trigger: Trigger, seen: Observed) -> Due | None:

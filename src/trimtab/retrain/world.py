@@ -19,6 +19,15 @@ class OpenEpisode:
 
 
 @dataclass(frozen=True, slots=True)
+class PostedEvent:
+    """An event that somebody posted."""
+
+    id: str
+    type: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunSeen:
     """The claimed run, as its engine shows it.
 
@@ -56,6 +65,8 @@ class Observed:
         fate: of the version that the last attempt registered.
         undecided: a rollout is on its way.
         labelled_since: mature labels since a time.
+        posted: the newest event of each type that a trigger names.
+        surplus: ids of runs of the last key that are not the effective one, and go on.
     """
 
     status: RetrainStatus
@@ -65,6 +76,8 @@ class Observed:
     undecided: bool = False
     suspended: bool = False
     labelled_since: Callable[[datetime], int] = lambda _: 0
+    posted: tuple[PostedEvent, ...] = ()
+    surplus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +99,12 @@ class Happened:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next move: a claim, then the start that it guards; `waits` when there is no more to do now."""
+    """The next move: a claim, then the start that it guards, or runs to end; `waits` when that is all for now."""
 
     because: str
     claim: RetrainStatus | None = None
     start: Start | None = None
+    end: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
     waits: bool = False
 

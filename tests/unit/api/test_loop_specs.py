@@ -220,12 +220,27 @@ def test_a_policy_that_makes_no_sense_is_refused(retrain, says):
         Retrain.model_validate(retrain)
 
 
-def test_the_claim_is_the_attempt_that_runs():
-    ran = Attempt(key="k", cause="c", episode="e", arming=1, claimed_at=T, data_end=T)
-    assert RetrainStatus(attempts=(ran,)).claim == ran
-    over = ran.model_copy(update={"outcome": Outcome.FAILED})
-    assert RetrainStatus(attempts=(over,)).claim is None
-    assert RetrainStatus().claim is None
+def ran(number=0, episode="e"):
+    return Attempt(key=f"k{number}", cause="c", episode=episode, arming=1, claimed_at=T, data_end=T)
+
+
+def test_the_claim_is_the_attempt_that_runs_and_then_history():
+    claimed = RetrainStatus().claimed(ran())
+    assert (claimed.claim, claimed.history, claimed.attempts) == (ran(), (), (ran(),))
+    over = claimed.changed({"outcome": Outcome.FAILED})
+    assert over.claim is None
+    assert [one.outcome for one in over.history] == [Outcome.FAILED]
+    assert over.claimed(ran(1)).attempts == (*over.history, ran(1))
+    assert RetrainStatus.model_validate_json(over.model_dump_json(by_alias=True)) == over
+
+
+def test_history_is_bounded_and_keeps_what_numbers_the_next_arming_of_an_open_episode():
+    status = RetrainStatus()
+    for number in range(60):
+        status = status.claimed(ran(number, "old" if number < 2 else f"e{number}"))
+        status = status.changed({"outcome": Outcome.FAILED}, frozenset({"old"}))
+    assert len(status.history) == 20
+    assert [one.key for one in status.history[:2]] == ["k1", "k41"]
 
 
 @pytest.mark.parametrize(

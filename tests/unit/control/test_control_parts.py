@@ -206,7 +206,7 @@ def test_a_profile_without_reference_skills_trips_nothing_and_the_monitor_says_t
     stage.serve_first()
     stage.until(lambda s: False, days=20, step=12 * HOUR)
     assert stage.loop.monitor.status.episodes == ()
-    assert "holds 0 days of skill, and 2 are needed" in stage.loop.monitor.status.conditions["Performance"]
+    assert "holds 0 days of skill, and 2 are needed" in stage.loop.monitor.status.hindrances["Performance"]
 
 
 def test_a_monitor_that_judges_performance_has_no_condition(make_stage):
@@ -214,7 +214,7 @@ def test_a_monitor_that_judges_performance_has_no_condition(make_stage):
     stage.serve_first()
     stage.until(lambda s: False, days=3, step=12 * HOUR)
     assert stage.loop.monitor.status.skill.blocks > 0
-    assert stage.loop.monitor.status.conditions == {}
+    assert stage.loop.monitor.status.hindrances == {}
 
 
 def test_a_profile_that_cannot_be_read_is_a_condition_and_stops_no_rollout(make_stage):
@@ -223,7 +223,7 @@ def test_a_profile_that_cannot_be_read_is_a_condition_and_stops_no_rollout(make_
     stage.world.profile_bytes = b"no profile"
     stage.loop = stage.make()
     stage.until(lambda s: False, days=3, step=12 * HOUR)
-    assert "Ready" in stage.loop.monitor.status.conditions
+    assert "Ready" in stage.loop.monitor.status.hindrances
     assert stage.world.weight(first) == 100
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from trimtab.api.retrain import Attempt, Outcome, Retrain, RetrainStatus
-from trimtab.retrain import Fate, Observed, OpenEpisode, RunSeen, decide, run_key
+from trimtab.retrain import Fate, Observed, OpenEpisode, PostedEvent, RunSeen, decide, run_key
 
 NOW = datetime(2013, 6, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -39,7 +39,11 @@ def attempt(outcome=Outcome.REFUSED, age=20 * DAY, **more):
 
 
 def seen(*attempts, episodes=(EPISODE,), labels=10**6, since=NOW - 99 * DAY, **more):
-    status = RetrainStatus(since=since, attempts=attempts)
+    *before, last = attempts or (None,)
+    running = last is not None and last.outcome is Outcome.RUNNING
+    status = RetrainStatus(
+        since=since, claim=last if running else None, history=tuple(before) if running else attempts
+    )
     return Observed(status, episodes=episodes, labelled_since=lambda _: labels, **more)
 
 
@@ -171,3 +175,41 @@ def test_new_data_asks_once_there_is_enough():
 def test_of_two_that_ask_the_one_that_may_is_served():
     both = seen(attempt(age=2 * DAY), episodes=(EPISODE, OpenEpisode("d1", "drift", NOW)))
     assert ask(both).claim.attempts[-1].episode == "d1"
+
+
+# events
+
+
+EVENTS = Retrain.model_validate(
+    {"triggers": [{"name": "upstream", "event": {"type": "com.example.changed"}}]}
+)
+
+
+def posted(id="1", age=DAY, type="com.example.changed"):
+    return (PostedEvent(id, type, NOW - age),)
+
+
+def test_an_event_asks_for_one_run():
+    claimed = ask(seen(episodes=(), posted=posted()), EVENTS).claim.claim
+    assert (claimed.episode, claimed.arming, claimed.cause) == ("upstream@1", 1, "upstream")
+    assert ask(seen(attempt(episode="upstream@1"), episodes=(), posted=posted()), EVENTS).waits
+    assert ask(seen(attempt(episode="upstream@1"), episodes=(), posted=posted("2")), EVENTS).claim.claim
+
+
+def test_events_of_other_types_or_from_before_the_policy_ask_for_nothing():
+    assert ask(seen(episodes=(), posted=posted(type="com.example.other")), EVENTS).claim is None
+    assert ask(seen(episodes=(), posted=posted(age=99 * DAY)), EVENTS).claim is None
+
+
+def test_an_event_whose_run_is_forgotten_asks_for_no_other():
+    later = [attempt(age=40 * DAY - k * DAY, key=f"k{k}", episode=f"e{k}") for k in range(20)]
+    assert ask(seen(*later, episodes=(), posted=posted(age=41 * DAY)), EVENTS).claim is None
+
+
+# surplus
+
+
+def test_runs_beside_the_effective_one_are_ended_whatever_else_there_is_to_do():
+    running = seen(attempt(Outcome.RUNNING), run=RunSeen("r1", ended=False), surplus=("r2", "r3"))
+    assert ask(running).end == ("r2", "r3")
+    assert ask(seen(attempt(Outcome.REFUSED), surplus=("r2",))).end == ("r2",)
