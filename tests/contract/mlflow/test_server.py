@@ -141,7 +141,7 @@ def test_the_operator_gets_profile_and_samples_through_the_registry_alone(
     uri = registered("watched", folder).uri
     profiles = MlflowProfiles(server, "watched", tmp_path / "cache")
     assert profiles.profile(uri) == (folder.path / "profile.json").read_bytes()
-    assert profiles.samples(uri) == (folder.path / "samples.json").read_bytes()
+    assert profiles.rows(uri) == [{"visits": 1.5}]
 
 
 def test_what_was_proven_once_is_not_fetched_again(
@@ -169,6 +169,7 @@ def test_files_of_another_model_or_garbage_are_refused_by_name(
     registry.register("odd", "s3://models/bare", "d1", {})
     with pytest.raises(InputRefused, match=r"version 1 of odd has no profile.json: it was not registered"):
         profiles.profile("s3://models/bare")
+    assert profiles.rows("s3://models/bare") == ()
     one, other = model(400), model(600)
     uri = registered("odd", one).uri
     run = versions_of(server, "odd")[-1]["run_id"]
@@ -197,7 +198,7 @@ def test_a_profile_that_is_none_is_refused_though_its_digest_is_right(
     with pytest.raises(InputRefused, match="not a reference profile"):
         profiles.profile(uri)
     with pytest.raises(InputRefused, match="no list of requests"):
-        profiles.samples(uri)
+        profiles.rows(uri)
 
 
 def test_a_version_that_can_be_seen_has_its_files(

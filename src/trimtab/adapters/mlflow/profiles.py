@@ -8,6 +8,7 @@ of the version, and each file's is that of the manifest.
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from trimtab.adapters.mlflow.server import Missing, MlflowServer
 from trimtab.adapters.mlflow.server_registry import FOLDER, version_of, versions_of
 from trimtab.api.errors import InputRefused
 from trimtab.drift import Profile
+from trimtab.ports.profiles import Unprofiled
 
 MANIFEST: Final = "manifest.json"
 PROFILE: Final = "profile.json"
@@ -40,13 +42,16 @@ class MlflowProfiles:
         Profile.from_bytes(content)  # refuses what is no profile
         return content
 
-    def samples(self, uri: str) -> bytes:
-        """samples.json of the model folder at `uri`: a list of requests.
+    def rows(self, uri: str) -> Sequence[Mapping[str, Any]]:
+        """The example requests of the model folder at `uri`, for warming up; none of a model that has none.
 
         Raises:
-            InputRefused: the version has none, or no list of requests.
+            InputRefused: samples.json is another model's, or no list of requests.
         """
-        content = self._file(uri, SAMPLES)
+        try:
+            content = self._file(uri, SAMPLES)
+        except Unprofiled:
+            return ()
         try:
             rows = json.loads(content)
         except ValueError:
@@ -55,7 +60,7 @@ class MlflowProfiles:
             raise InputRefused(
                 f"{SAMPLES} of {self._name} at {uri} is no list of requests", remedy="export it again"
             )
-        return content
+        return rows
 
     def _file(self, uri: str, file: str) -> bytes:
         told = next((one for one in versions_of(self._server, self._name) if one.get("source") == uri), None)
@@ -66,7 +71,7 @@ class MlflowProfiles:
             )
         digest, number = version_of(told).digest, told["version"]
         if not digest or not told.get("run_id"):
-            raise InputRefused(
+            raise Unprofiled(
                 f"version {number} of {self._name} has no {file}: it was not registered by trimtab",
                 remedy="register it with `trimtab register MODEL --profile REFERENCE`",
             )
