@@ -29,19 +29,19 @@ class InClusterClaims:
 
     Args:
         address: https://HOST:PORT of the API server; None for the pod's own.
-        account: folder with the service account's `token` and `ca.crt`.
+        account: folder with the service account's `token` and `ca.crt`; None for the pod's own.
     """
 
     def __init__(
         self,
         namespace: str,
         address: str | None = None,
-        account: Path = ACCOUNT,
+        account: Path | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         parts = urllib.parse.urlsplit(address or pod_address())
         self._host, self._port = parts.hostname or "", parts.port or 443
-        self._namespace, self._account, self._pause = namespace, account, pause
+        self._namespace, self._account, self._pause = namespace, account or ACCOUNT, pause
 
     def take(self, key: str, run: str) -> Claim:
         status, body = self._call("POST", "", as_object(Claim(key, run), self._namespace))

@@ -85,6 +85,38 @@ def test_a_key_that_is_none_is_refused(claims: InClusterClaims) -> None:
         claims.take("../secrets", "one")
 
 
+def test_a_task_claims_with_what_its_pod_finds(
+    control_plane: Any, namespace: str, account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from urllib.parse import urlsplit
+
+    from trimtab.adapters.claims import in_cluster
+    from trimtab.bootstrap import component
+
+    address = urlsplit(control_plane.url)
+    monkeypatch.setattr(in_cluster, "ACCOUNT", account)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
+    assert component.admit(KEY, namespace, "one")
+    assert not component.admit(KEY, namespace, "two")
+    monkeypatch.setenv("TRIMTAB_RUN", "one")  # a Job's second pod
+    assert component.admit(KEY, namespace, "three")
+
+
+def test_an_engine_that_does_not_fill_in_the_runs_id_is_refused(namespace: str) -> None:
+    from trimtab.bootstrap import component
+
+    with pytest.raises(InputRefused, match="in place of the run's id"):
+        component.admit(KEY, namespace, "{{$.pipeline_job_uuid}}")
+
+
+def test_where_nothing_is_claimed_every_run_is_admitted() -> None:
+    from trimtab.bootstrap import component
+
+    assert component.admit("", "", "one")
+    assert component.admit("any key", "", "two")
+
+
 class Killed(BaseException):
     """SIGKILL, to order."""
 
