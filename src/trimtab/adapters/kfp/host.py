@@ -27,6 +27,8 @@ PRELOAD = (
     "skl2onnx",
     "onnxruntime",
     "trimtab.bootstrap.component",
+    "trimtab.adapters.mlflow",
+    "trimtab.adapters.claims",
 )
 """Imported once in the fork server, so that no task pays for them. feast and torch only where a project asks."""
 
