@@ -6,6 +6,7 @@ Each carries the name of its source; nobody edits them by hand.
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -42,10 +43,31 @@ def cli_reference() -> str:
     return cli_page()
 
 
+def resource_reference() -> str:
+    """docs/reference/resources.md: every field of the custom resources."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    from resource_page import resource_page
+
+    return resource_page()
+
+
+def definition(kind: str) -> str:
+    """The CustomResourceDefinition of a kind: for kubectl in manifests/, and the very same in the chart."""
+    from trimtab.api.resources import RESOURCES
+    from trimtab.api.resources.crd import manifest
+
+    return next(manifest(resource) for resource in RESOURCES if kind == resource.PLURAL)
+
+
+KINDS = ("modelrollouts", "driftmonitors", "retrainpolicies")
+
 GENERATED: dict[str, Callable[[], str]] = {
     "pipelines/training.yaml": training_ir,
     "docs/reference/trimtab.schema.json": project_schema,
     "docs/reference/cli.md": cli_reference,
+    "docs/reference/resources.md": resource_reference,
+    **{f"manifests/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
+    **{f"helm/trimtab/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
 }
 
 

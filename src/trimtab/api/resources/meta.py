@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from trimtab.api.errors import InputRefused
 from trimtab.api.resources.act import ACT, Act, ActRefused
-from trimtab.api.values import Stored
+from trimtab.api.values import Spec, Stored
 
 GROUP: Final = "trimtab.dev"
 VERSION: Final = "v1alpha1"
@@ -82,6 +82,7 @@ class Resource(Stored):
 
     PLURAL: ClassVar[str]
     SHORT: ClassVar[str]
+    SPEC: ClassVar[type[Spec]]
     STATUS: ClassVar[type[ObservedStatus]]
     """What `status` holds. It is read apart from the spec, so that a status that is garbage hides no wish."""
 

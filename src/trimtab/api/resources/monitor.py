@@ -75,6 +75,7 @@ class DriftMonitor(Resource):
 
     PLURAL: ClassVar[str] = "driftmonitors"
     SHORT: ClassVar[str] = "dm"
+    SPEC: ClassVar[type[Spec]] = DriftMonitorSpec
     STATUS: ClassVar[type[ObservedStatus]] = DriftMonitorStatus
 
     kind: Literal["DriftMonitor"] = "DriftMonitor"

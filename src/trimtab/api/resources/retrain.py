@@ -7,10 +7,8 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from trimtab.api.resources.meta import Json, ObservedStatus, Resource, ResourceName
 from trimtab.api.resources.monitor import Target
-from trimtab.api.retrain import OnDrift, OnPerformance, Retrain, RetrainStatus, Trigger
+from trimtab.api.retrain import OnDrift, OnPerformance, OnSchedule, Retrain, RetrainStatus, Trigger
 from trimtab.api.values import Duration, Name, Spec, Stored
-
-KINDS: Final = ("performance", "drift", "schedule", "new_data", "event")
 
 Quantity = Annotated[
     str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20, strict=True)
@@ -59,9 +57,7 @@ class JobTemplate(Spec):
     deadline: Duration = timedelta(hours=6)
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     keep: Duration = timedelta(days=7)
-    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=20)] = Field(
-        default_factory=dict
-    )
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=20)] = {}  # noqa: RUF012
     tolerations: Annotated[tuple[Json, ...], Field(max_length=20)] = ()
     image_pull_secrets: Annotated[tuple[Json, ...], Field(max_length=10)] = ()
 
@@ -81,7 +77,10 @@ class Pipeline(Spec):
 
     provider_ref: Name | None = None
     name: (
-        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_. ]*$", max_length=128)] | None
+        Annotated[
+            str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_. ]*[-A-Za-z0-9_.])?$", max_length=128)
+        ]
+        | None
     ) = None
     job: JobTemplate | None = None
     project: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*://[!-~]+$", max_length=2048)]
@@ -120,14 +119,36 @@ class OnMonitorDrift(OnDrift):
     monitor_ref: ResourceName
 
 
-class OnEvent(Spec):
-    """A run when somebody posts a CloudEvent of a type, with a bearer token bound to the namespace.
+_ITEM = r"(\*|{n}(-{n})?)(/[1-9][0-9]{{0,2}})?"
+
+
+def _cron_field(number: str) -> str:
+    item = _ITEM.format(n=number)
+    return f"{item}(,{item})*"
+
+
+CRON: Final = "^{}$".format(
+    " ".join(
+        map(
+            _cron_field,
+            ("[0-5]?[0-9]", "([01]?[0-9]|2[0-3])", "(0?[1-9]|[12][0-9]|3[01])", "(0?[1-9]|1[0-2])", "[0-7]"),
+        )
+    )
+)
+
+
+class PolicySchedule(OnSchedule):
+    """A run at each time of a five-field cron line (minute hour day month weekday), in a time zone.
 
     Attributes:
-        type: the event's type, compared letter by letter.
+        cron: minute, hour, day of month, month, day of week; numbers, ranges, lists, * and /steps.
+        time_zone: IANA name, such as Europe/Berlin.
     """
 
-    type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$", max_length=253)]
+    cron: Annotated[str, StringConstraints(pattern=CRON, max_length=100)]
+    time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$", max_length=64)] = (
+        "Etc/UTC"
+    )
 
 
 class PolicyTrigger(Trigger):
@@ -135,15 +156,7 @@ class PolicyTrigger(Trigger):
 
     performance: OnMonitorPerformance | None = None
     drift: OnMonitorDrift | None = None
-    event: OnEvent | None = None
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        if sum(getattr(self, kind) is not None for kind in KINDS) != 1:
-            raise ValueError(
-                f"trigger '{self.name}' needs exactly one of performance, drift, schedule, newData, event"
-            )
-        return self
+    schedule: PolicySchedule | None = None
 
     @property
     def monitor_ref(self) -> str | None:
@@ -156,7 +169,6 @@ class RetrainPolicySpec(Retrain):
     """What runs, what asks for it, and what holds it back.
 
     Attributes:
-        pipeline: what runs.
         triggers: reasons to run.
         target: the rollout that the new model is for; default the monitor's. Needed where no trigger names a monitor.
         suspend: start no runs; one that runs goes on.
@@ -205,7 +217,6 @@ class RetrainPolicyStatus(ObservedStatus, RetrainStatus):
     """What the policy has done.
 
     Attributes:
-        attempts: its runs, newest last; one that is Running is the claim, written before the run was created.
         current: the run that is under way.
     """
 
@@ -217,6 +228,7 @@ class RetrainPolicy(Resource):
 
     PLURAL: ClassVar[str] = "retrainpolicies"
     SHORT: ClassVar[str] = "rtp"
+    SPEC: ClassVar[type[Spec]] = RetrainPolicySpec
     STATUS: ClassVar[type[ObservedStatus]] = RetrainPolicyStatus
 
     kind: Literal["RetrainPolicy"] = "RetrainPolicy"

@@ -40,7 +40,9 @@ class RegistryModel(Spec):
     """
 
     provider_ref: Name
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_. ]*$", max_length=128)]
+    name: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_. ]*[-A-Za-z0-9_.])?$", max_length=128)
+    ]
     alias: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$", max_length=128)] = (
         "candidate"
     )
@@ -146,26 +148,6 @@ class Route(Spec):
         return self
 
 
-class Capacity(Spec):
-    """How many servers stand ready.
-
-    Attributes:
-        candidate: MatchTraffic keeps as many candidate servers as its share of stable's ready ones, before the
-            share is raised.
-        freeze_stable: stable keeps at least the servers that it had at the start until `keepPrevious` is over, so
-            that going back needs no scaling.
-    """
-
-    candidate: Literal["MatchTraffic"] = "MatchTraffic"
-    freeze_stable: bool = True
-
-
-class RolloutStrategy(Strategy):
-    """How a candidate proceeds. The defaults suit a model whose labels come within days."""
-
-    capacity: Capacity = Capacity()
-
-
 class DeletionPolicy(StrEnum):
     """What becomes of route and servers when the rollout is deleted."""
 
@@ -177,13 +159,9 @@ class ModelRolloutSpec(Spec):
     """What is wished: which model serves whom, and how a new one earns its traffic.
 
     Attributes:
-        model: where the wished version comes from.
         model_name: the name by which clients call the model, the same for every revision; never changes.
-        serving: how a revision is served.
         service_account_name: service account of this namespace by which everything is written; who writes the
             rollout must be allowed to impersonate it.
-        route: how requests come to the model.
-        strategy: the steps of a rollout.
         checks: what a candidate must pass.
         deletion_policy: Retain leaves route and stable serving, without an owner; Delete removes them.
         suspend: hold progress; safety is never held.
@@ -194,7 +172,7 @@ class ModelRolloutSpec(Spec):
     serving: Serving
     service_account_name: Name = "trimtab-rollout"
     route: Route
-    strategy: RolloutStrategy = RolloutStrategy()
+    strategy: Strategy = Strategy()
     checks: Annotated[tuple[Check, ...], Field(max_length=20)] = Rollout().checks
     deletion_policy: DeletionPolicy = DeletionPolicy.RETAIN
     suspend: bool = False
@@ -262,6 +240,7 @@ class ModelRollout(Resource):
 
     PLURAL: ClassVar[str] = "modelrollouts"
     SHORT: ClassVar[str] = "mr"
+    SPEC: ClassVar[type[Spec]] = ModelRolloutSpec
     STATUS: ClassVar[type[ObservedStatus]] = ModelRolloutStatus
 
     kind: Literal["ModelRollout"] = "ModelRollout"

@@ -1,0 +1,52 @@
+"""What `kubectl explain` says of fields whose name in a trimtab.yaml needs no word."""
+
+from collections.abc import Mapping
+from typing import Final
+
+FIELDS: Final[Mapping[tuple[str, str], str]] = {
+    ("Shadow", "percent"): "Share of requests that is copied, in percent.",
+    ("Canary", "percent"): "Share of requests that the candidate answers, in percent.",
+    ("Step", "name"): "Unique; checks name it.",
+    ("Check", "name"): "Unique; the status names it.",
+    ("Check", "metric"): "What is measured on both revisions.",
+    ("Check", "no_worse_than_stable_by"): "Passes once the candidate is shown to be worse by less than this.",
+    ("Check", "better_than_stable_by"): "Passes once the candidate is shown to be better by more than this.",
+    ("Check", "at_most"): "Passes while the number is not above this.",
+    ("Check", "at_least"): "Passes while the number is not below this.",
+    ("Check", "block"): "What counts as one independent unit of evidence; default the metric's own.",
+    ("Check", "steps"): "Where it is asked; default wherever it can be.",
+    ("Bound", "absolute"): "In the metric's own unit.",
+    ("Bound", "percent"): "In percent of stable's.",
+    ("WarmUp", "requests"): "How many must be answered.",
+    ("WarmUp", "timeout"): "A candidate that has not answered them by then is rolled back.",
+    ("Strategy", "steps"): "In this order; a candidate that passes the last is promoted.",
+    (
+        "Strategy",
+        "keep_previous",
+    ): "How long the revision before stays warm after a promotion, for an instant undo.",
+    ("Measures", "number"): "For numeric columns.",
+    ("Measures", "category"): "For categorical columns.",
+    ("Override", "match"): "Glob over column names, such as *_id.",
+    ("Override", "measure"): "Instead of the one in measures.",
+    ("Override", "threshold"): "Instead of the one that is learned from the reference.",
+    ("Override", "ignore"): "Leave these columns out.",
+    ("Monitor", "overrides"): "Exceptions by column; the first match wins.",
+    ("FalseAlarms", "per"): "The time in which they are counted.",
+    ("FalseAlarms", "at_most"): "How many may open by chance in that time, in the mean.",
+    ("Trip", "windows"): "How many windows must have drifted.",
+    ("Trip", "of"): "Out of how many of the latest.",
+    ("Trip", "drifted_share"): "Share of columns beyond their threshold that makes a window drifted.",
+    ("Performance", "metric"): "skill: mean log loss beside that of the base rates.",
+    ("Performance", "block"): "Rows of one day count as one independent unit.",
+    ("Monitor", "min_coverage"): "Share of the requests that must have been seen for a window to be judged.",
+    ("Trigger", "name"): "Unique; the status names it as a run's cause.",
+    ("OnDrift", "act_on"): "trip: when an episode of drift opens.",
+    ("OnSchedule", "cron"): "Minute, hour, day of month, month, day of week.",
+    ("OnSchedule", "time_zone"): "IANA name, such as Europe/Berlin.",
+    ("OnNewData", "min_rows"): "Labelled rows.",
+    ("CircuitBreaker", "failures"): "Failed runs in a row that open it.",
+    ("CircuitBreaker", "reset_after"): "How long it stays open.",
+    ("Guards", "cooldown"): "Time from one run's start to the next.",
+    ("Guards", "max_per_day"): "Runs in any 24 hours.",
+}
+"""By the model that declares a field, and the field."""
