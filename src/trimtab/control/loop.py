@@ -104,5 +104,7 @@ class Loop:
     def _world(self) -> object:
         """What would change the answer, in the cheapest form."""
         split = self._gateway.split(self._target.host)
-        servers = {name: (s.state, s.restarts) for name, s in self._servers.observed().items()}
+        servers = {
+            name: (s.state, s.restarts, s.replicas, s.least) for name, s in self._servers.observed().items()
+        }
         return self._state.seen(), split, servers

@@ -7,11 +7,13 @@ the episodes and moves the reference, since then another profile counts.
 from datetime import datetime, timedelta
 from typing import Final
 
+from trimtab.api.conditions import Condition
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import DriftedColumn, Episode, Monitor, MonitorStatus, SkillSeen
 from trimtab.api.rollout_status import KEPT, RevisionRef
 from trimtab.control.coverage import Coverage
 from trimtab.control.memory import Memory
+from trimtab.control.monitor_conditions import monitor_conditions
 from trimtab.control.target import GRACE, Target
 from trimtab.drift import Override, Profile, Settings, Trip, Verdict, Watch, judge
 from trimtab.ports.evidence import Evidence
@@ -55,6 +57,10 @@ class ReconcileMonitor:
     @property
     def status(self) -> MonitorStatus:
         return self._memory.load() or MonitorStatus()
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """What a person should know at a glance, as of the last look."""
+        return monitor_conditions(self._spec, self.status, self.coverage, loaded=self._profile is not None)
 
     def tick(self, stable: RevisionRef | None, now: datetime) -> str:
         """Judge what has closed; returns what could not be reached or read, "" if nothing.

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from trimtab.api.conditions import Condition
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import MonitorStatus
 from trimtab.api.retrain import Attempt, Outcome, Retrain, RetrainStatus
@@ -14,7 +15,7 @@ from trimtab.ports.evidence import Evidence
 from trimtab.ports.posted import Posts
 from trimtab.ports.runs import Run, Runs, RunState, Surplus
 from trimtab.ports.state import Conflict, Event, State
-from trimtab.retrain import Fate, Observed, OpenEpisode, PostedEvent, RunSeen, decide
+from trimtab.retrain import Fate, Observed, OpenEpisode, PostedEvent, RunSeen, conditions, decide
 
 KIND: Final = "RetrainPolicy"
 MOVES: Final = 10
@@ -90,6 +91,11 @@ class ReconcileRetrain:
         except (SurroundingsFailed, InputRefused) as error:
             self.trouble = error.message
         return ended
+
+    def conditions(self, now: datetime) -> tuple[Condition, ...]:
+        """What a person should know at a glance, as of the last look."""
+        suspended = self._state.suspended(self._name)
+        return conditions(self._spec, self.status, now, self.trouble, suspended=suspended)
 
     def wake(self, now: datetime) -> datetime:
         """Re-arming is looked at with every mature block, all else after a cooldown at the latest."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from trimtab.api.conditions import Condition
 from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
 from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import Keeping, Phase, RolloutStatus
@@ -28,7 +29,7 @@ from trimtab.ports.profiles import Profiles
 from trimtab.ports.registry import Registry
 from trimtab.ports.servers import Server, Servers, ServerState
 from trimtab.ports.state import Conflict, Event, State
-from trimtab.rollout import Copies, Decision, Observed, Ordered, Routed, ServerSeen, decide
+from trimtab.rollout import Copies, Decision, Observed, Ordered, Routed, ServerSeen, conditions, decide
 from trimtab.rollout.capacity import lacking
 from trimtab.rollout.decision import WarmUp
 from trimtab.rollout.elapsed import credited
@@ -92,6 +93,7 @@ class ReconcileRollout:
         self._current: RolloutStatus | None = None
         self._written_s: float | None = None
         self._blind = ""
+        self._seen: Observed | None = None
 
     @property
     def status(self) -> RolloutStatus:
@@ -102,12 +104,18 @@ class ReconcileRollout:
     def candidacy(self) -> Candidacy:
         return self._candidacy
 
+    def conditions(self, looked: Looked) -> tuple[Condition, ...]:
+        """What a person should know at a glance, as of a look; nothing while the world could not be seen."""
+        if self._seen is None:
+            return ()
+        return conditions(self._spec, self._seen, looked.because, looked.trouble)
+
     def tick(self) -> Looked:
         """Bring the world as far as it goes now."""
         moves, because = 0, ""
         try:
             for _ in range(MOVES):
-                seen = self._observe()
+                seen = self._seen = self._observe()
                 decision = decide(self._spec, seen, self._clock.now())
                 because = decision.because
                 done = self._apply(seen, decision)

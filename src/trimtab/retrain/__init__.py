@@ -4,6 +4,7 @@ An episode (a stretch in which the model is held to be out of date) gives one ru
 nothing re-arms it once there is enough new to learn (verdicts.md 5).
 """
 
+from trimtab.retrain.conditions import conditions
 from trimtab.retrain.decide import RULES, decide
 from trimtab.retrain.key import run_key
 from trimtab.retrain.world import (
@@ -27,6 +28,7 @@ __all__ = [
     "PostedEvent",
     "RunSeen",
     "Start",
+    "conditions",
     "decide",
     "run_key",
 ]

@@ -4,6 +4,7 @@
 a network or a disk. The laptop and the operator run the same function.
 """
 
+from trimtab.rollout.conditions import conditions
 from trimtab.rollout.decide import RULES, decide
 from trimtab.rollout.decision import Decision
 from trimtab.rollout.revision import revision_id
@@ -18,6 +19,7 @@ __all__ = [
     "Ordered",
     "Routed",
     "ServerSeen",
+    "conditions",
     "decide",
     "revision_id",
 ]

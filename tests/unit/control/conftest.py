@@ -106,6 +106,13 @@ class World:
     run_makes: Callable[["World", str], Run] | None = None
     lost_blocks: int = 0
     warm_answers: bool = True
+    clustered: bool = False
+    """Servers have replicas that take time to come, and a route takes time to be in effect."""
+    unsettled: bool = False
+    by_load: dict[str, int] = field(default_factory=dict)
+    """Replicas that a revision has of its own accord."""
+    stuck: bool = False
+    """Nobody gives more replicas."""
 
     # what a test does
 
@@ -125,6 +132,16 @@ class World:
         """Requests flow, then it is later."""
         self._flow(length)
         self.clock.by(length)
+        self.unsettled = False
+        self.give_replicas()
+
+    def give_replicas(self) -> None:
+        """What was asked for comes, and what nobody asks for goes."""
+        for revision, server in self.servers_up.items():
+            if server.least is not None and not self.stuck:
+                self.servers_up[revision] = replace(
+                    server, replicas=max(self.by_load.get(revision, 1), server.least)
+                )
 
     def weight(self, revision: str) -> int:
         return self.split_now.weights.get(revision, 0) if self.split_now else 0
@@ -239,7 +256,8 @@ class Gateway:
 
     def split(self, host: str) -> Split | None:
         self.world.reachable("gateway")
-        return self.world.split_now
+        split = self.world.split_now
+        return replace(split, in_effect=not self.world.unsettled) if split is not None else None
 
     def apply(self, host: str, split: Split) -> None:
         self.world.reachable("gateway")
@@ -259,8 +277,27 @@ class Gateway:
                 self.world.broken_promises.append(f"{weight} on {revision}, which has no server")
         if split.mirror and split.mirror not in self.world.servers_up:
             self.world.broken_promises.append("a mirror without a server")
+        if self.world.clustered and was is not None:
+            self._has_capacity(was, split)
+        self.world.unsettled = self.world.clustered
         self.world.split_now = split
         self.world.splits.append((self.world.clock.now(), split))
+
+    def _has_capacity(self, was: Split, split: Split) -> None:
+        """Whoever gets more has the replicas for it."""
+        stable = max(was.weights, key=lambda revision: was.weights[revision])
+        up = self.world.servers_up
+        before, after = (
+            {**one.weights, **({one.mirror: one.mirror_percent} if one.mirror else {})}
+            for one in (was, split)
+        )
+        for revision, share in after.items():
+            alone = revision in was.weights and split.weights == {revision: 100}
+            if share <= before.get(revision, 0) or revision == stable or alone or stable not in up:
+                continue
+            have, needs = up[revision].replicas, -(-up[stable].replicas * share // 100)
+            if have < needs:
+                self.world.broken_promises.append(f"{share} on {revision}: {have} of {needs} replicas")
 
     def sent(self, host: str) -> Mapping[str, Sent]:
         self.world.reachable("gateway")
@@ -278,9 +315,16 @@ class Servers:
         def up() -> None:
             ready = self.world.models[revision.id].ready
             state = ServerState.READY if ready else ServerState.STARTING
-            self.world.servers_up.setdefault(revision.id, Server(revision.id, state, 0.0, 0))
+            least = 0 if self.world.clustered else None
+            self.world.servers_up.setdefault(revision.id, Server(revision.id, state, 0.0, 0, least=least))
 
         self.world.kill.guard(up)
+
+    def scale(self, revision: str, least: int) -> None:
+        def scaled() -> None:
+            self.world.servers_up[revision] = replace(self.world.servers_up[revision], least=least)
+
+        self.world.kill.guard(scaled)
 
     def retire(self, revision: str) -> None:
         def stop() -> None:

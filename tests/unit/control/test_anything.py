@@ -1,6 +1,7 @@
 """Whatever happens, in whatever order: what must always hold, holds; and every rollout ends."""
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -64,8 +65,9 @@ def act(stage, dice, world, made):
         case "die" | "come back" if candidate in world.servers_up:
             state = ServerState.NOT_READY if what == "die" else ServerState.READY
             server = world.servers_up[candidate]
-            world.servers_up[candidate] = type(server)(
-                candidate, state, 40.0, server.restarts + (what == "die")
+            died = what == "die"
+            world.servers_up[candidate] = replace(
+                server, state=state, since_s=40.0, restarts=server.restarts + died
             )
         case "edit" if stable and candidate in world.servers_up:
             world.split_now = Split({stable: 30, candidate: 70})
@@ -103,16 +105,20 @@ def always(stage, world, what, was):
         assert status.stable.revision != was or world.weight(was) == 100
 
 
+@pytest.mark.parametrize("clustered", [False, True])
 @pytest.mark.parametrize("seed", range(16))
-def test_random_interleavings(make_stage, seed):
+def test_random_interleavings(make_stage, seed, clustered):
     dice = random.Random(seed)
     inconclusive, newer = POLICIES[seed % len(POLICIES)]
     spec = SPEC.model_validate(
         {**SPEC.model_dump(by_alias=True), "onInconclusive": inconclusive, "onNewCandidate": newer}
     )
-    stage = make_stage(spec)
+    stage = make_stage(spec, clustered=clustered)
     world = stage.world
     made = [stage.serve_first()]
+    if clustered:
+        world.by_load[made[0]] = dice.choice([1, 3, 10])
+        assert stage.until(lambda s: s.status.stable is not None, days=1, step=HOUR)
     for _ in range(120):
         stable_before = stage.status.stable
         what, candidate = act(stage, dice, world, made)
@@ -127,7 +133,7 @@ def test_random_interleavings(make_stage, seed):
     world.state.suspend("flights", False)
     world.order("none", "", id="the last order is of no consequence")
     for revision, server in list(world.servers_up.items()):
-        world.servers_up[revision] = type(server)(revision, ServerState.READY, 0.0, server.restarts)
+        world.servers_up[revision] = replace(server, state=ServerState.READY, since_s=0.0)
 
     def ends(stage):
         candidate = stage.status.candidate
