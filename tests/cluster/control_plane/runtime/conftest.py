@@ -1,6 +1,7 @@
 """The runtime between a real API server and a proxy that does harm to order."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,3 +30,17 @@ def through(proxy: "FaultProxy", tmp_path: Path) -> str:
 def straight(control_plane: "ControlPlane") -> str:
     """The kubeconfig of whoever does not."""
     return str(control_plane.kubeconfig)
+
+
+@pytest.fixture
+def table(
+    capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> Callable[[str, str], None]:
+    """Prints a row of the fault table, and leaves it in the test's report."""
+
+    def row(fault: str, held: str) -> None:
+        record_property("fault table", f"{fault} | {held}")
+        with capsys.disabled():
+            sys.stdout.write(f"\n| {fault} | {held} |\n")
+
+    return row
