@@ -75,11 +75,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def invoke(
-    arguments: list[str] | None = None, build: Callable[[], typer.Typer] = build, name: str = "trimtab"
+    arguments: list[str] | None = None,
+    make: Callable[[], typer.Typer] | None = None,
+    name: str = "trimtab",
 ) -> int:
-    """Run the command, or the one that `build` makes; returns its exit status."""
+    """Run the command, or the one that `make` makes; returns its exit status."""
     try:
-        command: Any = typer.main.get_command(build())
+        command: Any = typer.main.get_command((make or build)())
         status = command.main(args=arguments, prog_name=name, standalone_mode=False)
     except TyperException as error:
         error.show()  # type: ignore[attr-defined]  # the usage errors have it, their base does not

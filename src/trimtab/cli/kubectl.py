@@ -78,7 +78,7 @@ def build() -> typer.Typer:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the plugin and exit with its status."""
-    raise SystemExit(int(frame.invoke(arguments, build=build, name="kubectl trimtab")))
+    raise SystemExit(int(frame.invoke(arguments, make=build, name="kubectl trimtab")))
 
 
 def status(

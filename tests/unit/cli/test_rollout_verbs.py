@@ -150,7 +150,7 @@ def test_status_says_what_the_monitor_cannot_judge(state):
     from trimtab.api.monitor import MonitorStatus
 
     holds(state)
-    held = MonitorStatus(conditions={"Performance": "performance is not judged: 0 days of skill"})
+    held = MonitorStatus(hindrances={"Performance": "performance is not judged: 0 days of skill"})
     state.write("DriftMonitor", "tryout", held.model_dump(mode="json", by_alias=True), None)
     assert "monitor: performance is not judged: 0 days of skill" in run("status").output
     whole = typer.Typer()

@@ -26,7 +26,8 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_an_import_from_a_higher_or_neighbouring_layer_is_refused(tmp_path, module, line):
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("src", "operators"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     planted = tmp_path / "src" / "trimtab" / module / "planted.py"
     planted.write_text(line + "\n")
