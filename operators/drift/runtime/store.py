@@ -96,10 +96,12 @@ class Store:
     def assume_deleted(self, obj: Object) -> Change | None:
         """We deleted this very object, and nothing holds it back."""
         held = self._objects.get(key_of(obj))
-        if held is None or uid_of(held) != uid_of(obj):
-            return None
-        self._gone.add(uid_of(obj))
-        return self._set(key_of(obj), None)
+        if held is not None and uid_of(held) == uid_of(obj):
+            self._gone.add(uid_of(obj))
+            return self._set(key_of(obj), None)
+        if version_of(obj) > self.version:  # the watch has yet to tell that it was ever there
+            self._gone.add(uid_of(obj))
+        return None
 
     def listed(self, obj: Object, version: int) -> Change | None:
         """A list of the moment `version` has this. A moment before ours means an etcd that was restored."""

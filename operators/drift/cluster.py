@@ -1,0 +1,196 @@
+"""ports.cluster.Cluster over the operator's runtime: reads from its caches, writes through its fenced client."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from operators.drift.caches import Caches, resource_of
+from operators.drift.reporting import Reporter
+from operators.drift.runtime import (
+    AlreadyExists,
+    ApiError,
+    Client,
+    Fenced,
+    Invalid,
+    NotFound,
+    Resource,
+    uid_of,
+)
+from operators.drift.runtime import Conflict as Stale
+from operators.drift.runtime import Forbidden as NotAllowed
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.ports.cluster import FIELD_MANAGER, Kind, Object, Refused
+from trimtab.ports.state import Conflict
+
+INSTALLED_FOR_S: Final = 60.0
+WAIT_S: Final = 30.0
+"""Longer than any call of the client takes: its own timeout ends a call first."""
+T = TypeVar("T")
+
+
+class WatchedCluster:
+    """The cluster as handlers see it. Any thread but the event loop's own may call it.
+
+    Args:
+        client: fenced: its writes are refused once this process does not lead.
+        kinds: every kind that is read or written; an object names its own by apiVersion and kind.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        loop: asyncio.AbstractEventLoop,
+        caches: Caches,
+        kinds: Sequence[Kind],
+        reporter: Reporter,
+    ) -> None:
+        self._client, self._loop, self._caches, self._reporter = client, loop, caches, reporter
+        self._kinds = {(kind.api_version, kind.kind): kind for kind in kinds}
+        self._installed: dict[Kind, tuple[float, bool]] = {}
+        self._wrote: dict[tuple[str, str, str], str] = {}
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        if kind in self._caches:
+            return self._caches.get(kind, namespace, name)
+        return self.read(kind, namespace, name)
+
+    def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None) -> Sequence[Object]:
+        if kind in self._caches:
+            return self._caches.list(kind, namespace, labels)
+        return self._call(kind.plural, self._client.list(resource_of(kind), namespace, labels=labels))
+
+    def read(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        async def live() -> Object | None:
+            try:
+                return await self._client.get(resource_of(kind), namespace, name)
+            except NotFound:
+                return None
+
+        return self._call(f"{kind.kind} {namespace}/{name}", live())
+
+    def installed(self, kind: Kind) -> bool:
+        if kind in self._caches:
+            return any(reflector.installed for reflector in self._caches.of(kind))
+        asked_s, answer = self._installed.get(kind, (float("-inf"), False))
+        if time.monotonic() - asked_s > INSTALLED_FOR_S:
+            answer = self._call(kind.plural, self._client.installed(resource_of(kind)))
+            self._installed[kind] = time.monotonic(), answer
+        return answer
+
+    def create(self, obj: Object, *, account: str = "") -> Object | None:
+        resource, user = self._resource(obj), user_of(obj, account)
+
+        async def made() -> Object | None:
+            try:
+                return await self._client.create(resource, obj, user=user)
+            except AlreadyExists:
+                return None
+
+        return self._written(obj, made())
+
+    def apply(self, obj: Object, *, account: str = "", dry_run: bool = False) -> Object:
+        applied = self._client.apply(
+            self._resource(obj),
+            obj,
+            manager=FIELD_MANAGER,
+            force=True,
+            user=user_of(obj, account),
+            dry_run=dry_run,
+        )
+        if dry_run:
+            return self._call(named(obj), applied)
+        return self._written(obj, applied)
+
+    def replace(self, obj: Object, *, account: str = "") -> Object:
+        return self._written(obj, self._client.replace(self._resource(obj), obj, user=user_of(obj, account)))
+
+    def write_status(self, obj: Object) -> Object:
+        return self._written(obj, self._client.write_status(self._resource(obj), obj))
+
+    def delete(self, kind: Kind, namespace: str, name: str, *, uid: str = "", account: str = "") -> None:
+        user = f"system:serviceaccount:{namespace}:{account}" if account else ""
+
+        async def gone() -> None:
+            try:
+                left = await self._client.delete(resource_of(kind), namespace, name, uid=uid, user=user)
+            except (NotFound, Stale):
+                return
+            # With a finalizer or a grace period it stays for a while, with the time of its deletion.
+            if left.get("kind") == kind.kind and left["metadata"].get("deletionTimestamp"):
+                self._caches.assume(left, kind)
+            elif (held := self._caches.get(kind, namespace, name)) is not None and uid in ("", uid_of(held)):
+                self._caches.assume_deleted(held, kind)
+
+        self._call(f"{kind.kind} {namespace}/{name}", gone())
+
+    def report(self, about: Object, reason: str, note: str, *, warning: bool = False) -> None:
+        self._reporter.report(about, reason, note, warning=warning)
+
+    def wrote(self, obj: Object) -> bool:
+        """Whether this version of an object is our own last write of it."""
+        return self._wrote.get(_key(obj)) == str(obj["metadata"].get("resourceVersion", ""))
+
+    def forget(self, obj: Object) -> None:
+        """The object is gone."""
+        self._wrote.pop(_key(obj), None)
+
+    def _written(self, obj: Object, writing: Awaitable[T]) -> T:
+        kind = self._kind(obj)
+
+        async def write() -> T:
+            found = await writing
+            if found is not None:
+                self._wrote[_key(found)] = found["metadata"]["resourceVersion"]  # type: ignore[index, arg-type]  # T is an Object or None
+                self._caches.assume(found, kind)  # type: ignore[arg-type]
+            return found
+
+        return self._call(named(obj), write())
+
+    def _call(self, about: str, call: Awaitable[T]) -> T:
+        async def awaited() -> T:
+            return await call
+
+        with told(about):
+            return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(WAIT_S)
+
+    def _kind(self, obj: Object) -> Kind:
+        return self._kinds[(str(obj["apiVersion"]), str(obj["kind"]))]
+
+    def _resource(self, obj: Object) -> Resource:
+        return resource_of(self._kind(obj))
+
+
+@contextmanager
+def told(about: str) -> Iterator[None]:
+    """The runtime's errors in the port's words."""
+    try:
+        yield
+    except Fenced as error:
+        raise Conflict(f"{about}: {error}") from error
+    except Stale as error:
+        raise Conflict(f"{about}: {error}") from error
+    except (Invalid, NotAllowed) as error:
+        if error.status == 401:
+            raise SurroundingsFailed(f"{about}: {error}") from error
+        raise Refused(f"{about}: {error}", reason=error.reason) from error
+    except ApiError as error:
+        raise SurroundingsFailed(f"{about}: {error}") from error
+    except TimeoutError as error:
+        raise SurroundingsFailed(f"{about}: no answer within {WAIT_S:.0f} s") from error
+
+
+def user_of(obj: Object, account: str) -> str:
+    """Whom to impersonate; "" for ourselves."""
+    return f"system:serviceaccount:{obj['metadata']['namespace']}:{account}" if account else ""
+
+
+def named(obj: Object) -> str:
+    metadata = obj["metadata"]
+    return f"{obj['kind']} {metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _key(obj: Object) -> tuple[str, str, str]:
+    metadata = obj["metadata"]
+    return str(obj["kind"]), str(metadata.get("namespace", "")), str(metadata["name"])

@@ -1,0 +1,123 @@
+"""Players for controllers that a bare control plane does not have: KServe's, and a gateway's; and served models.
+
+They write the status that the real ones write (read in KServe 0.20 and Envoy Gateway 1.9), at once and always well.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from trimtab.adapters.children import REVISION, ROLLOUT
+from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
+from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE
+from trimtab.api.errors import SurroundingsFailed, TrimtabError
+from trimtab.ports.cluster import Cluster, Object
+from trimtab.ports.state import Conflict
+
+LATER = "2026-11-01T00:00:00Z"
+
+
+class Players:
+    """Plays for one namespace until stopped."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.cluster, self.namespace = cluster, namespace
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._play, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def _play(self) -> None:
+        while not self._stop.wait(0.1):
+            with suppress(SurroundingsFailed, TrimtabError, Conflict):
+                for service in self.cluster.list(INFERENCE_SERVICE, self.namespace):
+                    self._serve(service)
+                for route in self.cluster.list(HTTP_ROUTE, self.namespace):
+                    self._accept(route)
+
+    def _serve(self, service: Object) -> None:
+        name, labels = service["metadata"]["name"], service["metadata"]["labels"]
+        address = {"url": f"http://{name}-predictor.{self.namespace}.svc.cluster.local"}
+        if (service.get("status") or {}).get("address") != address:
+            ready = {"type": "Ready", "status": "True", "lastTransitionTime": LATER}
+            self.cluster.write_status({**service, "status": {"address": address, "conditions": [ready]}})
+        port = {"name": "http", "port": 80, "targetPort": 8080}
+        self.cluster.create(
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": f"{name}-predictor", "namespace": self.namespace},
+                "spec": {"ports": [port], "selector": {REVISION: labels[REVISION]}},
+            }
+        )
+        self.cluster.create(_deployment(self.namespace, name, labels))
+        held = self.cluster.get(DEPLOYMENT, self.namespace, f"{name}-predictor")
+        replicas = service["spec"]["predictor"].get("minReplicas", 1)
+        if held is not None and (held.get("status") or {}).get("availableReplicas") != replicas:
+            counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas"), replicas)
+            self.cluster.write_status({**held, "status": counts})
+
+    def _accept(self, route: Object) -> None:
+        generation = route["metadata"]["generation"]
+        said = (route.get("status") or {}).get("parents") or []
+        if said and said[0]["conditions"][0].get("observedGeneration") == generation:
+            return
+        conditions = [
+            {
+                "type": kind, "status": "True", "reason": kind, "message": "",
+                "observedGeneration": generation, "lastTransitionTime": LATER,
+            }
+            for kind in ("Accepted", "ResolvedRefs")
+        ]  # fmt: skip
+        parents = [
+            {"parentRef": ref, "controllerName": "example.com/played", "conditions": conditions}
+            for ref in route["spec"]["parentRefs"]
+        ]
+        self.cluster.write_status({**route, "status": {"parents": parents}})
+
+
+def _deployment(namespace: str, name: str, labels: dict[str, str]) -> dict[str, Any]:
+    own = {key: labels[key] for key in (REVISION, ROLLOUT)} | {"component": "predictor"}
+    pod = {"metadata": {"labels": own}, "spec": {"containers": [{"name": "model", "image": "played"}]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": f"{name}-predictor", "namespace": namespace, "labels": own},
+        "spec": {"selector": {"matchLabels": own}, "template": pod},
+    }
+
+
+class _Ready(BaseHTTPRequestHandler):
+    """A model server that is always well: every path answers 200."""
+
+    def do_GET(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        self.rfile.read(length)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@contextmanager
+def served_models() -> Iterator[int]:
+    """Something that answers ready for every model; gives its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Ready)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
