@@ -74,8 +74,10 @@ def start_operator(
             log = tmp_path / f"operator-{number}.log"
             with log.open("wb") as out:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "operators.drift", "--config", str(config)]
-                    + ["--kubeconfig", str(control_plane.kubeconfig)],
+                    [
+                        sys.executable, "-m", "operators.drift",
+                        "--config", str(config), "--kubeconfig", str(control_plane.kubeconfig),
+                    ],
                     cwd=REPOSITORY, stdout=out, stderr=out, env={**os.environ, **more},
                 )  # fmt: skip
             started.append(Operator(process, log))
