@@ -191,10 +191,14 @@ class Node:
     def wait(
         self, condition: str, kind: str, name: str, namespace: str = "default", within_s: float = 90
     ) -> None:
-        """Wait for a condition, and if it does not come tell what the namespace's pods say."""
+        """Wait for a condition, and if it does not come tell what the namespace's pods say.
+
+        Args:
+            condition: of the object's status; or `create`, `delete`, `jsonpath={…}=…` as kubectl has them.
+        """
         said = self._kubectl(
             "wait",
-            f"--for=condition={condition}",
+            f"--for={_waited_for(condition)}",
             f"{kind}/{name}",
             "-n",
             namespace,
@@ -291,6 +295,11 @@ class Node:
     def _kubectl(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         command: Sequence[str] = [str(binary("kubectl")), f"--kubeconfig={self.kubeconfig}", *arguments]
         return subprocess.run(command, input=given, capture_output=True, text=True)
+
+
+def _waited_for(condition: str) -> str:
+    """As kubectl says it: a condition's name is what is meant unless it is another form."""
+    return condition if condition in ("create", "delete") or "=" in condition else f"condition={condition}"
 
 
 def _tail(log: Path, lines: int = 8) -> str:

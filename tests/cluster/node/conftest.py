@@ -1,0 +1,68 @@
+"""One whole node for all tests here: KServe, Envoy Gateway, real models. How it is made: tests/cluster/kube."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cluster.kube.gateway import Gateway
+    from tests.cluster.kube.node import Node
+    from tests.cluster.node.exported import Models
+
+Volume = Callable[[str, Path], None]
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Node"]:
+    """A node that is Ready, with trimtab's own images: leave it running."""
+    from tests.cluster.kube.node import Node
+
+    with Node(tmp_path_factory.mktemp("node")) as running:
+        running.load(running.images.trimtab())
+        yield running
+
+
+@pytest.fixture(scope="session")
+def kserve(node: "Node") -> "Node":
+    """The node, with KServe's controller in it (mode Standard)."""
+    from tests.cluster.kube import node_kserve
+
+    node_kserve.install(node)
+    return node
+
+
+@pytest.fixture(scope="session")
+def gateway(node: "Node") -> "Gateway":
+    """A Gateway of Envoy Gateway on the node, which takes routes from any namespace."""
+    from tests.cluster.kube import gateway
+
+    return gateway.install(node)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
+    """Real models v1 and v2 over flights, exported."""
+    from tests.cluster.node.exported import export_models
+
+    return export_models(tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture
+def namespace(node: "Node") -> Iterator[str]:
+    """A new namespace; all in it goes after the test."""
+    name = f"t-{uuid4().hex[:8]}"
+    node.kubectl("create", "namespace", name)
+    node.wait("create", "serviceaccount", "default", name)
+    yield name
+    node.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def volume(node: "Node", namespace: str) -> Volume:
+    """`volume(name, folder)`: a claim in the test's namespace with a copy of the folder."""
+    from tests.cluster.kube import node_volumes
+
+    return lambda name, folder: node_volumes.share(node, namespace, name, folder)
