@@ -23,6 +23,7 @@ from trimtab.ports.servers import Revision, Server, ServerState
 READY_FOR_S: Final = 10.0
 """A server that answered ready is not asked again for so long, unless its pods changed."""
 NOT_READY_FOR_S: Final = 1.0
+MISTYPED: Final = "typed patch object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,9 @@ class KserveServers:
         except InputRefused as error:
             return Fact("TemplateValid", "False", "Invalid", str(error))
         except SurroundingsFailed as error:
+            # The API server answers 500 to an apply that has a text where a mapping belongs.
+            if MISTYPED in error.message:
+                return Fact("TemplateValid", "False", "Invalid", error.message)
             return Fact("TemplateValid", "Unknown", "NotAsked", error.message)
         return Fact("TemplateValid", "True", "Accepted", "the API server takes it")
 
