@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model-name", "--model_name", required=True, help="the served name, the same for every revision"
     )
+    parser.add_argument("--digest", default="", help="refuse to start on a folder of another digest")
     parser.add_argument("--revision", required=True, help="the revision's id, 8 hex digits")
     parser.add_argument(
         "--http-port", "--http_port", default=8080, type=int, help="0 lets the kernel choose (8080)"
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(parsed: argparse.Namespace) -> None:
-    folder = open_folder(parsed.model_dir)
+    folder = open_folder(parsed.model_dir, parsed.digest)
     try:
         lean_kserve.prepare()
         from trimtab.serving import predictor, server

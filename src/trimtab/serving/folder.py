@@ -39,15 +39,23 @@ class ModelFolder:
         return self.path / "model.onnx"
 
 
-def open_folder(path: Path) -> ModelFolder:
+def open_folder(path: Path, digest: str = "") -> ModelFolder:
     """The folder, with each file that the manifest lists hashed and compared.
 
+    Args:
+        digest: of the folder that is wanted, as it was registered; "" for whichever is there.
+
     Raises:
-        FolderRefused: no manifest, a file missing or changed, or a features.py that the plan does not name.
+        FolderRefused: another folder than the one that is wanted, no manifest, a file missing or changed, or a features.py that the plan does not name.
         PlanRefused, FeaturesRefused: plan.json or features.py cannot be read.
     """
     manifest = _manifest(path)
     files: Mapping[str, str] = manifest["files"]
+    if digest and (found := _digest_of(files)) != digest:
+        raise FolderRefused(
+            f"{path}: this folder has digest {found[:12]}…, the registered model {digest[:12]}…",
+            remedy="a model's place is written once: export to a new one and register that",
+        )
     for name in NEEDED:
         if name not in files:
             raise FolderRefused(f"{path}/manifest.json does not list {name}", remedy="export the model again")
@@ -55,6 +63,12 @@ def open_folder(path: Path) -> ModelFolder:
         _verify(path / name, digest)
     plan = ServingPlan.from_json((path / "plan.json").read_bytes())
     return ModelFolder(path, plan, _definition(path, plan), manifest)
+
+
+def _digest_of(files: Mapping[str, str]) -> str:
+    """As the exporting step takes it."""
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _manifest(path: Path) -> Mapping[str, Any]:

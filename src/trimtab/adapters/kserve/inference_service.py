@@ -4,6 +4,7 @@ Nothing of it changes on a live one but minReplicas and maxReplicas: KServe copi
 so that writing one would replace them all; a logger moves the Service to the agent's port before pods have an agent.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -172,8 +173,13 @@ def _named(
     if told is Told.OWN:
         more += [f"--revision={revision.id}", f"--namespace={place.namespace}"]
         more += [f"--sink={collector_url(place.namespace)}"]
-        more += [f"--digest={revision.digest}"] if revision.digest else []
+        more += [f"--digest={revision.digest}"] if _of_folder(revision) else []
     return {**container, "args": [*(container.get("args") or []), *more]}
+
+
+def _of_folder(revision: Revision) -> bool:
+    """Whether its digest is of the model folder, not the one of its address that stands in where none was given."""
+    return revision.digest not in ("", hashlib.sha256(revision.uri.encode()).hexdigest())
 
 
 def _with_variable(container: Mapping[str, Any], name: str, value: str) -> list[Json]:
