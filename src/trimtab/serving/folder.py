@@ -46,7 +46,8 @@ def open_folder(path: Path, digest: str = "") -> ModelFolder:
         digest: of the folder that is wanted, as it was registered; "" for whichever is there.
 
     Raises:
-        FolderRefused: another folder than the one that is wanted, no manifest, a file missing or changed, or a features.py that the plan does not name.
+        FolderRefused: another folder than the one that is wanted, no manifest, a file missing or changed, or a
+            features.py that the plan does not name.
         PlanRefused, FeaturesRefused: plan.json or features.py cannot be read.
     """
     manifest = _manifest(path)

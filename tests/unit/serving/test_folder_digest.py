@@ -18,5 +18,5 @@ def test_another_folder_than_the_registered_one_is_refused(tmp_path):
 
 def test_the_digest_is_the_one_that_the_exporting_step_takes(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps({"files": FILES}))
-    with pytest.raises(FolderRefused, match="does not list model.onnx"):
+    with pytest.raises(FolderRefused, match=r"does not list model\.onnx"):
         open_folder(tmp_path, folder_digest(FILES))
