@@ -59,6 +59,14 @@ def definition(kind: str) -> str:
     return next(manifest(resource) for resource in RESOURCES if kind == resource.PLURAL)
 
 
+def operator_roles() -> str:
+    """manifests/base/rbac.yaml: what the operator may do in a cluster."""
+    sys.path.insert(0, str(ROOT))
+    from operators.drift import rbac
+
+    return "# Generated from operators/drift/rbac.py by `make generate`.\n" + rbac.text(rbac.cluster_wide())
+
+
 KINDS = ("modelrollouts", "driftmonitors", "retrainpolicies")
 
 GENERATED: dict[str, Callable[[], str]] = {
@@ -66,6 +74,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/trimtab.schema.json": project_schema,
     "docs/reference/cli.md": cli_reference,
     "docs/reference/resources.md": resource_reference,
+    "manifests/base/rbac.yaml": operator_roles,
     **{f"manifests/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
     **{f"helm/trimtab/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
 }
