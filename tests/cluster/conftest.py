@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cluster.fault_table import fault, pytest_terminal_summary  # noqa: F401  # fixture and hook of this folder
+
 if TYPE_CHECKING:
     from tests.cluster.kube.control_plane import ControlPlane
     from tests.cluster.kube.direct import Direct

@@ -1,0 +1,58 @@
+"""A control plane for the faults alone: hundreds of namespaces that nobody tidies up, since it goes as a whole."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane.faults.machine import Machine
+    from tests.cluster.control_plane.faults.stage import Stage
+    from tests.cluster.kube.control_plane import ControlPlane
+
+ROOT = Path(__file__).resolve().parents[4]
+ANY_ACCOUNT = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:serviceaccounts"}
+
+
+@pytest.fixture(scope="session")
+def harmed_plane() -> Iterator["ControlPlane"]:
+    """An API server with all CRDs, on which any service account may write what a rollout writes."""
+    from tests.cluster.kube.manifests import install
+    from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
+    from tests.cluster.kube.planes import running_control_plane
+
+    with running_control_plane(audit=False) as plane:
+        install(plane.cluster, [ROOT / "manifests" / "crds", *gateway_api_crds(), *kserve_crds()])
+        allow_accounts(plane)
+        yield plane
+
+
+def allow_accounts(plane: "ControlPlane") -> None:
+    rbac = "rbac.authorization.k8s.io"
+    plane.cluster.create(
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "any-account"},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [ANY_ACCOUNT],
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def machine(harmed_plane: "ControlPlane") -> Iterator["Machine"]:
+    from tests.cluster.control_plane.faults.machine import running
+
+    with running(harmed_plane.kubeconfig) as started:
+        yield started
+
+
+@pytest.fixture
+def make_stage(machine: "Machine", tmp_path: Path) -> "Callable[[], Stage]":
+    """A new stage in a new namespace, at each call."""
+    from tests.cluster.control_plane.faults.stage import Stage
+
+    return lambda: Stage(machine, f"f-{uuid4().hex[:10]}", tmp_path)
