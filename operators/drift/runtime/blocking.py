@@ -5,7 +5,8 @@ What a call wrote is in the cache of its kind before the call returns, so a hand
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from operators.drift.runtime.client import Client
@@ -60,7 +61,9 @@ class Blocking:
 
     def create(self, resource: Resource, obj: Object, *, user: str = "", dry_run: bool = False) -> Object:
         return self._wait(
-            self._written(resource, self._client.create(resource, obj, user=user, dry_run=dry_run), dry_run)
+            self._written(
+                resource, lambda: self._client.create(resource, obj, user=user, dry_run=dry_run), dry_run
+            )
         )
 
     def apply(
@@ -74,15 +77,24 @@ class Blocking:
         user: str = "",
         dry_run: bool = False,
     ) -> Object:
-        applying = self._client.apply(
-            resource, obj, manager=manager, force=force, subresource=subresource, user=user, dry_run=dry_run
+        applying = partial(
+            self._client.apply,
+            resource,
+            obj,
+            manager=manager,
+            force=force,
+            subresource=subresource,
+            user=user,
+            dry_run=dry_run,
         )
         return self._wait(self._written(resource, applying, dry_run))
 
     def replace(
         self, resource: Resource, obj: Object, *, subresource: str = "", user: str = "", dry_run: bool = False
     ) -> Object:
-        replacing = self._client.replace(resource, obj, subresource=subresource, user=user, dry_run=dry_run)
+        replacing = partial(
+            self._client.replace, resource, obj, subresource=subresource, user=user, dry_run=dry_run
+        )
         return self._wait(self._written(resource, replacing, dry_run))
 
     def write_status(self, resource: Resource, obj: Object, *, user: str = "") -> Object:
@@ -99,8 +111,15 @@ class Blocking:
         user: str = "",
         dry_run: bool = False,
     ) -> Object:
-        patching = self._client.merge_patch(
-            resource, namespace, name, patch, subresource=subresource, user=user, dry_run=dry_run
+        patching = partial(
+            self._client.merge_patch,
+            resource,
+            namespace,
+            name,
+            patch,
+            subresource=subresource,
+            user=user,
+            dry_run=dry_run,
         )
         return self._wait(self._written(resource, patching, dry_run))
 
@@ -115,24 +134,31 @@ class Blocking:
         propagation: Literal["Background", "Foreground", "Orphan"] = "Background",
         user: str = "",
     ) -> Object:
-        deleting = self._client.delete(
-            resource, namespace, name, uid=uid, version=version, propagation=propagation, user=user
+        deleting = partial(
+            self._client.delete,
+            resource,
+            namespace,
+            name,
+            uid=uid,
+            version=version,
+            propagation=propagation,
+            user=user,
         )
         return self._wait(self._deleted(resource, namespace, name, deleting))
 
     async def _written(
-        self, resource: Resource, writing: Coroutine[Any, Any, Object], dry_run: bool
+        self, resource: Resource, writing: Callable[[], Awaitable[Object]], dry_run: bool
     ) -> Object:
-        obj = await writing
+        obj = await writing()
         if not dry_run and resource in self._caches and obj.get("kind") == resource.kind:
             self._caches[resource].assume(obj)
         return obj
 
     async def _deleted(
-        self, resource: Resource, namespace: str, name: str, deleting: Coroutine[Any, Any, Object]
+        self, resource: Resource, namespace: str, name: str, deleting: Callable[[], Awaitable[Object]]
     ) -> Object:
         """A finalizer or a grace period leaves the object there, with a deletionTimestamp; else it is gone."""
-        answer = await deleting
+        answer = await deleting()
         cache = self._caches.get(resource)
         if cache is None:
             return answer

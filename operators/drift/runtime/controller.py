@@ -160,7 +160,7 @@ class Controller:
                 "%s %s/%s: %s; again in %.1f s",
                 self.name,
                 *key,
-                failure or type(failure).__name__,
+                str(failure) or type(failure).__name__,
                 again_s,
                 exc_info=None if expected else failure,
             )

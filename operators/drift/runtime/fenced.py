@@ -20,25 +20,27 @@ def boot_clock() -> float:
 
 
 class Fence:
-    """Open until a deadline; closed before the first one and after `close`."""
+    """Open for a while from a moment on; closed before the first `open`, after `close`, and when its clock goes back."""
 
     def __init__(self, clock: Callable[[], float] = boot_clock) -> None:
         self._clock = clock
-        self._until = float("-inf")
+        self._since, self._for_s = 0.0, 0.0
         self._inside = 0
         self._empty = asyncio.Event()
         self._empty.set()
 
-    def open_until(self, deadline: float) -> None:
-        self._until = deadline
+    def open(self, since: float, for_s: float) -> None:
+        """Open it from this moment of its clock for so long."""
+        self._since, self._for_s = since, for_s
 
     def close(self) -> None:
-        self._until = float("-inf")
+        self._for_s = 0.0
 
     @property
     def remaining_s(self) -> float:
         """How long writes may still be sent; ≤ 0 when closed."""
-        return self._until - self._clock()
+        passed_s = self._clock() - self._since
+        return self._for_s - passed_s if passed_s >= 0 else 0.0
 
     def check(self) -> None:
         """

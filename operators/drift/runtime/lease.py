@@ -208,7 +208,7 @@ class Elector:
     def _hold(self, lease: Object, sent: float) -> None:
         self._held = lease
         self.holder = self.identity
-        self.fence.open_until(sent + self._renew_deadline_s)
+        self.fence.open(sent, self._renew_deadline_s)
 
     def _free(self, lease: Object) -> bool:
         """Given back, ours by a write without an answer, or unchanged for its duration since first seen."""

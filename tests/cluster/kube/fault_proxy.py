@@ -101,7 +101,6 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         self._port = 0
-        self._connections: set[asyncio.Transport] = set()
 
     @property
     def login(self) -> Login:
@@ -264,8 +263,8 @@ class FaultProxy:
     async def _stop(self) -> None:
         self._end.set()
         await self._refuse()
-        await self._server.shutdown(0)
-        await self._session.close()
+        await self._session.close()  # ends what is being passed on
+        await self._server.shutdown(1.0)
 
     async def _cut_all(self) -> None:
         for connection in list(self._server.connections):
