@@ -20,7 +20,7 @@ def boot_clock() -> float:
 
 
 class Fence:
-    """Open for a while from a moment on; closed before the first `open`, after `close`, and when its clock goes back."""
+    """Open for a while from a moment on; closed at first, after `close`, and when its clock goes back."""
 
     def __init__(self, clock: Callable[[], float] = boot_clock) -> None:
         self._clock = clock
