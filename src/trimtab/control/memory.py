@@ -1,7 +1,9 @@
 """A status between two looks: read when somebody else wrote it, written when it says something new."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
+
+from pydantic import ValidationError
 
 from trimtab.api.values import Stored
 from trimtab.ports.state import Event, State
@@ -10,13 +12,24 @@ S = TypeVar("S", bound=Stored)
 
 
 class Memory(Generic[S]):
-    """The stored status of one resource, with the version that the next write is decided on."""
+    """The stored status of one resource, with the version that the next write is decided on.
+
+    Attributes:
+        unreadable: what is wrong with a stored status that was taken for lost, since somebody else wrote into it; ""
+            for a status that can be read.
+    """
 
     def __init__(self, state: State, kind: str, name: str, model: type[S]) -> None:
         self._state, self._kind, self._name, self._model = state, kind, name, model
         self._version: str | None = None
         self._held: S | None = None
         self._seen: str | None = None
+        self.unreadable = ""
+
+    @property
+    def held(self) -> S | None:
+        """What `load` gave last, or was written since: what the next `save` is decided on."""
+        return self._held
 
     def load(self) -> S | None:
         """The status as stored, or as written last; None where there is none."""
@@ -26,7 +39,7 @@ class Memory(Generic[S]):
             if document is None:
                 self._version, self._held = None, None
             elif document.version != self._version or self._held is None:
-                self._version, self._held = document.version, self._model.model_validate(document.body)
+                self._version, self._held = document.version, self._read(document.body)
             self._seen = seen
         return self._held
 
@@ -42,3 +55,11 @@ class Memory(Generic[S]):
             raise
         self._held = status
         self._seen = self._state.seen()
+
+    def _read(self, body: Mapping[str, object]) -> S | None:
+        try:
+            return self._model.model_validate(body)
+        except ValidationError as error:
+            first = error.errors()[0]
+            self.unreadable = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+            return None

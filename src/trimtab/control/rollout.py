@@ -51,12 +51,14 @@ class Looked:
         busy: it waits for the world (a server, a route), not for time or a person.
         trouble: what could not be reached, or was refused; "" if nothing.
         moves: how many claims and acts it made.
+        conflict: whether somebody else wrote in between, so that nothing more was done: look again at once.
     """
 
     because: str
     busy: bool = False
     trouble: str = ""
     moves: int = 0
+    conflict: bool = False
 
 
 class ReconcileRollout:
@@ -101,6 +103,11 @@ class ReconcileRollout:
         return self._current or self._memory.load() or RolloutStatus()
 
     @property
+    def unreadable(self) -> str:
+        """Why a stored status was taken for lost; "" if none was."""
+        return self._memory.unreadable
+
+    @property
     def candidacy(self) -> Candidacy:
         return self._candidacy
 
@@ -124,7 +131,7 @@ class ReconcileRollout:
                     break
         except Conflict as conflict:
             self._current = None
-            return Looked("somebody else wrote the status", True, str(conflict), moves)
+            return Looked("somebody else wrote the status", True, str(conflict), moves, conflict=True)
         except (SurroundingsFailed, RouteRefused, InputRefused) as error:
             trouble = error.message if isinstance(error, TrimtabError) else str(error)
             return Looked(because or trouble, True, trouble, moves)
@@ -305,7 +312,8 @@ class ReconcileRollout:
             Event(now, KIND, what.kind, what.revision, what.because, what.bounds)
             for what in (decision.happened if decision else ())
         ]
-        stored = self._memory.load()
+        # Not loaded anew: what is written is decided on what was observed.
+        stored = self._memory.held
         new = stored is None or _lasting(stored) != _lasting(status) or bool(events)
         stale = self._written_s is None or not 0 <= monotonic - self._written_s < WRITTEN_EVERY_S
         if new or (stale and stored != status):

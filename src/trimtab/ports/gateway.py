@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class Gateway(Protocol):
         """Completed requests by revision."""
 
 
+@runtime_checkable
 class Mirrors(Protocol):
     """What a gateway can do beside splitting, where that differs from one to the next."""
 

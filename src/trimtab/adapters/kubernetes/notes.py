@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, MutableMapping
 
 from trimtab.adapters.kubernetes.kinds import REGISTRY
+from trimtab.adapters.kubernetes.lineage import Lineage
 from trimtab.ports.cluster import Cluster, Kind, Object
 from trimtab.ports.state import Conflict
 
@@ -15,15 +16,24 @@ from trimtab.ports.state import Conflict
 class Notes(MutableMapping[str, str]):
     """The annotation of one object; a change is written before it returns.
 
+    Args:
+        lineage: is told of each write, so that a status that was decided on before it may still be written.
+
     Raises:
         Conflict: the object is gone, or somebody wrote it in between.
     """
 
     def __init__(
-        self, cluster: Cluster, kind: Kind, namespace: str, name: str, annotation: str = REGISTRY
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        annotation: str = REGISTRY,
+        lineage: Lineage | None = None,
     ) -> None:
         self._cluster, self._kind, self._namespace, self._name = cluster, kind, namespace, name
-        self._annotation = annotation
+        self._annotation, self._lineage = annotation, lineage or Lineage()
 
     def __getitem__(self, key: str) -> str:
         return self._held()[key]
@@ -60,7 +70,8 @@ class Notes(MutableMapping[str, str]):
         if obj is None:
             raise Conflict(f"{self._kind.kind} {self._namespace}/{self._name} is gone")
         text = json.dumps(held, separators=(",", ":"), sort_keys=True)
-        self._cluster.replace(annotated(obj, self._annotation, text))
+        written = self._cluster.replace(annotated(obj, self._annotation, text))
+        self._lineage.wrote(obj["metadata"]["resourceVersion"], written["metadata"]["resourceVersion"])
 
 
 def annotated(obj: Object, key: str, value: str) -> Object:

@@ -11,6 +11,7 @@ from typing import Final
 
 from trimtab.adapters.kubernetes.conditions import Said, merged, shortened
 from trimtab.adapters.kubernetes.kinds import EVENT
+from trimtab.adapters.kubernetes.lineage import Lineage
 from trimtab.adapters.kubernetes.notes import annotated
 from trimtab.api.errors import InputRefused
 from trimtab.api.resources import ACT, ActRefused, Verb
@@ -31,11 +32,16 @@ _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ResourceState:
-    """ports.state.State of one resource, whatever name is asked for: a monitor may be named unlike its rollout."""
+    """ports.state.State of one resource, whatever name is asked for: a monitor may be named unlike its rollout.
+
+    Attributes:
+        lineage: for others who write the same object in the same look.
+    """
 
     def __init__(self, cluster: Cluster, kind: Kind, namespace: str, name: str) -> None:
         self._cluster, self._kind, self._namespace, self._name = cluster, kind, namespace, name
         self._empty_at: str | None = None
+        self.lineage = Lineage()
 
     def resource(self) -> Object | None:
         """The resource as the cache holds it."""
@@ -69,7 +75,8 @@ class ResourceState:
         if version is None and any(key not in PUBLISHED for key in held):
             raise Conflict(f"{self._kind.kind} {self._namespace}/{self._name} has a status by now")
         kept = {key: value for key, value in held.items() if key in PUBLISHED}
-        written = self._write(obj, {**ALWAYS.get(kind, {}), **body, **kept}, version or self._empty_at)
+        decided_on = self.lineage.newest(version or self._empty_at or obj["metadata"]["resourceVersion"])
+        written = self._write(obj, {**ALWAYS.get(kind, {}), **body, **kept}, decided_on)
         for event in events:
             self._cluster.report(written, event.kind, note(event), warning=event.kind in WARNINGS)
         return str(written["metadata"]["resourceVersion"])
@@ -95,7 +102,7 @@ class ResourceState:
         status = {key: value for key, value in status.items() if value is not None}
         if status == held:
             return False
-        self._write(obj, status, None)
+        self._write(obj, status, obj["metadata"]["resourceVersion"])
         return True
 
     def act(self, name: str) -> Act | None:
@@ -164,9 +171,11 @@ class ResourceState:
             raise InputRefused(f"there is no {self._kind.kind} '{self._name}' in namespace {self._namespace}")
         return obj
 
-    def _write(self, obj: Object, status: Mapping[str, object], version: str | None) -> Object:
-        metadata = {**obj["metadata"], "resourceVersion": version or obj["metadata"]["resourceVersion"]}
-        return self._cluster.write_status({**obj, "metadata": metadata, "status": dict(status)})
+    def _write(self, obj: Object, status: Mapping[str, object], decided_on: str) -> Object:
+        metadata = {**obj["metadata"], "resourceVersion": decided_on}
+        written = self._cluster.write_status({**obj, "metadata": metadata, "status": dict(status)})
+        self.lineage.wrote(decided_on, str(written["metadata"]["resourceVersion"]))
+        return written
 
 
 def note(event: Event) -> str:
