@@ -21,6 +21,8 @@ from trimtab.collector.ledger import Ledger
 from trimtab.collector.log import Kind, Log, LogRefused, Record
 from trimtab.collector.metrics import exposition
 from trimtab.collector.model import Model
+from trimtab.collector.probes import PATH as PROBED
+from trimtab.collector.probes import Probes
 from trimtab.collector.questions import QUESTIONS, QuestionRefused
 from trimtab.collector.replay import revision_record
 
@@ -36,6 +38,7 @@ class Sink:
         self._log = log
         self._commit = commit
         self._refused: Counter[str] = Counter()
+        self._probes = Probes()
 
     def handle(self, request: Request) -> None:
         """Answer one request, now or when its records are written."""
@@ -65,6 +68,10 @@ class Sink:
             allow(request, b"POST", lambda: self._labels(request))
         elif path.startswith("/v1/revisions/") and len(path) > len("/v1/revisions/"):
             allow(request, b"PUT", lambda: self._revision(request, path.removeprefix("/v1/revisions/")))
+        elif path.startswith(PROBED) and len(path) > len(PROBED):
+            allow(request, b"GET", lambda: self._probed(request, path.removeprefix(PROBED)))
+        elif path == "/v1/probes":
+            allow(request, b"GET", lambda: self._count(request))
         elif path in ("/healthz", "/readyz"):
             request.answer(200, b'{"status": "ok"}')
         elif path == "/metrics":
@@ -75,6 +82,13 @@ class Sink:
     def _ask(self, request: Request, path: str) -> None:
         self._commit.flush()
         request.answer(200, msgspec.json.encode(QUESTIONS[path](self._ledger, request.query)))
+
+    def _probed(self, request: Request, nonce: str) -> None:
+        self._probes.count(nonce, request.headers.get(b"x-request-id", b"").decode("latin-1"))
+        request.answer(204, b"")
+
+    def _count(self, request: Request) -> None:
+        request.answer(200, msgspec.json.encode(self._probes.counted(request.query.get("nonce", ""))))
 
     def _events(self, request: Request) -> None:
         body = structured(request.headers, request.body)

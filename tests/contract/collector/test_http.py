@@ -204,3 +204,13 @@ def test_health_and_metrics_are_told(collector):
     assert 'trimtab_collector_received_total{revision="aaaaaaaa"} 2' in text
     assert 'trimtab_collector_errors{revision="aaaaaaaa"} 1' in text
     assert 'trimtab_collector_coverage{revision="aaaaaaaa"} 1.0' in text
+
+
+def test_marked_requests_are_counted_by_path_and_id(shared):
+    for name in ("a", "a", "b"):
+        status, _ = shared.send("GET", "/trimtab-probe/n-1", headers={"X-Request-Id": name})
+        assert status == 204
+    assert shared.send("GET", "/v1/probes?nonce=n-1") == (200, {"requests": 3, "ids": 2, "pairs": 1})
+    assert shared.send("GET", "/v1/probes?nonce=other")[1]["requests"] == 0
+    assert shared.send("POST", "/trimtab-probe/n-1")[0] == 405
+    assert shared.send("GET", "/trimtab-probe/")[0] == 404

@@ -121,6 +121,11 @@ class Collector:
         counts: dict[str, int] = self._ask("/v1/received")["received"]
         return counts
 
+    def probed(self, nonce: str) -> Mapping[str, int]:
+        """Marked requests that came: `requests`, `ids` among them, and `pairs`, the ids that came twice."""
+        counted: dict[str, int] = self._ask("/v1/probes", nonce=nonce)
+        return counted
+
     def predictions(self, revision: str, start: datetime, end: datetime) -> Predictions:
         """Every prediction of a span with its label as far as it has come, mature or not."""
         answer = self._ask("/v1/predictions", revision=revision, start=start, end=end)
