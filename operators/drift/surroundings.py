@@ -14,6 +14,7 @@ from trimtab.adapters.collector import Collector
 from trimtab.adapters.kserve.asking import Http, direct
 from trimtab.adapters.kubernetes import Notes
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
+from trimtab.adapters.kubernetes.lineage import Lineage
 from trimtab.adapters.mlflow import MlflowProfiles, MlflowServer, MlflowServerRegistry
 from trimtab.adapters.namespaced_collector import NamespacedCollector, address
 from trimtab.adapters.prometheus import PrometheusMetrics
@@ -74,14 +75,17 @@ class Surroundings:
         self._configuration, self._cluster = configuration, cluster
         self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
 
-    def models(self, rollout: ModelRollout) -> Models:
+    def models(self, rollout: ModelRollout, lineage: Lineage | None = None) -> Models:
         """
+        Args:
+            lineage: of the rollout's own writes.
+
         Raises:
             ProviderUnknown
         """
         spec, metadata = rollout.spec, rollout.metadata
         if spec.model.registry is None:
-            notes = Notes(self._cluster, MODEL_ROLLOUT, metadata.namespace, metadata.name)
+            notes = Notes(self._cluster, MODEL_ROLLOUT, metadata.namespace, metadata.name, lineage=lineage)
             assert spec.model.uri is not None
             version = ModelVersion(
                 metadata.name,

@@ -25,3 +25,9 @@ class Condition:
 def refused(message: str, reason: str) -> tuple[Condition, ...]:
     """The resource cannot be looked after as it is: a person is needed. Said of every kind."""
     return (Condition("Ready", "False", reason, message),)
+
+
+def unattended(message: str, reason: str, *, serves: bool) -> tuple[Condition, ...]:
+    """A rollout cannot be looked after as it is. What serves goes on serving: that is no less ready."""
+    stalled = Condition("Stalled", "True", reason, message)
+    return (stalled,) if serves else (stalled, *refused(message, reason))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from operators.drift.conditions.condition import Condition
 from trimtab.adapters.children import Fact
+from trimtab.api.conditions import Condition as Told
 from trimtab.api.rollout_status import Phase, RolloutStatus
 from trimtab.control.rollout import Looked
 from trimtab.ports.gateway import Split
@@ -22,6 +23,9 @@ class Seen:
         resolved: whether the wished model is known; None while that cannot be asked.
         unresolved: why it is not.
         ordered: what is wrong with a person's order; "" if nothing.
+        told: what control says of itself; empty while it could not look.
+        hindered: trouble that has lasted; "" for none, or for one that is fresh.
+        unreadable: what was wrong with a stored status that had to be rebuilt; "" for none.
     """
 
     status: RolloutStatus
@@ -32,12 +36,19 @@ class Seen:
     resolved: bool | None
     unresolved: str = ""
     ordered: str = ""
+    told: Sequence[Told] = ()
+    hindered: str = ""
+    unreadable: str = ""
 
 
 def conditions(seen: Seen) -> tuple[Condition, ...]:
     """One a type, in the order in which a person wants to read them."""
-    told = tuple(Condition(fact.type, fact.status, fact.reason, fact.message) for fact in seen.facts)
-    return (_ready(seen), _progressing(seen), _stalled(seen), _model_resolved(seen), *told)
+    facts = tuple(Condition(fact.type, fact.status, fact.reason, fact.message) for fact in seen.facts)
+    own = (_ready(seen), _progressing(seen), _stalled(seen), _model_resolved(seen), _readable(seen))
+    known = {one.type for one in (*own, *facts)}
+    rest = (one for one in seen.told if one.type not in known)
+    copies = tuple(Condition(one.type, one.status, one.reason, one.message) for one in rest)
+    return (*own, *facts, *copies)
 
 
 def _ready(seen: Seen) -> Condition:
@@ -63,21 +74,32 @@ def _named(seen: Seen) -> str:
 
 
 def _progressing(seen: Seen) -> Condition:
+    told = next((one for one in seen.told if one.type == "Progressing"), None)
+    if told is not None:
+        return Condition("Progressing", told.status, told.reason, told.message)
     if seen.status.candidate is None and seen.status.phase is Phase.IDLE:
         return Condition("Progressing", "False", "Idle", seen.looked.because)
     return Condition("Progressing", "True", seen.status.phase.value, seen.looked.because)
 
 
 def _stalled(seen: Seen) -> Condition:
+    told = next((one for one in seen.told if one.type == "Stalled" and one.status == "True"), None)
+    if told is not None:
+        return Condition("Stalled", "True", told.reason, told.message)
     if seen.status.stalled:
         return Condition("Stalled", "True", "PersonNeeded", seen.status.stalled)
     if seen.ordered:
         return Condition("Stalled", "True", "OrderUnreadable", seen.ordered)
-    if seen.status.phase is Phase.AWAITING_APPROVAL:
-        return Condition("Stalled", "True", "ApprovalNeeded", seen.looked.because)
-    if seen.looked.trouble:
-        return Condition("Stalled", "True", "Hindered", seen.looked.trouble)
+    if seen.hindered:
+        return Condition("Stalled", "True", "Hindered", seen.hindered)
     return Condition("Stalled", "False", "Proceeding")
+
+
+def _readable(seen: Seen) -> Condition:
+    if seen.unreadable:
+        because = f"the status was rebuilt from what serves, since it could not be read ({seen.unreadable})"
+        return Condition("StatusReadable", "False", "Rebuilt", because)
+    return Condition("StatusReadable", "True", "AsWritten")
 
 
 def _model_resolved(seen: Seen) -> Condition:

@@ -1,17 +1,18 @@
 """ModelRollouts: each one's route, servers, registry and evidence in the hands of control."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from operators.drift import logs
-from operators.drift.conditions.condition import refused
+from operators.drift.conditions.condition import unattended
 from operators.drift.conditions.rollout import Seen, conditions
 from operators.drift.config import Configuration
+from operators.drift.handlers.cohorts import Cohorts, WithoutLabels, cohorts
 from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
 from operators.drift.metrics import Metrics
 from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
@@ -30,17 +31,19 @@ from trimtab.api.resources.rollout import DeletionPolicy
 from trimtab.api.rollout_status import RevisionRef
 from trimtab.control import ReconcileRollout, Target
 from trimtab.control.rollout import Looked
-from trimtab.drift import Profile
 from trimtab.ports.clock import Clock
 from trimtab.ports.cluster import Cluster, Kind, Object, Refused
-from trimtab.ports.evidence import BlockCut
-from trimtab.ports.gateway import RouteRefused, Split
-from trimtab.ports.profiles import Unprofiled
+from trimtab.ports.gateway import Mirrors, RouteRefused, Split
 from trimtab.ports.servers import Revision
+from trimtab.ports.state import Conflict
 
 NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
-BUSY_S: Final = 10.0
+UNSETTLED_S: Final = 2.0
 """What waits for the world is woken by it; this is for what no watch tells, such as a route that settles."""
+HINDERED_AFTER_S: Final = 30.0
+RELEASED_WITHIN_S: Final = 30.0
+"""A deletion waits so long for a gateway to lead everything to stable."""
+OF_MIRRORS: Final = ("MirrorSupported", "PairingSupported")
 CLOSED_EVERY: Final = timedelta(minutes=1)
 Key = tuple[str, str]
 
@@ -56,12 +59,18 @@ class _Held:
     """
 
     uid: str
+    state: ResourceState
     gateway: GatewayApi
     servers: KserveServers
     built: tuple[int, str] = (-1, "")
     reconcile: ReconcileRollout | None = None
     models: Models | None = None
     judged: tuple[tuple[int, str], Fact] | None = None
+
+    @property
+    def mirrors(self) -> Mirrors | None:
+        """The gateway, where it tells whether it copies requests."""
+        return self.gateway if isinstance(self.gateway, Mirrors) else None
 
 
 class RolloutHandler:
@@ -85,40 +94,45 @@ class RolloutHandler:
         self._clock, self._epoch, self._metrics = clock, epoch, metrics
         self._looking = Looking(MODEL_ROLLOUT, metrics, tracing)
         self._held: dict[Key, _Held] = {}
+        self._troubled: dict[Key, float] = {}
 
     def look(self, namespace: str, name: str) -> float | None:
         return self._looking.look(namespace, name, self._look)
 
     def _look(self, namespace: str, name: str, span: Span) -> Outcome:
-        obj = self._cluster.get(MODEL_ROLLOUT, namespace, name)
+        key, obj = (namespace, name), self._cluster.get(MODEL_ROLLOUT, namespace, name)
         if obj is None:
-            self._held.pop((namespace, name), None)
+            self._held.pop(key, None)
+            self._troubled.pop(key, None)
             self._metrics.forget(namespace, name, MODEL_ROLLOUT.kind)
             return Outcome(None, "it is gone")
         generation = int(obj["metadata"].get("generation", 0))
         logs.also(generation=generation)
         span.set_attribute("k8s.generation", generation)
-        state = ResourceState(self._cluster, MODEL_ROLLOUT, namespace, name)
+        held = self._held.get(key)
+        state = held.state if held else ResourceState(self._cluster, MODEL_ROLLOUT, namespace, name)
         now = self._clock.now()
         try:
             rollout = ModelRollout.from_wire(obj)
         except (ValidationError, InputRefused) as error:
+            because = f"the spec is wrong: {wrong(error)}"
             if obj["metadata"].get("deletionTimestamp"):
                 self._let_go(obj)
             else:
-                state.publish(refused(wrong(error), "InvalidSpec"), now)
-            return Outcome(None, f"the spec is wrong: {wrong(error)}")
+                state.publish(unattended(because, "InvalidSpec", serves=_stable(state) is not None), now)
+            return Outcome(None, because)
         if rollout.metadata.deletion_timestamp is not None:
-            return self._deleted(rollout, obj)
+            return self._deleted(rollout, obj, state, now)
         try:
             return self._reconciled(rollout, obj, state, now)
         except ProviderUnknown as error:
-            state.publish(refused(str(error), "ProviderUnknown"), now)
+            state.publish(unattended(str(error), "ProviderUnknown", serves=_stable(state) is not None), now)
             return Outcome(None, str(error))
         except (SurroundingsFailed, InputRefused, RouteRefused) as error:
-            with suppress(SurroundingsFailed, Refused):
+            if because := self._lasting(key, str(error)):
                 reason = "Refused" if isinstance(error, Refused) else "Hindered"
-                state.publish(refused(str(error), reason), now)
+                with suppress(SurroundingsFailed, Refused):
+                    state.publish(unattended(because, reason, serves=_stable(state) is not None), now)
             return Outcome(None, "", str(error))
 
     def _reconciled(self, rollout: ModelRollout, obj: Object, state: ResourceState, now: datetime) -> Outcome:
@@ -131,25 +145,35 @@ class RolloutHandler:
             stamped(self._cluster, route, self._epoch(), account)
         held = self._building(rollout, state)
         assert held.reconcile is not None
-        assert held.models is not None
         collector = self._surroundings.ensure_collector(namespace)
         held.gateway.mend()
         looked = held.reconcile.tick()
+        if looked.conflict:
+            raise Conflict(looked.trouble)
         if looked.trouble:
             held.reconcile.introduce()
         split = held.gateway.split(name)
-        self._publish(rollout, state, held, looked, split, now)
+        lasting = self._lasting((namespace, name), looked.trouble)
+        self._publish(rollout, held, looked, split, lasting, now)
         status = held.reconcile.status
         mirror = split.mirror_percent if split is not None and split.mirror else 0
         self._metrics.rollout(namespace, name, status, mirror)
         again_s = max(0.05, (held.reconcile.wake(now) - now).total_seconds())
-        unsettled = looked.busy or (split is not None and not split.in_effect)
-        again_s = min(again_s, BUSY_S / 5 if unsettled else again_s)
+        unsettled = not looked.trouble and (looked.busy or (split is not None and not split.in_effect))
+        again_s = min(again_s, UNSETTLED_S if unsettled else again_s)
         because = looked.because if not collector else f"{looked.because}; {collector}"
         return Outcome(again_s, because, looked.trouble)
 
-    def _building(self, rollout: ModelRollout, state: ResourceState) -> _Held:
-        """The adapters, kept as long as the rollout; the reconcile anew with each generation and stable revision."""
+    def _lasting(self, key: Key, trouble: str) -> str:
+        """The trouble, if there has been some for a while: a moment's is no news for a person."""
+        if not trouble:
+            self._troubled.pop(key, None)
+            return ""
+        since_s = self._troubled.setdefault(key, self._clock.monotonic_s())
+        return trouble if self._clock.monotonic_s() - since_s >= HINDERED_AFTER_S else ""
+
+    def _adapters(self, rollout: ModelRollout, state: ResourceState) -> _Held:
+        """Route and servers, kept as long as the rollout."""
         spec, metadata = rollout.spec, rollout.metadata
         place = Place(metadata.namespace, metadata.name, metadata.uid, spec.service_account_name)
         settle_s = self._configuration.settle.total_seconds()
@@ -158,55 +182,65 @@ class RolloutHandler:
         )
         key = metadata.namespace, metadata.name
         held = self._held.get(key)
-        models = (
-            self._surroundings.models(rollout)
-            if held is None or held.built[0] != metadata.generation
-            else held.models
-        )
-        assert models is not None
         if held is None or held.uid != metadata.uid:
             servers = KserveServers(
                 self._cluster,
                 place,
                 serving,
-                samples=models.samples,
+                samples=lambda uri: self._samples(key, uri),
                 in_use=lambda revision: self._held[key].gateway.in_use(revision),
                 http=self._surroundings.http(),
             )
             gateway = GatewayApi(
                 self._cluster, place, _route(rollout), backend=servers.address, settle_s=settle_s
             )
-            held = self._held[key] = _Held(metadata.uid, gateway, servers)
+            held = self._held[key] = _Held(metadata.uid, state, gateway, servers)
+        held.gateway.respec(place, _route(rollout))
+        held.servers.respec(place, serving)
+        return held
+
+    def _samples(self, key: Key, uri: str) -> Sequence[Any]:
+        models = self._held[key].models
+        return models.samples(uri) if models is not None else ()
+
+    def _building(self, rollout: ModelRollout, state: ResourceState) -> _Held:
+        """The reconcile, anew with each generation and stable revision."""
+        spec, metadata = rollout.spec, rollout.metadata
+        held = self._adapters(rollout, state)
+        models = held.models
+        if models is None or held.built[0] != metadata.generation:
+            models = self._surroundings.models(rollout, held.state.lineage)
         stable = _stable(state)
         built = metadata.generation, stable.revision if stable is not None else ""
         if held.built != built:
-            held.gateway.respec(place, _route(rollout))
-            held.servers.respec(place, serving)
+            known = cohorts(models.profiles, stable)
+            evidence = self._surroundings.evidence(metadata.namespace)
             held.reconcile = ReconcileRollout(
                 spec.rollout(),
-                self._target(rollout, models, stable),
+                self._target(rollout, models, known),
                 clock=self._clock,
-                state=state,
-                evidence=self._surroundings.evidence(metadata.namespace),
+                state=held.state,
+                evidence=WithoutLabels(evidence, known.unknown) if known.unknown else evidence,
                 gateway=held.gateway,
                 servers=held.servers,
                 registry=models.registry,
                 profiles=models.profiles,
+                mirrors=held.mirrors,
                 metrics=self._surroundings.metrics(metadata.namespace),
             )
-            held.models, held.built = models, built
+            # Built anew at the next look where the profile could not be fetched.
+            held.models, held.built = models, (-1, "") if known.unknown else built
         return held
 
-    def _target(self, rollout: ModelRollout, models: Models, stable: RevisionRef | None) -> Target:
+    def _target(self, rollout: ModelRollout, models: Models, known: Cohorts) -> Target:
         """Blocks and the maturity of labels are those of the stable model's own profile."""
         spec, metadata = rollout.spec, rollout.metadata
         scope = f"{metadata.namespace}.{metadata.name}"
         registry = spec.model.registry
-        cut, mature_after = cohorts(models, stable)
         return Target(
             name=metadata.name,
-            cut=cut,
-            mature_after=mature_after,
+            cut=known.cut,
+            mature_after=known.mature_after,
             tick=self._configuration.tick,
             poll_every=registry.poll_every if registry is not None else timedelta(hours=1),
             model=models.name,
@@ -222,10 +256,10 @@ class RolloutHandler:
     def _publish(
         self,
         rollout: ModelRollout,
-        state: ResourceState,
         held: _Held,
         looked: Looked,
         split: Split | None,
+        hindered: str,
         now: datetime,
     ) -> None:
         assert held.reconcile is not None
@@ -237,15 +271,21 @@ class RolloutHandler:
         ref = status.candidate or (wished.ref if wished is not None else status.stable)
         if ref is not None:
             facts.append(self._template(held, rollout.metadata.generation, ref))
+        told = held.reconcile.conditions(looked)
         seen = Seen(
             status, looked, split, stable, facts,
             resolved=True if wished is not None else (False if current else None),
             unresolved=_unresolved(rollout, current),
             ordered=rollout.act_problem,
+            # A gateway that was never asked is not known to mirror.
+            told=told if held.mirrors is not None else [one for one in told if one.type not in OF_MIRRORS],
+            hindered=hindered,
+            unreadable=held.reconcile.unreadable,
         )  # fmt: skip
         url = held.gateway.url()
         mirror = split.mirror_percent if split is not None and split.mirror else 0
-        state.publish(conditions(seen), now, address={"url": url} if url else None, **shown(status, mirror))
+        address = {"url": url} if url else None
+        held.state.publish(conditions(seen), now, address=address, **shown(status, mirror))
 
     def _template(self, held: _Held, generation: int, ref: RevisionRef) -> Fact:
         """TemplateValid: asked once a generation and revision, again while the API server could not say."""
@@ -262,7 +302,7 @@ class RolloutHandler:
             wished = [*finalizers, FINALIZER] if wanted else [one for one in finalizers if one != FINALIZER]
             self._cluster.replace({**obj, "metadata": {**obj["metadata"], "finalizers": wished}})
 
-    def _deleted(self, rollout: ModelRollout, obj: Object) -> Outcome:
+    def _deleted(self, rollout: ModelRollout, obj: Object, state: ResourceState, now: datetime) -> Outcome:
         """Retain: route and servers in use lose their owner before the rollout goes. In a namespace that goes too,
         nothing is kept."""
         metadata, spec = rollout.metadata, rollout.spec
@@ -272,34 +312,27 @@ class RolloutHandler:
         going = namespace is None or bool(namespace["metadata"].get("deletionTimestamp"))
         if spec.deletion_policy is DeletionPolicy.RETAIN and not going:
             place = Place(metadata.namespace, metadata.name, metadata.uid, spec.service_account_name)
-            gateway = GatewayApi(self._cluster, place, _route(rollout), backend=lambda revision: None)
-            split = gateway.split(metadata.name)
+            held, stable = self._adapters(rollout, state), _stable(state)
             try:
+                split = held.gateway.split(metadata.name)
+                alone = {stable.revision: 100} if stable is not None else {}
+                if split is not None and alone and (dict(split.weights) != alone or split.mirror):
+                    held.gateway.apply(metadata.name, Split(alone))
+                    split = held.gateway.split(metadata.name)
+                waited_s = (now - _since(obj, now)).total_seconds()
+                if split is not None and not split.in_effect and waited_s < RELEASED_WITHIN_S:
+                    return Outcome(UNSETTLED_S, "waits until every request is led to stable")
                 release(self._cluster, place, frozenset(split.weights) if split is not None else frozenset())
-            except (SurroundingsFailed, Refused) as error:
-                return Outcome(None, "", f"deletionPolicy Retain: {error}")
+            except (SurroundingsFailed, InputRefused, RouteRefused) as error:
+                because = f"deletionPolicy Retain: {error}"
+                state.publish(unattended(because, "NotReleased", serves=stable is not None), now)
+                return Outcome(None, "", because)
         self._let_go(obj)
         return Outcome(None, "route and stable go on without an owner" if not going else "the namespace goes")
 
     def _let_go(self, obj: Object) -> None:
         if FINALIZER in (obj["metadata"].get("finalizers") or []):
             self._finalized(obj, wanted=False)
-
-
-def cohorts(models: Models, stable: RevisionRef | None) -> tuple[BlockCut, timedelta]:
-    """(how time is cut, when labels are mature), as the stable model's profile says.
-
-    Raises:
-        SurroundingsFailed: the profile cannot be fetched now.
-    """
-    if stable is None:
-        return BlockCut(), timedelta()
-    try:
-        profile = Profile.from_bytes(models.profiles.profile(stable.uri))
-    except (Unprofiled, InputRefused):
-        return BlockCut(), timedelta()
-    after_s = profile.label.mature_after_s if profile.label is not None else 0
-    return BlockCut(zone=profile.time_zone), timedelta(seconds=after_s)
 
 
 def _route(rollout: ModelRollout) -> RouteSpec:
@@ -324,6 +357,14 @@ def _stable(state: ResourceState) -> RevisionRef | None:
         return RevisionRef.model_validate(held) if held else None
     except ValidationError:
         return None
+
+
+def _since(obj: Object, now: datetime) -> datetime:
+    """When its deletion was asked for."""
+    try:
+        return datetime.fromisoformat(str(obj["metadata"]["deletionTimestamp"]))
+    except ValueError:
+        return now
 
 
 def _unresolved(rollout: ModelRollout, current: bool) -> str:

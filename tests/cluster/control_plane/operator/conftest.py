@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from tests.cluster.control_plane.operator.players import Players
+    from tests.cluster.control_plane.operator.scene import Scene
     from tests.cluster.kube.control_plane import ControlPlane
     from tests.cluster.kube.direct import Direct
 
@@ -28,6 +30,18 @@ class Operator:
     def text(self) -> str:
         return self.log.read_text(encoding="utf-8")
 
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged, but for a line that is being written."""
+        import json
+
+        return [json.loads(line) for line in self.text().splitlines(keepends=True) if line.endswith("}\n")]
+
+    @property
+    def address(self) -> str:
+        """Where it answers; "" until it says so."""
+        ports = [line["port"] for line in self.lines() if "port" in line]
+        return f"http://127.0.0.1:{ports[0]}" if ports else ""
+
     def stop(self) -> int:
         """SIGTERM; its exit status."""
         if self.process.poll() is None:
@@ -40,37 +54,58 @@ class Operator:
 
 
 @pytest.fixture
+def players(
+    cluster: "Direct", namespace: str, trimtab_crds: None, kserve_crds: None, gateway_api_crds: None
+) -> "Iterator[Players]":
+    """KServe and a gateway, played in the test's namespace."""
+    from tests.cluster.control_plane.operator.players import Players
+
+    found = Players(cluster, namespace)
+    found.start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def scene(cluster: "Direct", namespace: str, players: "Players") -> "Scene":
+    """The rollout `flights` of the namespace, whose service account may write what a rollout writes."""
+    from tests.cluster.control_plane.operator.scene import Scene
+
+    found = Scene(cluster, namespace, players)
+    found.allow("default")
+    return found
+
+
+@pytest.fixture
 def start_operator(
-    control_plane: "ControlPlane",
-    cluster: "Direct",
-    namespace: str,
-    trimtab_crds: None,
-    kserve_crds: None,
-    gateway_api_crds: None,
-    tmp_path: Path,
+    control_plane: "ControlPlane", namespace: str, players: "Players", tmp_path: Path
 ) -> Iterator[Callable[..., Operator]]:
-    """Start replicas that look after the test's namespace; all end with the test."""
-    from tests.cluster.control_plane.operator.players import Players, served_models
+    """Start replicas that look after the test's namespace; all end with the test.
+
+    Takes `settings`, which go before those of the tests, and environment variables.
+    """
+    import json
+
+    from tests.cluster.control_plane.operator.players import served_models
 
     started: list[Operator] = []
-    players = Players(cluster, namespace)
-    players.start()
     with served_models() as port:
+        usual = {
+            "namespaces": [namespace],
+            "lease": {"namespace": namespace},
+            "logLevel": "debug",
+            "listen": {"host": "127.0.0.1", "port": 0},
+            "settle": "1s",
+            "tick": "1s",
+            "cache": f"{tmp_path}/cache",
+            "collector": {"address": "http://127.0.0.1:9"},
+            "services": f"http://127.0.0.1:{port}/{{namespace}}/{{service}}",
+        }
 
-        def start(**more: Any) -> Operator:
+        def start(settings: dict[str, Any] | None = None, **more: str) -> Operator:
             number = len(started)
             config = tmp_path / f"operator-{number}.yaml"
-            config.write_text(
-                f"namespaces: [{namespace}]\nlease: {{namespace: {namespace}}}\nlog_level: debug\n".replace(
-                    "log_level", "logLevel"
-                )
-                + "listen: {host: 127.0.0.1, port: 0}\n"
-                "settle: 1s\ntick: 1s\n"
-                f"cache: {tmp_path}/cache\n"
-                "collector: {address: 'http://127.0.0.1:9'}\n"
-                f"services: 'http://127.0.0.1:{port}/{{namespace}}/{{service}}'\n",
-                encoding="utf-8",
-            )
+            config.write_text(json.dumps({**usual, **(settings or {})}), encoding="utf-8")
             log = tmp_path / f"operator-{number}.log"
             with log.open("wb") as out:
                 process = subprocess.Popen(
@@ -89,4 +124,3 @@ def start_operator(
             for operator in started:
                 if operator.process.poll() is None:
                     operator.kill()
-            players.stop()

@@ -20,10 +20,17 @@ LATER = "2026-11-01T00:00:00Z"
 
 
 class Players:
-    """Plays for one namespace until stopped."""
+    """Plays for one namespace until stopped.
+
+    Attributes:
+        never_ready: versions of which no pod ever answers, by the message of their InferenceService.
+        refuses: what the gateway says of every route; "" where it accepts them.
+    """
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self.cluster, self.namespace = cluster, namespace
+        self.never_ready: dict[str, str] = {}
+        self.refuses = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._play, daemon=True)
 
@@ -44,6 +51,16 @@ class Players:
 
     def _serve(self, service: Object) -> None:
         name, labels = service["metadata"]["name"], service["metadata"]["labels"]
+        if because := self.never_ready.get(service["metadata"]["annotations"]["trimtab.dev/version"]):
+            down = {
+                "type": "PredictorReady",
+                "status": "False",
+                "message": because,
+                "lastTransitionTime": LATER,
+            }
+            if (service.get("status") or {}).get("conditions") != [down]:
+                self.cluster.write_status({**service, "status": {"conditions": [down]}})
+            return
         address = {"url": f"http://{name}-predictor.{self.namespace}.svc.cluster.local"}
         if (service.get("status") or {}).get("address") != address:
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": LATER}
@@ -67,11 +84,13 @@ class Players:
     def _accept(self, route: Object) -> None:
         generation = route["metadata"]["generation"]
         said = (route.get("status") or {}).get("parents") or []
-        if said and said[0]["conditions"][0].get("observedGeneration") == generation:
+        accepted = "False" if self.refuses else "True"
+        known = said[0]["conditions"][0] if said else {}
+        if (known.get("observedGeneration"), known.get("status")) == (generation, accepted):
             return
         conditions = [
             {
-                "type": kind, "status": "True", "reason": kind, "message": "",
+                "type": kind, "status": accepted, "reason": kind, "message": self.refuses,
                 "observedGeneration": generation, "lastTransitionTime": LATER,
             }
             for kind in ("Accepted", "ResolvedRefs")
