@@ -9,7 +9,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,8 @@ from operators.drift import logs, watches
 from operators.drift.caches import Caches
 from operators.drift.cluster import WatchedCluster
 from operators.drift.config import Configuration, load
+from operators.drift.handlers.monitor import MonitorHandler
+from operators.drift.handlers.retrain import RetrainHandler
 from operators.drift.handlers.rollout import NAMESPACE, RolloutHandler
 from operators.drift.metrics import Metrics
 from operators.drift.reporting import Reporter
@@ -25,8 +27,9 @@ from operators.drift.surroundings import Surroundings
 from operators.drift.traces import Tracing
 from operators.drift.web import serving
 from trimtab.adapters.clock import WallClock
-from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
+from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
 from trimtab.api.errors import ExitStatus, TrimtabError
+from trimtab.ports.cluster import Kind
 
 HANGS_S: Final = 300.0
 """A look that takes longer hangs: every call in it has a timeout of seconds."""
@@ -139,21 +142,28 @@ def _controllers(
     kinds = (*(one.kind for one in watches.WATCHED), *watches.OTHERS, NAMESPACE)
     cluster = WatchedCluster(fenced, loop, caches, kinds, reporter)
     surroundings = Surroundings(configuration, cluster)
-    rollouts = RolloutHandler(
-        configuration, cluster, surroundings, WallClock(), lambda: elector.epoch, metrics, tracing
-    )
+    handed = (
+        configuration, cluster, surroundings, WallClock(), lambda: elector.epoch, metrics, tracing,
+    )  # fmt: skip
+    handlers: dict[Kind, Callable[[str, str], float | None]] = {
+        MODEL_ROLLOUT: RolloutHandler(*handed).look,
+        DRIFT_MONITOR: MonitorHandler(*handed).look,
+        RETRAIN_POLICY: RetrainHandler(*handed).look,
+    }
 
     def looked(look: Looked) -> None:
         if look.error is not None:
             log.error("a look failed", extra={"controller": look.controller, "failure": str(look.error)})
 
-    controller = Controller(MODEL_ROLLOUT.kind, rollouts.look, workers=configuration.workers, on_look=looked)
-    for reflector in caches.of(MODEL_ROLLOUT):
-        controller.watch(reflector, watches.own(cluster))
-    for kind in watches.CHILDREN:
-        for reflector in caches.of(kind):
-            controller.watch(reflector, watches.rollouts_of(caches))
-    return (controller,)
+    made = {
+        kind: Controller(kind.kind, handler, workers=configuration.workers, on_look=looked)
+        for kind, handler in handlers.items()
+    }
+    for kind, controller in made.items():
+        for woken_by, keys in ((kind, watches.own(cluster)), *watches.wakes(caches)[kind]):
+            for reflector in caches.of(woken_by):
+                controller.watch(reflector, keys)
+    return tuple(made.values())
 
 
 def _hanging(controllers: Sequence[Controller]) -> str:

@@ -1,6 +1,6 @@
 """What is watched, and whom a change wakes. Our own status writes wake nobody."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from operators.drift.caches import Caches, Watched
 from operators.drift.cluster import WatchedCluster
@@ -8,6 +8,7 @@ from operators.drift.runtime import Key, Object, key_of, labels_of
 from trimtab.adapters.children import ROLLOUT
 from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
 from trimtab.adapters.gateway_api.kinds import SERVICE as ANY_SERVICE
+from trimtab.adapters.jobs import JOB
 from trimtab.adapters.kserve.kinds import (
     CLUSTER_SERVING_RUNTIME,
     DEPLOYMENT,
@@ -19,6 +20,8 @@ from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETR
 from trimtab.adapters.namespaced_collector import SERVICE, STATEFUL_SET
 from trimtab.ports.cluster import Kind
 
+RUN = "trimtab.dev/run"
+POLICY = "trimtab.dev/policy"
 NAME_LABEL = "app.kubernetes.io/name"
 ToKeys = Callable[[Object | None, Object | None], Iterable[Key]]
 
@@ -29,6 +32,8 @@ WATCHED: tuple[Watched, ...] = (
     Watched(INFERENCE_SERVICE, ROLLOUT),
     Watched(DEPLOYMENT, ROLLOUT),
     Watched(POD, ROLLOUT),
+    Watched(POD, RUN),
+    Watched(JOB, RUN),
     Watched(HTTP_ROUTE),
     Watched(STATEFUL_SET, NAME_LABEL, "trimtab-collector"),
     Watched(SERVICE, NAME_LABEL, "trimtab-collector"),
@@ -36,6 +41,26 @@ WATCHED: tuple[Watched, ...] = (
 OTHERS: tuple[Kind, ...] = (GATEWAY, GATEWAY_CLASS, ANY_SERVICE, SERVING_RUNTIME, CLUSTER_SERVING_RUNTIME)
 """Read from the API server when they are asked for."""
 CHILDREN = (INFERENCE_SERVICE, DEPLOYMENT, POD, HTTP_ROUTE)
+OF_RUNS = (JOB, POD)
+OF_COLLECTORS = (STATEFUL_SET, SERVICE)
+SERVED = ("stable", "candidate", "previous", "rejected", "phase")
+"""What a rollout's status tells monitors and policies."""
+
+
+def wakes(caches: Caches) -> Mapping[Kind, Sequence[tuple[Kind, ToKeys]]]:
+    """By the kind that is looked at: (another kind, whom its changes wake)."""
+    return {
+        MODEL_ROLLOUT: [(kind, rollouts_of(caches)) for kind in CHILDREN],
+        DRIFT_MONITOR: [
+            (MODEL_ROLLOUT, monitors_of(caches)),
+            *((kind, monitors_beside(caches)) for kind in OF_COLLECTORS),
+        ],
+        RETRAIN_POLICY: [
+            (DRIFT_MONITOR, policies_of_monitor(caches)),
+            (MODEL_ROLLOUT, policies_of_rollout(caches)),
+            *((kind, policy_of_run) for kind in OF_RUNS),
+        ],
+    }
 
 
 def own(cluster: WatchedCluster) -> ToKeys:
@@ -69,3 +94,95 @@ def rollouts_of(caches: Caches) -> ToKeys:
                 yield Key(namespace, owner["name"])
 
     return keys
+
+
+def monitors_of(caches: Caches) -> ToKeys:
+    """The monitors of a rollout of which another revision became stable, or whose spec is another."""
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        if told(old, ("stable",)) != told(new, ("stable",)):
+            yield from naming(caches, DRIFT_MONITOR, new or old, rollout_of_monitor)
+
+    return keys
+
+
+def monitors_beside(caches: Caches) -> ToKeys:
+    """Every monitor of a namespace whose collector changed."""
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        obj = new or old
+        if obj is not None:
+            yield from map(key_of, caches.list(DRIFT_MONITOR, obj["metadata"]["namespace"]))
+
+    return keys
+
+
+def policies_of_rollout(caches: Caches) -> ToKeys:
+    """The policies whose new model is for a rollout, by name or by their monitor."""
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        obj = new or old
+        if obj is None or told(old, SERVED) == told(new, SERVED):
+            return
+        yield from naming(caches, RETRAIN_POLICY, obj, rollout_of_policy)
+        for monitor in naming(caches, DRIFT_MONITOR, obj, rollout_of_monitor):
+            held = caches.get(DRIFT_MONITOR, *monitor)
+            yield from naming(caches, RETRAIN_POLICY, held, monitor_of_policy)
+
+    return keys
+
+
+def policies_of_monitor(caches: Caches) -> ToKeys:
+    """The policies that a monitor's episodes may pull."""
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        if told(old, ("episodes",)) != told(new, ("episodes",)):
+            yield from naming(caches, RETRAIN_POLICY, new or old, monitor_of_policy)
+
+    return keys
+
+
+def policy_of_run(old: Object | None, new: Object | None) -> Iterator[Key]:
+    """The policy that asked for a Job, or for a Job's pod."""
+    obj = new or old
+    if obj is not None and (policy := labels_of(obj).get(POLICY)):
+        yield Key(obj["metadata"]["namespace"], policy)
+
+
+def told(obj: Object | None, fields: Sequence[str]) -> object:
+    """What others may act upon: which object it is, its spec's generation, and some fields of its status."""
+    if obj is None:
+        return None
+    status = obj.get("status") or {}
+    return (
+        obj["metadata"].get("uid"),
+        obj["metadata"].get("generation"),
+        *(status.get(field) for field in fields),
+    )
+
+
+def naming(
+    caches: Caches, kind: Kind, named: Object | None, names: Callable[[Object], Iterable[str]]
+) -> Iterator[Key]:
+    """The objects of a kind that name another one of their namespace."""
+    if named is None:
+        return
+    for obj in caches.list(kind, named["metadata"]["namespace"]):
+        if named["metadata"]["name"] in names(obj):
+            yield key_of(obj)
+
+
+def rollout_of_monitor(obj: Object) -> Iterator[str]:
+    if reference := ((obj.get("spec") or {}).get("target") or {}).get("rolloutRef"):
+        yield str(reference)
+
+
+rollout_of_policy = rollout_of_monitor
+"""A policy's target is of the same form."""
+
+
+def monitor_of_policy(obj: Object) -> Iterator[str]:
+    for trigger in (obj.get("spec") or {}).get("triggers") or []:
+        for kind in ("performance", "drift"):
+            if reference := (trigger.get(kind) or {}).get("monitorRef"):
+                yield str(reference)

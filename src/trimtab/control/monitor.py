@@ -101,12 +101,15 @@ class ReconcileMonitor:
     def _watch(
         self, status: MonitorStatus, stable: RevisionRef, now: datetime
     ) -> tuple[MonitorStatus, list[Event]]:
-        """Another revision became stable: episodes close, and evidence starts from nothing."""
-        if status.revision == stable.revision:
+        """Another revision became stable: episodes close, and evidence starts from nothing.
+
+        So it does for a status of which somebody took a part away; its episodes stay as they are.
+        """
+        if status.revision == stable.revision and None not in (status.since, status.window_end):
             return status, []
         closed, events = [], []
         for episode in status.episodes:
-            if episode.closed_at is None:
+            if episode.closed_at is None and episode.revision != stable.revision:
                 episode = episode.model_copy(update={"closed_at": now})
                 because = f"{stable.revision} became stable"
                 events.append(

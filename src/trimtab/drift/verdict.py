@@ -157,9 +157,9 @@ def judge(
 
 
 def _unknown(verdict: Verdict, settings: Settings, coverage: float | None) -> str:
-    if coverage is None:
-        return "how many requests were logged is not known"
-    if coverage < settings.min_coverage:
+    if coverage is None and settings.min_coverage > 0:
+        return "how many requests were logged is not known; minCoverage: '0' judges all the same"
+    if coverage is not None and coverage < settings.min_coverage:
         return f"{coverage:.0%} of the requests were logged, fewer than {settings.min_coverage:.0%}"
     if verdict.rows < settings.min_rows:
         return f"{verdict.rows} rows, fewer than {settings.min_rows}"

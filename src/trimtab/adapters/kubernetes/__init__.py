@@ -2,6 +2,7 @@
 
 from trimtab.adapters.kubernetes.conditions import merged
 from trimtab.adapters.kubernetes.notes import Notes, annotated
+from trimtab.adapters.kubernetes.posted import PostedEvents
 from trimtab.adapters.kubernetes.state import ResourceState
 
-__all__ = ["Notes", "ResourceState", "annotated", "merged"]
+__all__ = ["Notes", "PostedEvents", "ResourceState", "annotated", "merged"]

@@ -20,7 +20,7 @@ from trimtab.ports.cluster import Cluster, Kind, Object
 from trimtab.ports.state import Act, Conflict, Document, Event
 
 PUBLISHED: Final = frozenset(
-    {"observedGeneration", "conditions", "address", "shares", "verdict", "reportUrl", "current"}
+    {"observedGeneration", "conditions", "address", "shares", "verdict", "coverage", "reportUrl", "current"}
 )
 """Fields of a status that control does not remember."""
 ALWAYS: Final[Mapping[str, Mapping[str, object]]] = {"ModelRollout": {"phase": "Idle"}}

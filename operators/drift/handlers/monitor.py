@@ -1,0 +1,211 @@
+"""DriftMonitors: each one's rollout, profile and collector in the hands of control."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from operators.drift import logs
+from operators.drift.conditions.condition import refused
+from operators.drift.conditions.monitor import Seen, conditions
+from operators.drift.config import Configuration
+from operators.drift.handlers.cohorts import cohorts
+from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
+from operators.drift.handlers.target import Unfounded, named_rollout, target_of
+from operators.drift.metrics import Metrics
+from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
+from operators.drift.traces import Span, Tracing
+from trimtab.adapters.kubernetes import ResourceState
+from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.api.resources import DriftMonitor, ModelRollout
+from trimtab.api.rollout_status import RevisionRef
+from trimtab.api.values import to_wire
+from trimtab.control import ReconcileMonitor
+from trimtab.ports.clock import Clock
+from trimtab.ports.cluster import Cluster, Object, Refused
+from trimtab.ports.evidence import Evidence
+from trimtab.ports.gateway import Sent, Split
+from trimtab.ports.profiles import Profiles, Unprofiled
+
+UNPROFILED_S: Final = 600.0
+"""A model without a profile never gets one; this is for the stable revision that follows."""
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Held:
+    """What is kept of one monitor between looks.
+
+    Attributes:
+        built: the specs and the stable revision that the reconcile was made for.
+    """
+
+    built: tuple[object, ...]
+    state: ResourceState
+    models: Models
+    evidence: Evidence
+    reconcile: ReconcileMonitor
+
+
+class Referenced:
+    """ports.profiles.Profiles that has one answer: the profile that a monitor names."""
+
+    def __init__(self, inner: Profiles, uri: str) -> None:
+        self._inner, self._uri = inner, uri
+
+    def profile(self, uri: str) -> bytes:
+        return self._inner.profile(self._uri)
+
+
+class Uncounted:
+    """ports.gateway.Gateway, as a monitor asks it, of a gateway whose requests nobody counts: Gateway API has no
+    counters. So the share of requests that was seen is not known."""
+
+    def split(self, host: str) -> Split | None:
+        return None
+
+    def apply(self, host: str, split: Split) -> None:
+        raise NotImplementedError("a monitor sends no traffic")
+
+    def sent(self, host: str) -> Mapping[str, Sent]:
+        return {}
+
+
+class MonitorHandler:
+    """Looks at one DriftMonitor.
+
+    Args:
+        epoch: names this process's leadership.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        cluster: Cluster,
+        surroundings: Surroundings,
+        clock: Clock,
+        epoch: Callable[[], str],
+        metrics: Metrics,
+        tracing: Tracing,
+    ) -> None:
+        self._configuration, self._cluster, self._surroundings = configuration, cluster, surroundings
+        self._clock, self._epoch, self._metrics = clock, epoch, metrics
+        self._looking = Looking(DRIFT_MONITOR, metrics, tracing)
+        self._held: dict[Key, _Held] = {}
+
+    def look(self, namespace: str, name: str) -> float | None:
+        return self._looking.look(namespace, name, self._look)
+
+    def _look(self, namespace: str, name: str, span: Span) -> Outcome:
+        obj = self._cluster.get(DRIFT_MONITOR, namespace, name)
+        if obj is None:
+            self._held.pop((namespace, name), None)
+            self._metrics.forget(namespace, name, DRIFT_MONITOR.kind)
+            return Outcome(None, "it is gone")
+        if obj["metadata"].get("deletionTimestamp"):
+            return Outcome(None, "it is being deleted")
+        generation = int(obj["metadata"].get("generation", 0))
+        logs.also(generation=generation)
+        span.set_attribute("k8s.generation", generation)
+        state = ResourceState(self._cluster, DRIFT_MONITOR, namespace, name)
+        now = self._clock.now()
+        try:
+            monitor = DriftMonitor.from_wire(obj)
+        except (ValidationError, InputRefused) as error:
+            state.publish(refused(wrong(error), "InvalidSpec"), now)
+            return Outcome(None, f"the spec is wrong: {wrong(error)}")
+        try:
+            return self._watched(monitor, obj, now)
+        except Unfounded as missing:
+            state.publish(refused(str(missing), missing.reason), now)
+            return Outcome(None, str(missing))
+        except ProviderUnknown as error:
+            state.publish(refused(str(error), "ProviderUnknown"), now)
+            return Outcome(None, str(error))
+        except (SurroundingsFailed, InputRefused) as error:
+            with suppress(SurroundingsFailed, Refused):
+                reason = "Refused" if isinstance(error, Refused) else "Hindered"
+                state.publish(refused(str(error), reason), now)
+            return Outcome(None, "", str(error))
+
+    def _watched(self, monitor: DriftMonitor, obj: Object, now: datetime) -> Outcome:
+        namespace, name = monitor.metadata.namespace, monitor.metadata.name
+        rollout, seen = named_rollout(self._cluster, namespace, monitor.spec.target.rollout_ref)
+        stamped(self._cluster, obj, self._epoch())
+        collector = self._surroundings.ensure_collector(namespace)
+        held, stable = self._building(monitor, rollout, seen.stable), seen.stable
+        trouble = held.reconcile.tick(stable, now)
+        never = False
+        if trouble and stable is not None:
+            trouble, never = self._introduced(held, stable, trouble)
+            del self._held[(namespace, name)]
+        self._publish(monitor, held, stable, trouble, collector, now)
+        self._metrics.monitor(namespace, name, held.reconcile.status)
+        if stable is None:
+            return Outcome(None, f"ModelRollout '{rollout.metadata.name}' has no stable revision yet")
+        if never:
+            return Outcome(UNPROFILED_S, trouble)
+        again_s = max(0.05, (held.reconcile.wake(now) - now).total_seconds())
+        return Outcome(again_s, collector or f"revision {stable.revision} is watched", trouble)
+
+    def _building(self, monitor: DriftMonitor, rollout: ModelRollout, stable: RevisionRef | None) -> _Held:
+        """The reconcile, anew with each generation of either spec and each stable revision, whose profile counts."""
+        at, of = monitor.metadata, rollout.metadata
+        built = (at.uid, at.generation, of.uid, of.generation, stable)
+        held = self._held.get((at.namespace, at.name))
+        if held is not None and held.built == built:
+            return held
+        models = self._surroundings.models(rollout)
+        uri = monitor.spec.reference.uri
+        state = ResourceState(self._cluster, DRIFT_MONITOR, at.namespace, at.name)
+        evidence = self._surroundings.evidence(at.namespace)
+        reconcile = ReconcileMonitor(
+            monitor.spec.monitor(),
+            target_of(rollout, models, cohorts(models.profiles, stable), self._configuration.tick),
+            state=state,
+            evidence=evidence,
+            gateway=Uncounted(),
+            profiles=models.profiles if uri is None else Referenced(models.profiles, uri),
+            name=at.name,
+        )
+        self._held[(at.namespace, at.name)] = held = _Held(built, state, models, evidence, reconcile)
+        return held
+
+    def _introduced(self, held: _Held, stable: RevisionRef, trouble: str) -> tuple[str, bool]:
+        """A collector that lost its log is told of the revision again; (what the trouble is, whether it stays)."""
+        try:
+            held.evidence.observe(stable.revision, held.models.profiles.profile(stable.uri))
+        except Unprofiled as error:
+            return error.message, True
+        except (SurroundingsFailed, InputRefused) as error:
+            return (trouble if error.message in trouble else f"{trouble}; {error.message}"), False
+        return trouble, False
+
+    def _publish(
+        self,
+        monitor: DriftMonitor,
+        held: _Held,
+        stable: RevisionRef | None,
+        trouble: str,
+        collector: str,
+        now: datetime,
+    ) -> None:
+        coverage = held.reconcile.coverage
+        loaded = any(
+            one.type == "ReferenceLoaded" and one.status == "True" for one in held.reconcile.conditions()
+        )
+        seen = Seen(
+            held.reconcile.status,
+            rollout=monitor.spec.target.rollout_ref,
+            serves=stable is not None,
+            loaded=loaded,
+            trouble=trouble,
+            coverage=coverage,
+            least=monitor.spec.min_coverage,
+            collector=collector,
+        )
+        held.state.publish(conditions(seen), now, coverage=None if coverage is None else to_wire(coverage))

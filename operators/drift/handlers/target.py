@@ -1,0 +1,79 @@
+"""What monitors and policies know of the rollout that they name: how it is steered, what serves, what it stores."""
+
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+
+from operators.drift.handlers.cohorts import Cohorts
+from operators.drift.surroundings import Models
+from trimtab.adapters.kserve import template_text
+from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
+from trimtab.adapters.kubernetes.state import PUBLISHED
+from trimtab.api.errors import InputRefused
+from trimtab.api.resources import ModelRollout
+from trimtab.api.rollout_status import RolloutStatus
+from trimtab.api.values import Stored
+from trimtab.control import Target
+from trimtab.ports.cluster import Cluster, Object
+
+CLOSED_EVERY: Final = timedelta(minutes=1)
+S = TypeVar("S", bound=Stored)
+
+
+class Unfounded(Exception):
+    """What a resource names is not there, or cannot be read. Its appearance, or next change, wakes whoever names it.
+
+    Attributes:
+        reason: one CamelCase word for programs.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def named_rollout(cluster: Cluster, namespace: str, name: str) -> tuple[ModelRollout, RolloutStatus]:
+    """
+    Raises:
+        Unfounded: there is none of this name, or its spec is wrong.
+    """
+    obj = cluster.get(MODEL_ROLLOUT, namespace, name)
+    if obj is None:
+        raise Unfounded("RolloutNotFound", f"there is no ModelRollout '{name}' in namespace {namespace}")
+    try:
+        return ModelRollout.from_wire(obj), stored(RolloutStatus, obj)
+    except (ValidationError, InputRefused):
+        raise Unfounded(
+            "RolloutInvalid", f"the spec of ModelRollout '{name}' is wrong: see its conditions"
+        ) from None
+
+
+def stored(model: type[S], obj: Object) -> S:
+    """What another resource's status says; as if nothing yet, where somebody wrote nonsense into it."""
+    body = {key: value for key, value in (obj.get("status") or {}).items() if key not in PUBLISHED}
+    try:
+        return model.model_validate(body)
+    except ValidationError:
+        return model()
+
+
+def target_of(rollout: ModelRollout, models: Models, known: Cohorts, tick: timedelta) -> Target:
+    """Blocks and the maturity of labels are those of the stable model's own profile."""
+    spec, metadata = rollout.spec, rollout.metadata
+    scope, registry = f"{metadata.namespace}.{metadata.name}", spec.model.registry
+    return Target(
+        name=metadata.name,
+        cut=known.cut,
+        mature_after=known.mature_after,
+        tick=tick,
+        poll_every=registry.poll_every if registry is not None else timedelta(hours=1),
+        model=models.name,
+        served=spec.model_name,
+        host=metadata.name,
+        scope=scope,
+        template=template_text(spec.serving.template),
+        alias=registry.alias if registry is not None else "candidate",
+        stable_alias=f"stable.{scope}" if registry is not None else "stable",
+        closed_every=CLOSED_EVERY,
+    )
