@@ -85,7 +85,7 @@ class Sink:
 
     def _probed(self, request: Request, nonce: str) -> None:
         self._probes.count(nonce, request.headers.get(b"x-request-id", b"").decode("latin-1"))
-        request.answer(204, b"")
+        request.answer(204, b"", TEXT)
 
     def _count(self, request: Request) -> None:
         request.answer(200, msgspec.json.encode(self._probes.counted(request.query.get("nonce", ""))))

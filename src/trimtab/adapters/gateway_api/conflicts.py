@@ -1,6 +1,6 @@
 """Another route that takes our requests: same gateway, host and match. The older one wins, says the Gateway API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trimtab.adapters.gateway_api.spec import ParentRef
@@ -9,16 +9,18 @@ from trimtab.ports.cluster import Object
 
 def conflicts(ours: Object, others: Sequence[Object], parents: Sequence[ParentRef]) -> list[str]:
     """`<namespace>/<name>` of each route that wins over ours for a host and a match, oldest first."""
-    own_matches = _matches(ours)
+    own_matches, own_age, own_uid = _matches(ours), _age(ours), ours["metadata"].get("uid")
+    own_parents = {(parent.namespace or ours["metadata"]["namespace"], parent.name) for parent in parents}
     own_hosts = set(ours["spec"].get("hostnames") or ["*"])
+    # There may be thousands, of which a few share a host, and the fewest a match: what tells most apart comes first.
     winning = [
         other
         for other in others
-        if other["metadata"].get("uid") != ours["metadata"].get("uid")
-        and _age(other) < _age(ours)
-        and _shares_parent(ours, other, parents)
-        and own_hosts & set((other.get("spec") or {}).get("hostnames") or ["*"])
+        if not own_hosts.isdisjoint((other.get("spec") or {}).get("hostnames") or ["*"])
+        and other["metadata"].get("uid") != own_uid
         and any(match in own_matches for match in _matches(other))
+        and not own_parents.isdisjoint(_parents(other))
+        and _age(other) < own_age
     ]
     return [f"{o['metadata']['namespace']}/{o['metadata']['name']}" for o in sorted(winning, key=_age)]
 
@@ -28,13 +30,10 @@ def _age(held: Object) -> tuple[str, str, str]:
     return str(meta.get("creationTimestamp", "9999")), meta["namespace"], meta["name"]
 
 
-def _shares_parent(ours: Object, other: Object, parents: Sequence[ParentRef]) -> bool:
-    here, there = ours["metadata"]["namespace"], other["metadata"]["namespace"]
-    theirs = {
-        (ref.get("namespace", there), ref["name"])
-        for ref in (other.get("spec") or {}).get("parentRefs") or []
-    }
-    return any((parent.namespace or here, parent.name) in theirs for parent in parents)
+def _parents(held: Object) -> Iterator[tuple[str, str]]:
+    here = held["metadata"]["namespace"]
+    for ref in (held.get("spec") or {}).get("parentRefs") or []:
+        yield ref.get("namespace", here), ref["name"]
 
 
 def _matches(held: Object) -> list[Mapping[str, Any]]:

@@ -6,12 +6,15 @@ revision counts as in use until the route that no longer names it is accepted an
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, Protocol
 
 from trimtab.adapters.children import Fact, Json, Place
 from trimtab.adapters.gateway_api.conflicts import conflicts
+from trimtab.adapters.gateway_api.gateways import Gateways
+from trimtab.adapters.gateway_api.in_cluster import place_in_cluster
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
+from trimtab.adapters.gateway_api.mirrorings import Finding, Mirrorings
 from trimtab.adapters.gateway_api.route import (
     WRITTEN,
     Leg,
@@ -22,14 +25,22 @@ from trimtab.adapters.gateway_api.route import (
     split_of,
     told,
 )
-from trimtab.adapters.gateway_api.spec import RouteSpec
+from trimtab.adapters.gateway_api.spec import ParentRef, RouteSpec
 from trimtab.adapters.gateway_api.standing import Standing, hollow_services, standing
 from trimtab.ports.cluster import FIELD_MANAGER, Cluster, Object, Refused
-from trimtab.ports.gateway import RouteRefused, Sent, Split
+from trimtab.ports.gateway import Mirroring, RouteRefused, Sent, Split
 from trimtab.ports.state import Conflict
 
 REJECTED: Final = "trimtab.dev/rejected"
 KEPT: Final = 20
+COMPARED_FOR_S: Final = 60.0
+PLACED_FOR_S: Final = 60.0
+AGAIN_AFTER_S: Final = 10.0
+STATUS: Final[Mapping[bool | None, Literal["True", "False", "Unknown"]]] = {
+    True: "True",
+    False: "False",
+    None: "Unknown",
+}
 H2C: Final = "kubernetes.io/h2c"
 
 
@@ -42,13 +53,29 @@ class Address(Protocol):
     def port(self) -> int: ...
 
 
+class Counts(Protocol):
+    """Requests that gateways sent."""
+
+    def sent(
+        self, place: Place, parents: Sequence[ParentRef], split: Split, services: Mapping[str, str]
+    ) -> Mapping[str, Sent]:
+        """By revision; without those of which nothing is known.
+
+        Args:
+            split: what the gateway was told last.
+            services: of each revision that the split names.
+        """
+
+
 class GatewayApi:
     """One rollout's route. A rollout has one host name for callers of the port, which is not looked at.
 
     Args:
         backend: a revision's Service; None while it has none.
         settle_s: how long a gateway may take to do as it accepted.
-        counts: requests by Service, where the gateway's own counters can be read.
+        counts: the gateway's own counters, where they can be read.
+        gateways: what Gateways there are; without them no Service in the cluster leads to one.
+        mirrorings: whether they copy requests; without it that is taken for granted.
         clock_s: monotonic.
     """
 
@@ -60,18 +87,23 @@ class GatewayApi:
         *,
         backend: Callable[[str], Address | None],
         settle_s: float = 10.0,
-        counts: Callable[[Mapping[str, str]], Mapping[str, Sent]] | None = None,
+        counts: Counts | None = None,
+        gateways: Gateways | None = None,
+        mirrorings: Mirrorings | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._place, self._spec = cluster, place, spec
         self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
+        self._gateways, self._mirrorings = gateways, mirrorings
+        self._entered: tuple[float, Fact] | None = None
         self._accepted: tuple[str, int, float] | None = None
         self._same: tuple[str, str] | None = None
         self._edit = ""
+        self._conflicts: tuple[float, tuple[str, int], list[str]] | None = None
 
     def respec(self, place: Place, spec: RouteSpec) -> None:
         """Route by another spec; `mend` writes it."""
-        self._place, self._spec = place, spec
+        self._place, self._spec, self._entered = place, spec, None
 
     def split(self, host: str) -> Split | None:
         held = self._held()
@@ -87,6 +119,11 @@ class GatewayApi:
     def apply(self, host: str, split: Split) -> None:
         """Raises RouteRefused too where the gateway has refused this very split."""
         _judge(split)
+        if split.mirror and 0 < split.mirror_percent < 100 and not self._finding().shares:
+            raise RouteRefused(
+                f"the gateway copies all requests or none, not {split.mirror_percent} %: its class does not list "
+                "HTTPRouteRequestPercentageMirror"
+            )
         held = self._held()
         legs = {revision: self._leg(revision) for revision in named(split)}
         if held is None:
@@ -112,13 +149,37 @@ class GatewayApi:
         known = told(held) if held is not None else None
         if self._counts is None or known is None:
             return {}
-        return self._counts({revision: leg.service for revision, leg in known.legs.items()})
+        services = {revision: leg.service for revision, leg in known.legs.items()}
+        return self._counts.sent(self._place, self._spec.parents, known.split, services)
+
+    def mirroring(self, host: str) -> Mirroring:
+        return self._finding().mirroring
+
+    def probe(self, host: str, stable: str, candidate: str) -> None:
+        """Which revisions are compared does not matter: marked requests go to the namespace's collector."""
+        if self._mirrorings is not None:
+            self._mirrorings.probe(self._place, self._spec)
+
+    def in_cluster(self) -> None:
+        """See to the Service `<rollout>`; called at each look, and looks itself only now and then.
+
+        Raises:
+            SurroundingsFailed, Conflict
+        """
+        if self._gateways is None:
+            return
+        for_s = PLACED_FOR_S if self._entered and self._entered[1].status == "True" else AGAIN_AFTER_S
+        if self._entered is None or self._clock_s() - self._entered[0] >= for_s:
+            fact = place_in_cluster(self._cluster, self._gateways, self._place, self._spec)
+            self._entered = self._clock_s(), fact
 
     def mend(self) -> bool:
         """Write anew what the route was told last, where its spec says something else.
 
         Returns whether somebody had edited it; a new version of ours, or a new spec, is no edit.
         """
+        if self._mirrorings is not None:
+            self._mirrorings.tidy(self._place)
         held = self._held()
         known = told(held) if held is not None else None
         if held is None or known is None:
@@ -145,9 +206,12 @@ class GatewayApi:
         return revision in named(split) or not self._settled(held, standing(held, self._spec.parents))
 
     def facts(self) -> tuple[Fact, ...]:
-        """RouteAccepted and RouteEdited."""
+        """RouteAccepted and RouteEdited; and MirrorSupported, PairingSupported, InClusterAddress as far as asked."""
         edited = Fact("RouteEdited", "True", "PutBack", self._edit) if self._edit else None
-        return (self._accepted_fact(), edited or Fact("RouteEdited", "False", "AsTold"))
+        found = [self._accepted_fact(), edited or Fact("RouteEdited", "False", "AsTold")]
+        if self._mirrorings is not None:
+            found += _mirror_facts(self._finding())
+        return (*found, *([self._entered[1]] if self._entered is not None else []))
 
     def url(self) -> str:
         """Where the model answers from outside; "" where the route takes every host."""
@@ -178,6 +242,11 @@ class GatewayApi:
         except (ValueError, AttributeError):
             return {}
 
+    def _finding(self) -> Finding:
+        if self._mirrorings is None:
+            return Finding(Mirroring(True, True), "NotAsked")
+        return self._mirrorings.of(self._spec.parents, self._place.namespace)
+
     def _write_rejected(self, held: Object, rejected: Mapping[str, str]) -> None:
         meta = {**held["metadata"]}
         meta["annotations"] = {**(meta.get("annotations") or {}), REJECTED: json.dumps(rejected)}
@@ -200,7 +269,7 @@ class GatewayApi:
         """Whether it has been accepted, as it is, for as long as a gateway may take."""
         if stands.accepted is not True:
             return False
-        key = (held["metadata"].get("uid", ""), int(held["metadata"].get("generation", 0)))
+        key = _version(held)
         if self._accepted is None or self._accepted[:2] != key:
             self._accepted = (*key, self._clock_s())
         return self._clock_s() - self._accepted[2] >= self._settle_s
@@ -214,7 +283,7 @@ class GatewayApi:
             return Fact("RouteAccepted", "Unknown", stands.reason, stands.message)
         if not stands.accepted:
             return Fact("RouteAccepted", "False", stands.reason, stands.message)
-        if older := conflicts(held, self._cluster.list(HTTP_ROUTE, ""), self._spec.parents):
+        if older := self._older(held):
             return Fact(
                 "RouteAccepted",
                 "False",
@@ -224,6 +293,14 @@ class GatewayApi:
         if stands.hollow:
             return Fact("RouteAccepted", "True", "EndpointsNotFound", stands.hollow)
         return Fact("RouteAccepted", "True", "Accepted")
+
+    def _older(self, held: Object) -> list[str]:
+        """Routes of others that win over ours. All routes of the cluster are gone through, so not at each look."""
+        key, now = _version(held), self._clock_s()
+        if self._conflicts is None or self._conflicts[1] != key or now - self._conflicts[0] >= COMPARED_FOR_S:
+            found = conflicts(held, self._cluster.list(HTTP_ROUTE, ""), self._spec.parents)
+            self._conflicts = now, key, found
+        return self._conflicts[2]
 
     def _note_edit(self, held: Object) -> bool:
         """Whether the spec is not what we wrote last; said to a person once."""
@@ -255,6 +332,22 @@ class GatewayApi:
             return write()
         except Refused as error:
             raise RouteRefused(str(error)) from error
+
+
+def _version(held: Object) -> tuple[str, int]:
+    """(uid, generation): the same spec of the same object."""
+    return str(held["metadata"].get("uid", "")), int(held["metadata"].get("generation", 0))
+
+
+def _mirror_facts(found: Finding) -> list[Fact]:
+    told = found.mirroring
+    paired = told.paired if told.supported else None
+    unpaired = told.because if told.supported else "it is not known that requests are copied"
+    reason = found.reason if paired is not None else "NotProbed"
+    return [
+        Fact("MirrorSupported", STATUS[told.supported], found.reason, "" if told.supported else told.because),
+        Fact("PairingSupported", STATUS[paired], reason, unpaired),
+    ]
 
 
 def _judge(split: Split) -> None:

@@ -1,0 +1,96 @@
+"""Gateways and what they can do, as the API server tells of them: read for all rollouts together, now and then."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, SERVICE
+from trimtab.adapters.gateway_api.listeners import service_of
+from trimtab.adapters.gateway_api.spec import ParentRef
+from trimtab.ports.cluster import Cluster, Object, Refused
+
+READ_FOR_S: Final = 30.0
+NAME_LABELS: Final = ("gateway.networking.k8s.io/gateway-name", "gateway.envoyproxy.io/owning-gateway-name")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGateway:
+    """A Gateway as it was read.
+
+    Attributes:
+        uid, generation: of the Gateway; what was proved of it holds for these.
+        features: what its class lists; None where it lists nothing.
+        service: (namespace, name) of the Service in front of it; None where that is not known.
+    """
+
+    held: Object
+    uid: str
+    generation: int
+    features: frozenset[str] | None
+    service: tuple[str, str] | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.held['metadata']['namespace']}/{self.held['metadata']['name']}"
+
+
+class Gateways:
+    """Those that routes name. Any thread may ask.
+
+    Args:
+        clock_s: monotonic.
+    """
+
+    def __init__(self, cluster: Cluster, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._cluster, self._clock_s = cluster, clock_s
+        self._lock = threading.Lock()
+        self._held: dict[tuple[str, str], tuple[float, KnownGateway | None]] = {}
+
+    def of(self, parent: ParentRef, namespace: str) -> KnownGateway | None:
+        """What a parentRef of a route in `namespace` means; None where there is no such Gateway."""
+        key = parent.namespace or namespace, parent.name
+        with self._lock:
+            read_s, found = self._held.get(key, (float("-inf"), None))
+        if self._clock_s() - read_s < READ_FOR_S:
+            return found
+        found = self._read(*key)
+        with self._lock:
+            self._held[key] = self._clock_s(), found
+        return found
+
+    def _read(self, namespace: str, name: str) -> KnownGateway | None:
+        held = self._cluster.read(GATEWAY, namespace, name)
+        if held is None:
+            return None
+        of_class = self._cluster.read(GATEWAY_CLASS, "", str(held["spec"].get("gatewayClassName", "")))
+        meta = held["metadata"]
+        return KnownGateway(
+            held,
+            str(meta.get("uid", "")),
+            int(meta.get("generation", 0)),
+            features(of_class),
+            self._service(held),
+        )
+
+    def _service(self, gateway: Object) -> tuple[str, str] | None:
+        found: list[Object] = []
+        # Where the operator may not look, it is not known.
+        with suppress(Refused):
+            for label in NAME_LABELS:
+                found += self._cluster.list(SERVICE, "", {label: gateway["metadata"]["name"]})
+        return service_of(gateway, found)
+
+
+def features(gateway_class: Object | None) -> frozenset[str] | None:
+    """What a class says that its controller supports; None where it says nothing.
+
+    >>> features({"status": {"supportedFeatures": [{"name": "HTTPRoute"}, "Gateway"]}}) == {"HTTPRoute", "Gateway"}
+    True
+    """
+    status: Mapping[str, Any] = (gateway_class or {}).get("status") or {}
+    listed: Sequence[Any] = status.get("supportedFeatures") or []
+    found = frozenset(str(one["name"]) if isinstance(one, Mapping) else str(one) for one in listed)
+    return found or None
