@@ -51,8 +51,8 @@ def machine(harmed_plane: "ControlPlane") -> Iterator["Machine"]:
 
 
 @pytest.fixture
-def make_stage(machine: "Machine", tmp_path: Path) -> "Callable[[], Stage]":
+def make_stage(machine: "Machine", tmp_path: Path) -> "Callable[..., Stage]":
     """A new stage in a new namespace, at each call."""
     from tests.cluster.control_plane.faults.stage import Stage
 
-    return lambda: Stage(machine, f"f-{uuid4().hex[:10]}", tmp_path)
+    return lambda **settings: Stage(machine, f"f-{uuid4().hex[:10]}", tmp_path, **settings)

@@ -3,7 +3,7 @@
 They write what the real ones write (read in KServe 0.20 and Envoy Gateway 1.9), and may be told to behave badly.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from operators.drift.cluster import WatchedCluster
@@ -21,20 +21,22 @@ class Players:
     Attributes:
         away: revisions whose pods never come, or are gone.
         idle: nobody plays: KServe's manager and the gateway are down.
-        refuses: the gateway accepts no route.
+        refuses: which routes the gateway does not accept.
     """
 
     def __init__(self, cluster: WatchedCluster, namespace: str) -> None:
         self.cluster, self.namespace = cluster, namespace
         self.away: set[str] = set()
         self.idle = False
-        self.refuses = False
+        self.refuses: Callable[[Object], bool] = lambda route: False
 
     def play(self) -> None:
         if self.idle:
             return
         there = set()
         for service in self.cluster.list(INFERENCE_SERVICE, self.namespace):
+            if REVISION not in service["metadata"]["labels"]:
+                continue
             there.add(f"{service['metadata']['name']}-predictor")
             self._serve(service)
         for deployment in self.cluster.list(DEPLOYMENT, self.namespace):
@@ -80,7 +82,7 @@ class Players:
 
     def _accept(self, route: Object) -> None:
         generation = route["metadata"]["generation"]
-        wished = "False" if self.refuses else "True"
+        wished = "False" if self.refuses(route) else "True"
         said: list[Mapping[str, Any]] = (route.get("status") or {}).get("parents") or []
         first = said[0]["conditions"][0] if said else {}
         if (first.get("observedGeneration"), first.get("status")) == (generation, wished):

@@ -1,5 +1,6 @@
 """One ModelRollout in a namespace of its own, its operator, the players around it, and what must always hold."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,14 @@ from operators.drift.surroundings import Surroundings
 from operators.drift.traces import Tracing
 from tests.cluster.control_plane.faults.machine import Killed, Machine, Mortal, Time, Writes, configuration
 from tests.cluster.control_plane.faults.players import Players
+from trimtab.adapters.children import ROLLOUT
+from trimtab.adapters.collector import Collector
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.gateway_api.route import split_of
 from trimtab.adapters.kserve import template_text
 from trimtab.adapters.kserve.asking import Http
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT, REGISTRY
-from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.cluster import Object
 from trimtab.ports.evidence import Agreement, Evidence, Latencies, RequestCount
 from trimtab.rollout import revision_id
@@ -26,8 +28,10 @@ NAME: Final = "flights"
 START: Final = datetime(2026, 11, 1, 0, 0, 30, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
 REQUESTS_A_MINUTE: Final = 5000
-TEMPLATE: Final = {"predictor": {"containers": [{"name": "kserve-container", "image": "played"}]}}
-STRATEGY: Final = {
+TEMPLATE: Final[Mapping[str, Any]] = {
+    "predictor": {"containers": [{"name": "kserve-container", "image": "played"}]}
+}
+STRATEGY: Final[Mapping[str, Any]] = {
     "warmUp": {"requests": 2, "timeout": "5m"},
     "steps": [
         {"name": "shadow", "shadow": {}, "until": {"minDuration": "1m", "maxDuration": "20m"}},
@@ -36,7 +40,9 @@ STRATEGY: Final = {
     "onInconclusive": "Rollback",
     "keepPrevious": "1m",
 }
-CHECKS: Final = [{"name": "errors", "metric": "error_rate", "noWorseThanStableBy": {"absolute": "0.05"}}]
+CHECKS: Final[Sequence[Mapping[str, Any]]] = [
+    {"name": "errors", "metric": "error_rate", "noWorseThanStableBy": {"absolute": "0.05"}}
+]
 
 
 def model(version: str) -> dict[str, str]:
@@ -48,13 +54,13 @@ def revision(version: str) -> str:
     return revision_id(model(version)["digest"], NAME, template_text(TEMPLATE))
 
 
-def rollout(namespace: str, version: str = "1") -> dict[str, Any]:
+def rollout(namespace: str, checks: Sequence[Mapping[str, Any]] = CHECKS) -> dict[str, Any]:
     return {
         "apiVersion": MODEL_ROLLOUT.api_version,
         "kind": MODEL_ROLLOUT.kind,
         "metadata": {"name": NAME, "namespace": namespace},
         "spec": {
-            "model": model(version),
+            "model": model("1"),
             "modelName": NAME,
             "serviceAccountName": "default",
             "serving": {"template": TEMPLATE},
@@ -63,17 +69,27 @@ def rollout(namespace: str, version: str = "1") -> dict[str, Any]:
                 "hostnames": [f"{namespace}.example.com"],
             },
             "strategy": STRATEGY,
-            "checks": CHECKS,
+            "checks": list(checks),
         },
     }
 
 
 class Told:
-    """ports.evidence.Evidence: every revision gets as many requests; `errors` says how many of them fail."""
+    """ports.evidence.Evidence: every revision gets as many requests.
+
+    Attributes:
+        errors: share of its requests that fail.
+        slow: factor of its latency.
+        not_finite: answers NaN.
+        down: the collector cannot be reached.
+    """
 
     def __init__(self) -> None:
         self.errors: dict[str, float] = {}
+        self.slow: dict[str, float] = {}
+        self.not_finite: set[str] = set()
         self.down = False
+        self._nobody = Collector("http://127.0.0.1:9", timeout_s=1)
 
     def observe(self, revision: str, profile: bytes) -> None:
         self._reach()
@@ -93,11 +109,16 @@ class Told:
 
     def latencies(self, revision: str, start: datetime, end: datetime) -> Latencies:
         self._reach()
-        return Latencies([], [])
+        edges = [1.02**k for k in range(300)]
+        middle = 20.0 * self.slow.get(revision, 1.0)
+        many = REQUESTS_A_MINUTE * max(0, (end - start) // MINUTE)
+        counts = [many // 40 if 0.7 < edge / middle < 1.5 else 0 for edge in edges]
+        return Latencies(edges, counts)
 
     def agreement(self, stable: str, candidate: str, start: datetime, end: datetime) -> Agreement:
         self._reach()
-        return Agreement(0, 0, 0.0, 0, 0)
+        pairs = REQUESTS_A_MINUTE * max(0, (end - start) // MINUTE)
+        return Agreement(pairs, 0, 0.0, pairs if candidate in self.not_finite else 0, min(pairs, 2))
 
     def sketches(self, revision: str, start: datetime, end: datetime) -> Mapping[str, Any]:
         self._reach()
@@ -116,7 +137,7 @@ class Told:
 
     def _reach(self) -> None:
         if self.down:
-            raise SurroundingsFailed("the collector cannot be reached")
+            self._nobody.received()
 
 
 class Around(Surroundings):
@@ -136,8 +157,16 @@ class Around(Surroundings):
 class Stage:
     """One run of a story."""
 
-    def __init__(self, machine: Machine, namespace: str, folder: Path) -> None:
-        self.machine, self.namespace, self._folder = machine, namespace, folder
+    def __init__(
+        self,
+        machine: Machine,
+        namespace: str,
+        folder: Path,
+        checks: Sequence[Mapping[str, Any]] = CHECKS,
+        **settings: Any,
+    ) -> None:
+        self.machine, self.namespace = machine, namespace
+        self._settings = configuration(folder, **settings)
         self.players = Players(machine.cluster, namespace)
         self.evidence, self.time, self.writes = Told(), Time(START), Writes()
         self.broken: list[str] = []
@@ -145,7 +174,7 @@ class Stage:
         self.looks = 0
         namespaced = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         machine.cluster.create(namespaced)
-        self._create()
+        machine.cluster.create(rollout(namespace, checks))
         self.restart()
 
     # what a test does
@@ -154,7 +183,7 @@ class Stage:
         """A new process: nothing of the old one's memory is left."""
         self.restarts += 1
         epoch = f"epoch-{self.restarts}"
-        settings = configuration(self._folder)
+        settings = self._settings
         mortal = Mortal(self.machine.cluster, self.writes, self._judge)
         self.handler = RolloutHandler(
             settings, mortal, Around(self, settings, mortal), self.time, lambda: epoch, Metrics(), Tracing()
@@ -182,8 +211,16 @@ class Stage:
 
     def wish(self, version: str) -> None:
         """A person writes another model into the rollout."""
+        self.spec(model=model(version))
+
+    def spec(self, **fields: Any) -> None:
+        """A person changes the rollout's spec."""
         held = self.rollout
-        self.machine.cluster.replace({**held, "spec": {**held["spec"], "model": model(version)}})
+        self.machine.cluster.replace({**held, "spec": {**held["spec"], **fields}})
+
+    def at(self, phase: str, weights: Mapping[str, int]) -> None:
+        """Until a rollout is there."""
+        self.until(phase, lambda: self.status.get("phase") == phase and self.weights == weights)
 
     def wipe(self) -> None:
         """Somebody deletes the status."""
@@ -244,7 +281,7 @@ class Stage:
     @property
     def servers(self) -> dict[str, Mapping[str, Any]]:
         """Replica bounds of the servers there are, by name."""
-        found = self.machine.cluster.list(INFERENCE_SERVICE, self.namespace)
+        found = self.machine.cluster.list(INFERENCE_SERVICE, self.namespace, {ROLLOUT: NAME})
         return {
             one["metadata"]["name"]: {
                 key: one["spec"]["predictor"].get(key) for key in ("minReplicas", "maxReplicas")
@@ -268,19 +305,19 @@ class Stage:
         """What every run of a story must agree on."""
         rejected = sorted(one["revision"] for one in self.status.get("rejected") or [])
         return (
-            self.stable, self.idle, rejected, self.weights, self.mirrored, self.servers, sorted(self.barred),
+            self.stable, self.idle, rejected, self.weights, self.mirrored, self.servers, sorted(self.noted),
             self.condition("Ready")[0], self.broken,
         )  # fmt: skip
 
     @property
-    def barred(self) -> set[str]:
-        """Names of what is noted about versions."""
-        import json
+    def noted(self) -> set[str]:
+        """Names of what is noted about versions, without the namespace."""
+        return {name.replace(self.namespace, "") for name in json.loads(self.notes or "{}")}
 
-        return set(json.loads(self.notes or "{}"))
-
-    def _create(self) -> None:
-        self.machine.cluster.create(rollout(self.namespace))
+    @property
+    def barred(self) -> bool:
+        """Whether any version is noted as rejected."""
+        return any("rejected" in name for name in self.noted)
 
     def _judge(self, verb: str, obj: Object) -> None:
         """What must hold at each write of the route."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.stage import Stage
     from tests.cluster.fault_table import Row
 
-    Make = Callable[[], Stage]
+    Make = Callable[..., Stage]
     Story = Callable[[Stage], None]
 
 pytestmark = pytest.mark.xdist_group("faults")

@@ -1,0 +1,77 @@
+"""A candidate that never comes, crashes, is slow, or answers wrongly is rolled back; stable is as it was."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane.faults.stage import Stage
+    from tests.cluster.fault_table import Row
+
+    Make = Callable[..., Stage]
+
+pytestmark = pytest.mark.xdist_group("faults")
+CHECKS: list[Mapping[str, Any]] = [
+    {"name": "errors", "metric": "error_rate", "noWorseThanStableBy": {"absolute": "0.05"}},
+    {
+        "name": "latency",
+        "metric": "latency_p95",
+        "noWorseThanStableBy": {"percent": "20"},
+        "require": "NotFailed",
+    },
+    {"name": "sane", "metric": "disagreement", "atMost": "0.5", "require": "NotFailed"},
+]
+
+
+def never_ready(stage: "Stage", candidate: str) -> None:
+    stage.players.away.add(candidate)
+
+
+def crashes(stage: "Stage", candidate: str) -> None:
+    from tests.cluster.control_plane.faults.stage import revision
+
+    stage.at("Canary", {revision("1"): 50, candidate: 50})
+    stage.players.away.add(candidate)
+
+
+def fails(stage: "Stage", candidate: str) -> None:
+    stage.evidence.errors[candidate] = 0.3
+
+
+def slow(stage: "Stage", candidate: str) -> None:
+    stage.evidence.slow[candidate] = 3.0
+
+
+def not_a_number(stage: "Stage", candidate: str) -> None:
+    """Seen where answers are paired: in a shadow that lasts long enough for a minute of them to close."""
+    from tests.cluster.control_plane.faults.stage import STRATEGY
+
+    shadow, *rest = STRATEGY["steps"]
+    longer = {**shadow, "until": {**shadow["until"], "minDuration": "4m"}}
+    stage.spec(strategy={**STRATEGY, "steps": [longer, *rest]})
+    stage.evidence.not_finite.add(candidate)
+
+
+@pytest.mark.parametrize("harm", [never_ready, crashes, fails, slow, not_a_number])
+def test_a_bad_candidate_is_rolled_back(
+    make_stage: "Make", harm: "Callable[[Stage, str], None]", fault: "Row"
+) -> None:
+    from tests.cluster.control_plane.faults.stage import revision
+
+    fault.says(
+        f"candidate {harm.__name__.replace('_', ' ')}", "rolled back, stable unhurt, its replicas as before"
+    )
+    stage = make_stage(checks=CHECKS)
+    stage.serve_first()
+    before, candidate = stage.servers, revision("2")
+    stage.wish("2")
+    harm(stage, candidate)
+    stage.until("it is refused", lambda: stage.refused(candidate) and stage.settled)
+    assert stage.weights == {revision("1"): 100}
+    assert stage.servers == before
+    assert not stage.broken
+    for _ in range(5):
+        stage.look()
+    assert stage.weights == {revision("1"): 100}
+    assert stage.servers == before
