@@ -12,7 +12,7 @@ from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.gateway_api.route import route_name, split_of
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
-from trimtab.api.resources import ACT, Act, Verb
+from trimtab.api.resources import ACT, EPOCH, Act, Verb
 from trimtab.ports.cluster import Object
 from trimtab.ports.gateway import Split
 
@@ -96,9 +96,17 @@ class Scene:
     def wish(self, version: str) -> None:
         self.edit(model=model(version))
 
-    def order(self, verb: str, revision: str, step: str | None = None) -> None:
-        text = Act(id=uuid4().hex, verb=Verb(verb), revision=revision, step=step, by="ann").text()
+    def order(self, verb: str, revision: str, step: str | None = None, by: str = "ann") -> None:
+        text = Act(id=uuid4().hex, verb=Verb(verb), revision=revision, step=step, by=by).text()
         self.annotate(ACT, text)
+
+    def delete(self) -> None:
+        self.cluster.delete(MODEL_ROLLOUT, self.namespace, self.name)
+
+    def wipe(self) -> None:
+        """The status is lost, as by a restore without it."""
+        held = self.resource
+        self.cluster.write_status({**held, "status": {}})
 
     def annotate(self, key: str, value: str) -> None:
         patch = {"metadata": {"annotations": {key: value}}}
@@ -111,6 +119,15 @@ class Scene:
         held = self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name)
         assert held is not None
         return held
+
+    @property
+    def gone(self) -> bool:
+        return self.cluster.get(MODEL_ROLLOUT, self.namespace, self.name) is None
+
+    @property
+    def epoch(self) -> str:
+        """Which leadership wrote it last."""
+        return str((self.resource["metadata"].get("annotations") or {}).get(EPOCH, ""))
 
     @property
     def status(self) -> dict[str, Any]:
