@@ -1,0 +1,88 @@
+"""Monitors and policies on a real API server, over a real collector and a real MLflow; only time is the test's."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane.drift_handlers.stage import Stage
+    from tests.cluster.kube.direct import Direct
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real `mlflow server`, one for all tests here."""
+    import httpx
+
+    from trimtab.adapters.mlflow.client import client, local_uri
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    client(local_uri(folder / "mlflow.db"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    argv = [
+        sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", local_uri(folder / "mlflow.db"), "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            argv, cwd=folder, stdout=log, stderr=log, env={**os.environ, **quiet}, start_new_session=True
+        )
+    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
+    try:
+        while True:
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            try:
+                if httpx.get(f"{url}/health", timeout=2, trust_env=False).is_success:
+                    break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(timeout=30)
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[str]:
+    """The address of a collector, a process of its own."""
+    argv = [
+        sys.executable,
+        "-m",
+        "trimtab.bootstrap.collector",
+        "--dir",
+        str(tmp_path / "log"),
+        "--http-port",
+        "0",
+    ]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        line = process.stderr.readline()
+        assert line.startswith("trimtab collector at"), line
+        yield f"http://127.0.0.1:{line.rsplit(':', 1)[1].strip()}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stderr.close()
+
+
+@pytest.fixture
+def stage(
+    cluster: "Direct", namespace: str, trimtab_crds: None, mlflow_url: str, collector: str, tmp_path: Path
+) -> Iterator["Stage"]:
+    from tests.cluster.control_plane.drift_handlers.stage import Stage
+
+    made = Stage(cluster, namespace, mlflow_url, collector, tmp_path)
+    yield made
+    made.close()
