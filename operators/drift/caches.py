@@ -48,6 +48,7 @@ class Caches:
                     resource_of(one.kind),
                     namespace=namespace,
                     labels={one.label: one.value} if one.label else None,
+                    indexed_labels=(one.label,) if one.label else (),
                 )
                 self._reflectors.setdefault(one.kind, []).append((namespace, one.label, reflector))
 
@@ -72,9 +73,12 @@ class Caches:
         return next((obj for obj in found if obj is not None), None)
 
     def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None) -> Sequence[Object]:
+        reflectors = self.of(kind, namespace)
+        if len(reflectors) == 1:
+            return reflectors[0].store.list(namespace, labels)
         found = {
             (obj["metadata"].get("namespace", ""), obj["metadata"]["name"]): obj
-            for reflector in self.of(kind, namespace)
+            for reflector in reflectors
             for obj in reflector.store.list(namespace, labels)
         }
         return [found[key] for key in sorted(found)]

@@ -1,6 +1,6 @@
 """What Prometheus may ask of the operator."""
 
-from collections.abc import Iterable
+from collections import Counter as Counts
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -15,6 +15,11 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 VERDICTS: Final = ("Pass", "Inconclusive", "Fail")
 
 
+_Series = tuple[Gauge, tuple[str, ...]]
+"""A gauge, and its labels after namespace and name."""
+_Seen = dict[_Series, float]
+
+
 class Metrics:
     """One registry a process. prometheus_client's own locks make it safe for threads.
 
@@ -23,6 +28,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._shown: dict[tuple[str, str, str], frozenset[_Series]] = {}
         registry = self.registry
         self._looks = Counter(
             "trimtab_reconciles",
@@ -110,51 +116,52 @@ class Metrics:
         self._leading.set(leads)
 
     def rollout(self, namespace: str, name: str, status: RolloutStatus, mirror_percent: int) -> None:
-        about = (namespace, name)
-        _drop(about, (self._verdict, self._phase))
-        self._phase.labels(*about, status.phase.value).set(1)
-        self._stalled.labels(*about).set(bool(status.stalled))
-        for check in status.checks:
-            self._verdict.labels(*about, check.name, check.verdict).set(1)
         shares = {
             "stable": status.traffic.get(status.stable.revision, 0) if status.stable else 0,
             "candidate": status.traffic.get(status.candidate.revision, 0) if status.candidate else 0,
             "mirror": mirror_percent,
         }
-        for role, percent in shares.items():
-            self._traffic.labels(*about, role).set(percent)
+        seen: _Seen = {(self._phase, (status.phase.value,)): 1, (self._stalled, ()): bool(status.stalled)}
+        seen |= {(self._verdict, (check.name, check.verdict)): 1 for check in status.checks}
+        seen |= {(self._traffic, (role,)): percent for role, percent in shares.items()}
+        self._show("ModelRollout", namespace, name, seen)
 
     def monitor(self, namespace: str, name: str, status: MonitorStatus) -> None:
-        about = (namespace, name)
-        _drop(about, (self._drift,))
-        for column in status.worst:
-            if column.value is not None:
-                self._drift.labels(*about, column.column, column.measure).set(column.value)
+        seen: _Seen = {
+            (self._drift, (column.column, column.measure)): column.value
+            for column in status.worst
+            if column.value is not None
+        }
         if status.skill.drop is not None:
-            self._drop.labels(*about).set(status.skill.drop)
+            seen[self._drop, ()] = status.skill.drop
         for cause in ("performance", "drift"):
-            self._episodes.labels(*about, cause).set(status.open_episode(cause) is not None)
+            seen[self._episodes, (cause,)] = status.open_episode(cause) is not None
+        self._show("DriftMonitor", namespace, name, seen)
 
     def policy(self, namespace: str, name: str, status: RetrainStatus) -> None:
-        about = (namespace, name)
-        _drop(about, (self._runs,))
-        for attempt in status.attempts:
-            self._runs.labels(*about, attempt.outcome.value).inc()
+        outcomes = Counts(attempt.outcome.value for attempt in status.attempts)
+        self._show(
+            "RetrainPolicy",
+            namespace,
+            name,
+            {(self._runs, (outcome,)): n for outcome, n in outcomes.items()},
+        )
 
     def forget(self, namespace: str, name: str, kind: str) -> None:
         """The resource is gone, and so are its series."""
-        of_kind = {
-            "ModelRollout": (self._verdict, self._traffic, self._phase, self._stalled),
-            "DriftMonitor": (self._drift, self._drop, self._episodes),
-            "RetrainPolicy": (self._runs,),
-        }
-        _drop((namespace, name), of_kind[kind])
+        self._show(kind, namespace, name, {})
+        self._shown.pop((kind, namespace, name), None)
+
+    def _show(self, kind: str, namespace: str, name: str, seen: _Seen) -> None:
+        """These are a resource's series now. Those that it no longer has are known by name: a gauge that is asked for
+        them goes through the series of all resources."""
+        key = kind, namespace, name
+        for (gauge, labels), value in seen.items():
+            gauge.labels(namespace, name, *labels).set(value)
+        for gauge, labels in self._shown.get(key, frozenset()) - seen.keys():
+            gauge.remove(namespace, name, *labels)
+        self._shown[key] = frozenset(seen)
 
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
-
-
-def _drop(about: tuple[str, str], gauges: Iterable[Gauge]) -> None:
-    for gauge in gauges:
-        gauge.remove_by_labels({"namespace": about[0], "name": about[1]})

@@ -14,6 +14,7 @@ from operators.drift.conditions.rollout import Seen, conditions
 from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import Cohorts, WithoutLabels, cohorts
 from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
+from operators.drift.handlers.parsed import Parsed
 from operators.drift.metrics import Metrics
 from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
 from operators.drift.traces import Span, Tracing
@@ -94,6 +95,7 @@ class RolloutHandler:
         self._clock, self._epoch, self._metrics = clock, epoch, metrics
         self._looking = Looking(MODEL_ROLLOUT, metrics, tracing)
         self._held: dict[Key, _Held] = {}
+        self._parsed = Parsed(ModelRollout)
         self._troubled: dict[Key, float] = {}
 
     def look(self, namespace: str, name: str) -> float | None:
@@ -103,6 +105,7 @@ class RolloutHandler:
         key, obj = (namespace, name), self._cluster.get(MODEL_ROLLOUT, namespace, name)
         if obj is None:
             self._held.pop(key, None)
+            self._parsed.forget(namespace, name)
             self._troubled.pop(key, None)
             self._metrics.forget(namespace, name, MODEL_ROLLOUT.kind)
             return Outcome(None, "it is gone")
@@ -113,7 +116,7 @@ class RolloutHandler:
         state = held.state if held else ResourceState(self._cluster, MODEL_ROLLOUT, namespace, name)
         now = self._clock.now()
         try:
-            rollout = ModelRollout.from_wire(obj)
+            rollout = self._parsed.of(obj)
         except (ValidationError, InputRefused) as error:
             because = f"the spec is wrong: {wrong(error)}"
             if obj["metadata"].get("deletionTimestamp"):

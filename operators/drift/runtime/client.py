@@ -14,7 +14,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Literal, Self
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -98,6 +99,7 @@ class Client:
         self._outage: list[Callable[[], None]] = []
         self._fence: Fence | None = None
         self._session = _session(credentials.configuration, user_agent, timeout_s)
+        self._proxy = _proxy(credentials.configuration)
 
     @classmethod
     async def connect(
@@ -449,7 +451,7 @@ class Client:
                 headers=headers,
                 data=None if body is None else msgspec.json.encode(body),
                 timeout=limits,
-                proxy=configuration.proxy,
+                proxy=self._proxy,
                 server_hostname=configuration.tls_server_name,
                 allow_redirects=False,
             )
@@ -497,8 +499,16 @@ def _session(configuration: Configuration, user_agent: str, timeout_s: float) ->
         headers={"User-Agent": user_agent},
         request_class=_GuardedRequest,
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=True,
     )
+
+
+def _proxy(configuration: Configuration) -> str | None:
+    """As configured, else as HTTPS_PROXY and NO_PROXY say. Once: aiohttp's `trust_env` reads them, and a netrc that
+    nobody means for an API server, in other threads with each call."""
+    if configuration.proxy:
+        return str(configuration.proxy)
+    address = urlsplit(str(configuration.host))
+    return None if proxy_bypass(address.hostname or "") else getproxies().get(address.scheme)
 
 
 def _selectors(labels: Mapping[str, str] | None, fields: str) -> dict[str, str]:

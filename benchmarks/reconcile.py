@@ -1,0 +1,118 @@
+"""Row 12: what one operator costs that looks after a thousand rollouts and two hundred monitors.
+
+On a real control plane (etcd and kube-apiserver), with players in place of KServe's manager, its pods and a gateway:
+these would use most of a small machine, and the operator is what is measured. CPU and memory are those of the
+operator's process, read from /proc; API calls are its own count. A look is woken by a change below the rollout
+that means nothing, and goes through all that a look goes through: it reads the resource and its children from the
+caches, asks the server whether it is ready, decides, and finds that nothing is to be written.
+
+    python benchmarks/reconcile.py [--rollouts 1000] [--monitors 200] [--quick]
+"""
+
+# ruff: noqa: E402  # the tests' cluster is imported from the repository's root, which no script has on its path
+
+import argparse
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+from beside import table
+
+from tests.cluster.control_plane.scale.fleet import Cost, Fleet, namespaces
+from tests.cluster.kube.manifests import install
+from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
+from tests.cluster.kube.planes import running_control_plane
+from tests.cluster.kube.poll import eventually
+
+MIB = 2**20
+REST_S = 60.0
+ROUNDS = 3
+WITHIN_S = 3600.0
+TARGET_MS = 2.0
+
+
+def took(act: Callable[[], object]) -> float:
+    began = time.monotonic()
+    act()
+    return time.monotonic() - began
+
+
+def calls(cost: Cost) -> str:
+    """By verb and resource."""
+    named = ((verb, resource.split(".")[0], sub) for verb, resource, sub in cost.calls)
+    counts = zip(named, cost.calls.values(), strict=True)
+    return ", ".join(f"{n} {' '.join(filter(None, name))}" for name, n in sorted(counts)) or "none"
+
+
+def measure(fleet: Fleet, rollouts: int, monitors: int, rest_s: float) -> list[list[str]]:
+    rows = []
+    fleet.apply(rollouts, monitors)
+    operator = fleet.operate(namespaces="[]")
+    ready_s = took(lambda: fleet.wait_ready(rollouts, WITHIN_S))
+    told_s = took(lambda: fleet.wait_told(monitors, WITHIN_S))
+    operator.rested(WITHIN_S, quiet_s=5.0)
+    fleet.rest()
+    cold = operator.cost()
+    rows.append(["from apply to all Ready", f"{ready_s + told_s:.0f} s, {cold.cpu_s:.0f} s of CPU"])
+    writes = sum(n for (verb, *_), n in cold.calls.items() if verb in ("create", "update", "patch"))
+    rows.append(["writes a rollout until then", f"{writes / rollouts:.1f}"])
+    rows.append(["of them status writes", f"{cold.status_writes() / (rollouts + monitors):.1f}"])
+    rows.append(["memory then", f"{cold.memory_bytes / MIB:.0f} MiB"])
+
+    time.sleep(rest_s)
+    rest = operator.cost().since(cold)
+    rows.append([f"API calls in {rest_s:.0f} s at rest", calls(rest)])
+    rows.append(["CPU at rest", f"{100 * rest.cpu_s / rest_s:.2f} % of one core"])
+
+    costs = []
+    for number in range(ROUNDS):
+        before = operator.cost()
+        fleet.nudge(number)
+        operator.rested(WITHIN_S)
+        costs.append(operator.cost().since(before))
+    best = min(costs, key=lambda cost: cost.cpu_s / max(1, cost.looked))
+    each = ", ".join(f"{1000 * cost.cpu_s / cost.looked:.2f}" for cost in costs)
+    rows.append(["CPU a look, ms", f"{each} (target ≤ {TARGET_MS:g}: {1000 * best.cpu_s / best.looked:.2f})"])
+    rows.append([f"API calls of {best.looked} looks", calls(best)])
+    rows.append(["memory after them", f"{costs[-1].memory_bytes / MIB:.0f} MiB"])
+
+    operator.process.stop(within_s=30.0)
+    began = time.monotonic()
+    again = fleet.operate(namespaces="[]")
+    eventually(
+        "all are looked at again",
+        lambda: again.cost().looks.get("ModelRollout", 0) >= rollouts,
+        WITHIN_S,
+        every_s=1.0,
+    )
+    rows.append(["from restart to all looked at", f"{time.monotonic() - began:.0f} s"])
+    again.rested(WITHIN_S)
+    rows.append(["status writes after the restart", str(again.cost().status_writes())])
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rollouts", type=int, default=1000)
+    parser.add_argument("--monitors", type=int, default=200)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    rollouts, monitors = (60, 10) if asked.quick else (asked.rollouts, asked.monitors)
+    with tempfile.TemporaryDirectory() as folder, running_control_plane(audit=False) as plane:
+        install(plane.cluster, [REPOSITORY / "manifests/crds", *gateway_api_crds(), *kserve_crds()])
+        with namespaces(plane.cluster, 20) as names, Fleet(plane, Path(folder), names) as fleet:
+            rows = measure(fleet, rollouts, monitors, 15.0 if asked.quick else REST_S)
+    print(table([f"{rollouts} rollouts, {monitors} monitors, one operator", ""], rows))
+    print(f"\nPython {platform.python_version()}; players for KServe, pods and the gateway.")
+
+
+if __name__ == "__main__":
+    main()
