@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from trimtab.adapters.clock import ReplayClock
 from trimtab.adapters.state import SqliteState
-from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.monitor import Monitor
 from trimtab.api.retrain import Retrain
 from trimtab.api.rollout import Rollout
@@ -26,6 +27,7 @@ from trimtab.ports.evidence import (
     ScoredBlock,
 )
 from trimtab.ports.gateway import Sent, Split
+from trimtab.ports.profiles import Unprofiled
 from trimtab.ports.registry import ModelVersion
 from trimtab.ports.runs import Run, RunState
 from trimtab.ports.servers import Revision, Server, ServerState
@@ -113,6 +115,14 @@ class World:
     """Replicas that a revision has of its own accord."""
     stuck: bool = False
     """Nobody gives more replicas."""
+    empty: frozenset[str] = frozenset()
+    """Revisions of which the gateway finds no endpoint."""
+    unprofiled: bool = False
+    """No revision has a profile, and the collector pairs nothing without."""
+    mirrors: Any = None
+    metrics: Any = None
+    surplus: Any = None
+    posts: Any = None
 
     # what a test does
 
@@ -208,6 +218,8 @@ class World:
         return Runs(self)
 
     def profile(self, uri: str) -> bytes:
+        if self.unprofiled:
+            raise Unprofiled(f"the model at {uri} has no profile")
         return self.profile_bytes
 
 
@@ -257,7 +269,9 @@ class Gateway:
     def split(self, host: str) -> Split | None:
         self.world.reachable("gateway")
         split = self.world.split_now
-        return replace(split, in_effect=not self.world.unsettled) if split is not None else None
+        if split is None:
+            return None
+        return replace(split, in_effect=not self.world.unsettled, empty=self.world.empty)
 
     def apply(self, host: str, split: Split) -> None:
         self.world.reachable("gateway")
@@ -405,6 +419,8 @@ class Evidence:
         self, stable: str, candidate: str, start: datetime, end: datetime, cut: BlockCut, now: datetime
     ) -> Sequence[PairedBlock]:
         self.world.reachable("evidence")
+        if self.world.unprofiled:
+            raise InputRefused(f"the profile of '{stable}' has not come")
         ours, theirs = self.world.models[candidate], self.world.models[stable]
         found = []
         for day in self._blocks(start, end, cut, now):
@@ -515,6 +531,8 @@ class Stage:
             evidence=world.evidence,  # type: ignore[arg-type]
             registry=world.registry,
             profiles=world,
+            mirrors=world.mirrors,
+            metrics=world.metrics,
         )
         monitor = ReconcileMonitor(
             Monitor(),
@@ -531,6 +549,8 @@ class Stage:
             evidence=world.evidence,  # type: ignore[arg-type]
             runs=world.runs,
             candidacy=rollout.candidacy,
+            surplus=world.surplus,
+            posts=world.posts,
         )
         return Loop(self.target, rollout, monitor, retrain, **ports)  # type: ignore[arg-type]
 
