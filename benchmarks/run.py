@@ -47,10 +47,11 @@ ROWS = (
     Row("serving", "6. Serving", ("--requests", "400")),
     Row("feast_stores", "7, 8, 9. Features: online, materialised, point in time"),
     Row("tasks", "11. What a pipeline's task costs beyond its work"),
+    Row("reconcile", "12. What an operator costs that looks after many rollouts"),
 )
-LATER = """## 10, 12. Not measured yet
+LATER = """## 10. Not measured yet
 
-Epochs over the training rows come with torch models, reconciles a second with the operator.
+Epochs over the training rows come with torch models.
 """
 HEAD = """# Measured
 
