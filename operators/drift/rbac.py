@@ -17,7 +17,7 @@ import yaml
 
 NAME: Final = "trimtab-operator"
 SYSTEM: Final = "trimtab-system"
-READ: Final = ("get", "list", "watch")
+WATCH: Final = ("list", "watch")
 RBAC: Final = "rbac.authorization.k8s.io"
 Object = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Rule:
 
 RULES: Final = (
     Rule(
-        "trimtab.dev", ("modelrollouts", "driftmonitors", "retrainpolicies"), (*READ, "update"), "namespaces",
+        "trimtab.dev", ("modelrollouts", "driftmonitors", "retrainpolicies"), (*WATCH, "update"), "namespaces",
         "look after them; stamp the leadership, hold a finalizer, keep notes in annotations",
     ),
     Rule(
@@ -56,22 +56,23 @@ RULES: Final = (
         "namespaces", "say what was seen and decided",
     ),
     Rule(
-        "serving.kserve.io", ("inferenceservices",), READ, "namespaces", "see revisions; an account writes them"
+        "serving.kserve.io", ("inferenceservices",), ("get", *WATCH), "namespaces", "see revisions"
     ),
     Rule("serving.kserve.io", ("servingruntimes",), ("get", "list"), "namespaces", "how a runtime takes its name"),
     Rule("serving.kserve.io", ("clusterservingruntimes",), ("get", "list"), "cluster", "how a runtime takes its name"),
-    Rule("gateway.networking.k8s.io", ("httproutes",), READ, "namespaces", "see traffic, and routes that conflict"),
+    Rule("gateway.networking.k8s.io", ("httproutes",), ("get", *WATCH), "namespaces", "see traffic, and conflicts"),
     Rule("gateway.networking.k8s.io", ("gateways",), ("get",), "cluster", "see listeners, of any namespace"),
     Rule("gateway.networking.k8s.io", ("gatewayclasses",), ("get",), "cluster", "see whether a gateway mirrors"),
-    Rule("apps", ("deployments",), READ, "namespaces", "see how many servers of a revision answer"),
-    Rule("apps", ("statefulsets",), (*READ, "create", "patch"), "namespaces", "a collector in each namespace"),
-    Rule("", ("services",), (*READ, "create", "patch"), "namespaces", "a Service stands before it is routed to"),
-    Rule("", ("pods",), READ, "namespaces", "see servers that die, and how a run's pod ended"),
+    Rule("apps", ("deployments",), WATCH, "namespaces", "see how many servers of a revision answer"),
+    Rule("apps", ("statefulsets",), (*WATCH, "create", "patch"), "namespaces", "a collector in each namespace"),
+    Rule("", ("services",), ("get", *WATCH, "create", "patch"), "namespaces", "a Service stands before its route"),
+    Rule("", ("pods",), WATCH, "namespaces", "see servers that die, and how a run's pod ended"),
     Rule("", ("configmaps",), ("get",), "namespaces", "see which run holds a claim"),
-    Rule("batch", ("jobs",), READ, "namespaces", "see runs; they are made by the policy's account"),
+    Rule("batch", ("jobs",), WATCH, "namespaces", "see runs; they are made by the policy's account"),
     Rule("", ("serviceaccounts",), ("impersonate",), "namespaces", "write as the account that a resource names"),
     Rule("events.k8s.io", ("events",), ("create", "patch"), "namespaces", "tell people"),
     Rule("", ("namespaces",), ("get",), "cluster", "see whether one is on its way out: then nothing is mended"),
+    Rule("authentication.k8s.io", ("tokenreviews",), ("create",), "cluster", "know who posts an event"),
     Rule("coordination.k8s.io", ("leases",), ("get", "create", "update"), "own", "one replica works at a time"),
 )  # fmt: skip
 

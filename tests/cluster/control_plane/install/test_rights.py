@@ -18,6 +18,20 @@ MONITOR = Kind("trimtab.dev", "v1alpha1", "DriftMonitor", "driftmonitors")
 POLICY = Kind("trimtab.dev", "v1alpha1", "RetrainPolicy", "retrainpolicies")
 JOB = Kind("batch", "v1", "Job", "jobs")
 WITHIN_S = 90.0
+RUNTIMES = "a template with a model format, whose runtime is looked up (tests of adapters.kserve)"
+MADE = "server-side apply asks for it where the object is made; the audit log says patch"
+ELSEWHERE = {
+    ("", "services", "create"): MADE,
+    ("apps", "statefulsets", "create"): MADE,
+    ("authentication.k8s.io", "tokenreviews", "create"): "an event that is posted (tests of handlers)",
+    ("events.k8s.io", "events", "patch"): "the same event again and again (a series)",
+    ("serving.kserve.io", "inferenceservices", "get"): "a revision's name that is taken already",
+    ("serving.kserve.io", "clusterservingruntimes", "get"): RUNTIMES,
+    ("serving.kserve.io", "clusterservingruntimes", "list"): RUNTIMES,
+    ("serving.kserve.io", "servingruntimes", "get"): RUNTIMES,
+    ("serving.kserve.io", "servingruntimes", "list"): RUNTIMES,
+}
+"""Rights that this life of a rollout does not reach, with where they are used."""
 BUNDLE = "s3://bundles/flights-" + "e" * 64 + ".tar.gz"
 
 
@@ -134,7 +148,9 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
         (rule.group, resource, verb) for rule in RULES for resource in rule.resources for verb in rule.verbs
     }
     assert refused == set(), log_of(tmp_path)
-    assert sorted(held - used) == []
+    unused = held - used - set(ELSEWHERE)
+    assert not unused, "\n".join(map(str, sorted(unused)))
+    assert not set(ELSEWHERE) & used
 
 
 def live_through(cluster, namespace, eventually):
