@@ -21,6 +21,7 @@ from operators.drift.handlers.monitor import MonitorHandler
 from operators.drift.handlers.retrain import RetrainHandler
 from operators.drift.handlers.rollout import NAMESPACE, RolloutHandler
 from operators.drift.metrics import Metrics
+from operators.drift.posting import Postbox
 from operators.drift.reporting import Reporter
 from operators.drift.runtime import Client, Controller, Elector, Looked
 from operators.drift.surroundings import Surroundings
@@ -102,7 +103,9 @@ async def run(configuration: Configuration, kubeconfig: str | None) -> None:
                 metrics.cached(str(reflector.resource), len(reflector.store))
             return metrics.text()
 
-        async with serving(configuration.listen, hanging, ready, exposed) as port:
+        async with serving(
+            configuration.listen, hanging, ready, exposed, Postbox(client, caches).routes()
+        ) as port:
             log.info("listens", extra={"port": port, "identity": elector.identity})
             filling = group.create_task(caches.run())
             leading = group.create_task(_lead(elector, controllers))

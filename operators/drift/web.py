@@ -1,6 +1,6 @@
 """What a kubelet and a Prometheus ask: /healthz (no look hangs), /readyz (caches are filled), /metrics."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -13,7 +13,11 @@ Answer = Callable[[], str]
 
 @asynccontextmanager
 async def serving(
-    listen: Listen, healthy: Answer, ready: Answer, metrics: Callable[[], bytes]
+    listen: Listen,
+    healthy: Answer,
+    ready: Answer,
+    metrics: Callable[[], bytes],
+    more: Sequence[web.RouteDef] = (),
 ) -> AsyncIterator[int]:
     """Serve until left; gives the port."""
 
@@ -30,7 +34,9 @@ async def serving(
         return web.Response(body=metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposed)])
+    app.add_routes(
+        [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", exposed), *more]
+    )
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -88,6 +89,14 @@ def test_too_little_evidence_is_unknown_and_never_stable(profile, rows, coverage
     verdict = judge(profile, window(profile, table(6, rows, b=3.0)), SETTINGS, DAY_S, coverage)
     assert verdict.tripped is None
     assert why in verdict.because
+
+
+def test_a_share_that_nobody_can_know_is_no_hindrance_where_none_is_asked_for(profile):
+    seen = window(profile, table(6, 2_000, b=3.0))
+    assert judge(profile, seen, replace(SETTINGS, min_coverage=0.0), DAY_S, None).tripped
+    unknown = judge(profile, seen, SETTINGS, DAY_S, None)
+    assert unknown.tripped is None
+    assert "minCoverage: '0'" in unknown.because
 
 
 def test_nothing_seen_is_unknown(profile):
