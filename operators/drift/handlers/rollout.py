@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -12,9 +12,10 @@ from operators.drift import logs
 from operators.drift.conditions.condition import unattended
 from operators.drift.conditions.rollout import Seen, conditions
 from operators.drift.config import Configuration
-from operators.drift.handlers.cohorts import Cohorts, WithoutLabels, cohorts
+from operators.drift.handlers.cohorts import WithoutLabels, cohorts
 from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
 from operators.drift.handlers.parsed import Parsed
+from operators.drift.handlers.target import target_of
 from operators.drift.metrics import Metrics
 from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
 from operators.drift.traces import Span, Tracing
@@ -22,7 +23,7 @@ from trimtab.adapters.children import Fact, Place
 from trimtab.adapters.gateway_api import GatewayApi, ParentRef, RouteSpec
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.gateway_api.route import route_name
-from trimtab.adapters.kserve import KserveServers, Serving, template_text
+from trimtab.adapters.kserve import KserveServers, Serving
 from trimtab.adapters.kubernetes import ResourceState
 from trimtab.adapters.kubernetes.kinds import FINALIZER, MODEL_ROLLOUT
 from trimtab.adapters.retained import release
@@ -30,7 +31,7 @@ from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.resources import ModelRollout, shown
 from trimtab.api.resources.rollout import DeletionPolicy
 from trimtab.api.rollout_status import RevisionRef
-from trimtab.control import ReconcileRollout, Target
+from trimtab.control import ReconcileRollout
 from trimtab.control.rollout import Looked
 from trimtab.ports.clock import Clock
 from trimtab.ports.cluster import Cluster, Kind, Object, Refused
@@ -45,7 +46,6 @@ HINDERED_AFTER_S: Final = 30.0
 RELEASED_WITHIN_S: Final = 30.0
 """A deletion waits so long for a gateway to lead everything to stable."""
 OF_MIRRORS: Final = ("MirrorSupported", "PairingSupported")
-CLOSED_EVERY: Final = timedelta(minutes=1)
 Key = tuple[str, str]
 
 
@@ -226,7 +226,7 @@ class RolloutHandler:
             evidence = self._surroundings.evidence(metadata.namespace)
             held.reconcile = ReconcileRollout(
                 spec.rollout(),
-                self._target(rollout, models, known),
+                target_of(rollout, models, known, self._configuration.tick),
                 clock=self._clock,
                 state=held.state,
                 evidence=WithoutLabels(evidence, known.unknown) if known.unknown else evidence,
@@ -240,27 +240,6 @@ class RolloutHandler:
             # Built anew at the next look where the profile could not be fetched.
             held.models, held.built = models, (-1, "") if known.unknown else built
         return held
-
-    def _target(self, rollout: ModelRollout, models: Models, known: Cohorts) -> Target:
-        """Blocks and the maturity of labels are those of the stable model's own profile."""
-        spec, metadata = rollout.spec, rollout.metadata
-        scope = f"{metadata.namespace}.{metadata.name}"
-        registry = spec.model.registry
-        return Target(
-            name=metadata.name,
-            cut=known.cut,
-            mature_after=known.mature_after,
-            tick=self._configuration.tick,
-            poll_every=registry.poll_every if registry is not None else timedelta(hours=1),
-            model=models.name,
-            served=spec.model_name,
-            host=metadata.name,
-            scope=scope,
-            template=template_text(spec.serving.template),
-            alias=registry.alias if registry is not None else "candidate",
-            stable_alias=f"stable.{scope}" if registry is not None else "stable",
-            closed_every=CLOSED_EVERY,
-        )
 
     def _publish(
         self,

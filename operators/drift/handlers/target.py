@@ -74,6 +74,7 @@ def target_of(rollout: ModelRollout, models: Models, known: Cohorts, tick: timed
         scope=scope,
         template=template_text(spec.serving.template),
         alias=registry.alias if registry is not None else "candidate",
-        stable_alias=f"stable.{scope}" if registry is not None else "stable",
+        # MLflow's aliases take neither dots nor slashes; names of Kubernetes hold no underscore.
+        stable_alias=f"stable_{metadata.namespace}_{metadata.name}" if registry is not None else "stable",
         closed_every=CLOSED_EVERY,
     )
