@@ -40,6 +40,7 @@ class Caches:
     """
 
     def __init__(self, client: Client, watched: Iterable[Watched], namespaces: Sequence[str]) -> None:
+        self.namespaces = tuple(namespaces)
         self._reflectors: dict[Kind, list[tuple[str, str, Reflector]]] = {}
         for one in watched:
             for namespace in namespaces or EVERYWHERE:
@@ -54,6 +55,10 @@ class Caches:
 
     def __contains__(self, kind: Kind) -> bool:
         return kind in self._reflectors
+
+    def holds(self, kind: Kind, labels: Mapping[str, str] | None) -> bool:
+        """Whether all objects with these labels are watched; of some kinds only those that carry a label are."""
+        return any(not label or label in (labels or {}) for _, label, _ in self._reflectors.get(kind, []))
 
     def all(self) -> Iterator[Reflector]:
         for held in self._reflectors.values():

@@ -57,9 +57,13 @@ class WatchedCluster:
         return self.read(kind, namespace, name)
 
     def list(self, kind: Kind, namespace: str, labels: Mapping[str, str] | None = None) -> Sequence[Object]:
-        if kind in self._caches:
+        if self._caches.holds(kind, labels):
             return self._caches.list(kind, namespace, labels)
-        return self._call(kind.plural, self._client.list(resource_of(kind), namespace, labels=labels))
+        everywhere = (self._caches.namespaces if kind.namespaced else ()) or ("",)
+        found: list[Object] = []
+        for one in (namespace,) if namespace else everywhere:
+            found += self._call(kind.plural, self._client.list(resource_of(kind), one, labels=labels))
+        return found
 
     def read(self, kind: Kind, namespace: str, name: str) -> Object | None:
         async def live() -> Object | None:

@@ -137,6 +137,8 @@ class Configuration(Spec):
         services: how Services are reached from outside the cluster, with {namespace}, {service} and {port} in it, such
             as http://127.0.0.1:8001/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy beside `kubectl
             proxy`; default by their names.
+        gateways: how a Gateway's listener is reached from outside the cluster, HOST:PORT with {namespace}, {name} and
+            {port} in it; default by its addresses.
         cache: folder for profiles that were fetched; may be lost.
     """
 
@@ -148,6 +150,7 @@ class Configuration(Spec):
     tick: Duration = timedelta(seconds=10)
     settle: Duration = timedelta(seconds=10)
     services: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$", max_length=512)] = ""
+    gateways: Annotated[str, StringConstraints(pattern=r"^(\S+:\S+)?$", max_length=512)] = ""
     cache: Path = Path("/tmp/trimtab")
     collector: Collectors = Collectors()
     providers: Providers = Providers()

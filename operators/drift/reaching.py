@@ -1,6 +1,7 @@
-"""How an operator that runs outside the cluster asks a Service: through an address with its name in the path."""
+"""How an operator outside the cluster reaches what is in it: a Service by an address with its name in the path."""
 
 import http.client
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from trimtab.adapters.kserve.asking import WARM_UP_HEADER, Http
@@ -27,3 +28,17 @@ def through(template: str) -> Http:
             connection.close()
 
     return ask
+
+
+def leading(template: str) -> Callable[[str, str, int], tuple[str, int]]:
+    """A Gateway's listener by `template`, HOST:PORT with {namespace}, {name} and {port} in it.
+
+    >>> leading("127.0.0.1:1{port}")("gateways", "public", 8080)
+    ('127.0.0.1', 18080)
+    """
+
+    def at(namespace: str, name: str, port: int) -> tuple[str, int]:
+        host, _, number = template.format(namespace=namespace, name=name, port=port).rpartition(":")
+        return host, int(number)
+
+    return at

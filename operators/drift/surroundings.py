@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from operators.drift.config import Configuration, Provider
-from operators.drift.reaching import through
+from operators.drift.reaching import leading, through
 from trimtab.adapters.collector import Collector
+from trimtab.adapters.gateway_api import Arrived, Gateways, Mirrorings
+from trimtab.adapters.gateway_api.envoy_counts import EnvoyCounts
 from trimtab.adapters.kserve.asking import Http, direct
 from trimtab.adapters.kubernetes import Notes
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
@@ -28,6 +30,7 @@ from trimtab.ports.profiles import Profiles, Unprofiled
 from trimtab.ports.registry import ModelVersion, Registry
 
 COLLECTOR_WITHIN_S = 5.0
+PROBED_WITHIN_S = 2.0
 Samples = Callable[[str], Sequence[Any]]
 P = TypeVar("P", bound=Provider)
 
@@ -69,11 +72,22 @@ class NoProfiles:
 
 
 class Surroundings:
-    """Makes adapters; each belongs to one resource, and so to one thread at a time."""
+    """Makes adapters; each belongs to one resource, and so to one thread at a time.
+
+    Attributes:
+        gateways, mirrorings, counts: shared by all; any thread may ask them. From outside the cluster no proxy can
+            be asked for its counts.
+    """
 
     def __init__(self, configuration: Configuration, cluster: Cluster) -> None:
         self._configuration, self._cluster = configuration, cluster
         self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
+        self.gateways = Gateways(cluster)
+        template = configuration.gateways
+        self.mirrorings = Mirrorings(
+            cluster, self.gateways, count=self._probed, reach=leading(template) if template else None
+        )
+        self.counts = None if configuration.services else EnvoyCounts(cluster)
 
     def models(self, rollout: ModelRollout, lineage: Lineage | None = None) -> Models:
         """
@@ -104,9 +118,7 @@ class Surroundings:
 
     def evidence(self, namespace: str) -> Evidence:
         """The namespace's collector, from where we run."""
-        template = self._configuration.collector.address
-        at = template.format(namespace=namespace) if template else address(namespace)
-        return Collector(at, timeout_s=COLLECTOR_WITHIN_S)
+        return self._collector(namespace, COLLECTOR_WITHIN_S)
 
     def ensure_collector(self, namespace: str) -> str:
         """Ask for the namespace's collector; returns why it is not ready, "" when it is, or is not ours to make."""
@@ -128,6 +140,19 @@ class Surroundings:
         if found is None:
             raise ProviderUnknown(kind, name, namespace, [one.name for one in allowed])
         return found
+
+    def _collector(self, namespace: str, timeout_s: float) -> Collector:
+        template = self._configuration.collector.address
+        at = template.format(namespace=namespace) if template else address(namespace)
+        return Collector(at, timeout_s=timeout_s)
+
+    def _probed(self, namespace: str, nonce: str) -> Arrived:
+        """Any thread may ask: each has a connection of its own."""
+        collector = self._collector(namespace, PROBED_WITHIN_S)
+        try:
+            return Arrived(**collector.probed(nonce))
+        finally:
+            collector.close()
 
     def _cache(self, provider: Provider) -> Path:
         return self._configuration.cache / "profiles" / provider.name

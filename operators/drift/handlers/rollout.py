@@ -150,6 +150,7 @@ class RolloutHandler:
         assert held.reconcile is not None
         collector = self._surroundings.ensure_collector(namespace)
         held.gateway.mend()
+        held.gateway.in_cluster()
         looked = held.reconcile.tick()
         if looked.conflict:
             raise Conflict(looked.trouble)
@@ -201,6 +202,9 @@ class RolloutHandler:
                 _route(rollout),
                 backend=servers.address,
                 settle_s=settle_s,
+                counts=self._surroundings.counts,
+                gateways=self._surroundings.gateways,
+                mirrorings=self._surroundings.mirrorings,
                 clock_s=self._clock.monotonic_s,
             )
             held = self._held[key] = _Held(metadata.uid, state, gateway, servers)

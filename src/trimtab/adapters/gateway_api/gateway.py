@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Protocol
 
 from trimtab.adapters.children import Fact, Json, Place
 from trimtab.adapters.gateway_api.conflicts import conflicts
-from trimtab.adapters.gateway_api.gateways import Gateways
+from trimtab.adapters.gateway_api.gateways import Gateways, KnownGateway
 from trimtab.adapters.gateway_api.in_cluster import place_in_cluster
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
 from trimtab.adapters.gateway_api.mirrorings import Finding, Mirrorings
@@ -34,8 +34,7 @@ from trimtab.ports.state import Conflict
 REJECTED: Final = "trimtab.dev/rejected"
 KEPT: Final = 20
 COMPARED_FOR_S: Final = 60.0
-PLACED_FOR_S: Final = 60.0
-AGAIN_AFTER_S: Final = 10.0
+PLACED_FOR_S: Final = 600.0
 STATUS: Final[Mapping[bool | None, Literal["True", "False", "Unknown"]]] = {
     True: "True",
     False: "False",
@@ -95,7 +94,7 @@ class GatewayApi:
         self._cluster, self._place, self._spec = cluster, place, spec
         self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
         self._gateways, self._mirrorings = gateways, mirrorings
-        self._entered: tuple[float, Fact] | None = None
+        self._entered: tuple[float, Fact, list[KnownGateway | None]] | None = None
         self._accepted: tuple[str, int, float] | None = None
         self._same: tuple[str, str] | None = None
         self._edit = ""
@@ -168,10 +167,11 @@ class GatewayApi:
         """
         if self._gateways is None:
             return
-        for_s = PLACED_FOR_S if self._entered and self._entered[1].status == "True" else AGAIN_AFTER_S
-        if self._entered is None or self._clock_s() - self._entered[0] >= for_s:
+        known = [self._gateways.of(parent, self._place.namespace) for parent in self._spec.parents]
+        held, now = self._entered, self._clock_s()
+        if held is None or held[2] != known or now - held[0] >= PLACED_FOR_S:
             fact = place_in_cluster(self._cluster, self._gateways, self._place, self._spec)
-            self._entered = self._clock_s(), fact
+            self._entered = now, fact, known
 
     def mend(self) -> bool:
         """Write anew what the route was told last, where its spec says something else.

@@ -10,9 +10,12 @@ from typing import Any, Final
 from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, SERVICE
 from trimtab.adapters.gateway_api.listeners import service_of
 from trimtab.adapters.gateway_api.spec import ParentRef
+from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.cluster import Cluster, Object, Refused
 
-READ_FOR_S: Final = 30.0
+READ_FOR_S: Final = 600.0
+AGAIN_AFTER_S: Final = 30.0
+"""What is not there is looked for, ever more rarely: a look with nothing to do calls nobody."""
 NAME_LABELS: Final = ("gateway.networking.k8s.io/gateway-name", "gateway.envoyproxy.io/owning-gateway-name")
 
 
@@ -47,18 +50,21 @@ class Gateways:
     def __init__(self, cluster: Cluster, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._cluster, self._clock_s = cluster, clock_s
         self._lock = threading.Lock()
-        self._held: dict[tuple[str, str], tuple[float, KnownGateway | None]] = {}
+        self._held: dict[tuple[str, str], tuple[float, float, KnownGateway | None]] = {}
 
     def of(self, parent: ParentRef, namespace: str) -> KnownGateway | None:
-        """What a parentRef of a route in `namespace` means; None where there is no such Gateway."""
+        """What a parentRef of a route in `namespace` means; None where there is none, or it was never seen."""
         key = parent.namespace or namespace, parent.name
         with self._lock:
-            read_s, found = self._held.get(key, (float("-inf"), None))
-        if self._clock_s() - read_s < READ_FOR_S:
+            read_s, for_s, found = self._held.get(key, (float("-inf"), AGAIN_AFTER_S / 2, None))
+        if self._clock_s() - read_s < for_s:
             return found
-        found = self._read(*key)
+        # What cannot be asked is as it was.
+        with suppress(SurroundingsFailed, Refused):
+            found = self._read(*key)
         with self._lock:
-            self._held[key] = self._clock_s(), found
+            for_s = READ_FOR_S if found is not None else min(2 * for_s, READ_FOR_S)
+            self._held[key] = self._clock_s(), for_s, found
         return found
 
     def _read(self, namespace: str, name: str) -> KnownGateway | None:

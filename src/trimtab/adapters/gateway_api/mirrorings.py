@@ -137,7 +137,9 @@ class Mirrorings:
         gateway = self._gateways.of(parent, namespace)
         if gateway is None:
             at = f"{parent.namespace or namespace}/{parent.name}"
-            return Finding(Mirroring(None, None, f"there is no Gateway '{at}'"), "NoGateway")
+            return Finding(
+                Mirroring(None, None, f"there is no Gateway '{at}', or it cannot be read"), "NoGateway"
+            )
         if gateway.features is not None:
             return _listed(gateway, gateway.features)
         with self._lock:

@@ -19,12 +19,14 @@ ANY_ACCOUNT = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name":
 @pytest.fixture(scope="session")
 def harmed_plane() -> Iterator["ControlPlane"]:
     """An API server with all CRDs, on which any service account may write what a rollout writes."""
+    from tests.cluster.control_plane.public_gateway import public_gateway
     from tests.cluster.kube.manifests import install
     from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
     from tests.cluster.kube.planes import running_control_plane
 
     with running_control_plane(audit=False) as plane:
         install(plane.cluster, [ROOT / "manifests" / "crds", *gateway_api_crds(), *kserve_crds()])
+        public_gateway(plane.cluster)
         allow_accounts(plane)
         yield plane
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.cluster.control_plane.public_gateway import public_gateway
 from trimtab.adapters.children import REVISION, ROLLOUT
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE
@@ -35,6 +36,7 @@ class Players:
         self._thread = threading.Thread(target=self._play, daemon=True)
 
     def start(self) -> None:
+        public_gateway(self.cluster)
         self._thread.start()
 
     def stop(self) -> None:
