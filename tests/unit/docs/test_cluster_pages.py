@@ -21,19 +21,35 @@ def literals(node: ast.expr) -> Iterator[str]:
         yield from (*literals(node.body), *literals(node.orelse))
 
 
+def constants(tree: ast.Module) -> dict[str, str]:
+    """Texts that a module gives a name."""
+    return {
+        node.target.id: str(node.value.value)
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(node.value, ast.Constant)
+    }
+
+
 def spoken() -> Iterator[tuple[str, str, Path]]:
     """(type, reason, where) of each condition that is written out in the code."""
     for folder in SPOKEN:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text())):
+            tree = ast.parse(path.read_text())
+            names = constants(tree)
+            for node in ast.walk(tree):
                 if (
                     isinstance(node, ast.Call)
                     and isinstance(node.func, ast.Name)
                     and node.func.id in ("Condition", "condition", "Fact")
                     and len(node.args) >= 3
-                    and isinstance(node.args[0], ast.Constant)
+                    and isinstance(node.args[0], ast.Constant | ast.Name)
                 ):
-                    yield from ((node.args[0].value, reason, path) for reason in literals(node.args[2]))
+                    first = node.args[0]
+                    kind = first.value if isinstance(first, ast.Constant) else names.get(first.id, "")
+                    if kind:
+                        yield from ((kind, reason, path) for reason in literals(node.args[2]))
 
 
 def table() -> set[tuple[str, str]]:

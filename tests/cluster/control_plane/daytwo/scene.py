@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "flights"
 ROUTE = "flights-trimtab"
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 STEPS = (
     {"name": "first", "canary": {"percent": 10}},
     {"name": "sign-off", "approval": {}},
