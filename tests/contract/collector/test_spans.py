@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from collector_process import START, event
@@ -81,13 +82,9 @@ def test_requests_by_the_minute_are_those_that_came(collector, taken):
 def test_spans_side_by_side_add_up_to_the_whole(collector, taken):
     """A check sums what closed since its last look: nothing may be counted twice or left out at an edge."""
     edges = [START, START + 7 * MINUTE, START + 61 * MINUTE, START + 62 * MINUTE, START + 180 * MINUTE]
-    parts = [
-        count
-        for span in zip(edges, edges[1:], strict=False)
-        for count in collector.requests(STABLE, *span, 60)
-    ]
+    parts = [count for span in pairwise(edges) for count in collector.requests(STABLE, *span, 60)]
     assert parts == collector.requests(STABLE, edges[0], edges[-1], 60)
-    pairs = [collector.agreement(STABLE, CANDIDATE, *span) for span in zip(edges, edges[1:], strict=False)]
+    pairs = [collector.agreement(STABLE, CANDIDATE, *span) for span in pairwise(edges)]
     whole = collector.agreement(STABLE, CANDIDATE, edges[0], edges[-1])
     assert sum(part.pairs for part in pairs) == whole.pairs > 20
     assert sum(part.disagree for part in pairs) == whole.disagree > 0
