@@ -59,6 +59,7 @@ class Seen:
         going: it is being deleted.
         replicas: how many are available: the most of a component where each has its least, else the fewest.
         least: minReplicas asked beyond the rendered ones; 0 where none are.
+        minima: of each component, (minReplicas as rendered, as it is now).
         restarts: of its pods' containers.
         message: what hinders it, if anything does.
     """
@@ -73,6 +74,7 @@ class Seen:
     least: int
     restarts: int
     message: str
+    minima: tuple[tuple[int, int], ...] = ()
 
 
 def seen(obj: Object, deployments: Sequence[Object], pods: Sequence[Object]) -> Seen:
@@ -90,6 +92,7 @@ def seen(obj: Object, deployments: Sequence[Object], pods: Sequence[Object]) -> 
         least=_least(obj),
         restarts=sum(int(one.get("restartCount", 0)) for pod in pods for one in _containers(pod)),
         message=_message(obj, pods),
+        minima=_minima(obj),
     )
 
 
@@ -126,13 +129,12 @@ def _replicas(obj: Object, deployments: Sequence[Object]) -> int:
 
 
 def _least(obj: Object) -> int:
-    first = rendered(obj)
-    found = 0
-    for name, (low, _) in first.items():
-        now = bounds((obj.get("spec") or {}).get(name) or {})[0] or 0
-        if now > (low or 0):
-            found = max(found, now)
-    return found
+    return max((now for low, now in _minima(obj) if now > low), default=0)
+
+
+def _minima(obj: Object) -> tuple[tuple[int, int], ...]:
+    spec = obj.get("spec") or {}
+    return tuple((low or 0, bounds(spec.get(name) or {})[0] or 0) for name, (low, _) in rendered(obj).items())
 
 
 def _containers(pod: Object) -> Sequence[Mapping[str, Any]]:

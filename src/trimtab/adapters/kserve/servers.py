@@ -229,9 +229,10 @@ class KserveServers:
         return said
 
     def _least_of(self, each: Seen) -> int:
-        """What was asked last; told by this process, else as far as the object shows it."""
+        """What was asked last, where the object is still so; else as far as the object shows it."""
         asked = self._least.get(each.name, 0)
-        return asked if asked and each.least in (0, asked) else each.least
+        held = all(now == max(low, asked) for low, now in each.minima)
+        return asked if asked and held else each.least
 
     def _host(self, backend: Backend) -> str:
         return f"{backend.service}.{self._place.namespace}.svc"
