@@ -1,6 +1,6 @@
 """A constant open-loop load on one address: requests leave by the clock, whether or not earlier ones were answered.
 
-    python load.py URL --rate 300 --seconds 60 --bodies FILE [--host NAME] [--concurrency 200]
+    python load.py URL --rate 300 --seconds 60 --bodies FILE [--host NAME] [--concurrency 1000]
 
 FILE is a JSON list of request bodies, sent in turn; none is a GET. Every request carries an X-Request-Id of its
 own. Each second prints a line of JSON {"second", "sent", "failed", "revisions"}; the end prints one with the
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300.0)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--bodies", type=Path)
-    parser.add_argument("--concurrency", type=int, default=200)
+    parser.add_argument("--concurrency", type=int, default=1000)
     given = parser.parse_args()
     bodies = (
         [json.dumps(body).encode() for body in json.loads(given.bodies.read_text())] if given.bodies else []

@@ -20,6 +20,8 @@ from pathlib import Path
 ADDRESS = "10.255.0.1"
 CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids")
 CGROUPS = Path("/sys/fs/cgroup")
+SHARES = "16384"
+"""All pods together get the processor as 16 processes outside do, where those want it too; by default they are one."""
 WANTED_BY_KUBELET = {
     "vm/overcommit_memory": "1",
     "kernel/panic": "10",
@@ -68,6 +70,7 @@ def own_cgroups(cgroup: str) -> None:
         (CGROUPS / name / cgroup).mkdir(exist_ok=True)
     for file in ("cpuset.cpus", "cpuset.mems"):
         (CGROUPS / "cpuset" / cgroup / file).write_text((CGROUPS / "cpuset" / file).read_text())
+    (CGROUPS / "cpu" / cgroup / "cpu.shares").write_text(SHARES)
 
 
 def pretend_sysctls(folder: Path) -> None:

@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from tests.cluster.node.shares import pytest_terminal_summary  # noqa: F401  # hook of this folder
+
 if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway
     from tests.cluster.kube.node import Node

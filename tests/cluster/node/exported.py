@@ -1,5 +1,6 @@
 """Two real model folders over two months of real flights, as the pipeline's own steps write them."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -19,12 +20,14 @@ class Models:
 
     Attributes:
         folder: holds a model folder for each version, `v1` and `v2`, with profile.json and samples.json.
-        revisions: of each version, the first 8 hex digits of its content's digest.
+        revisions: of each version, 8 hex digits of its content's digest.
+        digests: of each version, the whole digest.
         requests: a file with a JSON list of V2 request bodies, made of the samples.
     """
 
     folder: Path
     revisions: Mapping[str, str]
+    digests: Mapping[str, str]
     requests: Path
 
 
@@ -39,7 +42,8 @@ def export_models(root: Path) -> Models:
         revisions[version] = made.name[-8:]
     requests = root / "requests.json"
     requests.write_text(json.dumps(_requests(folder / "v1")))
-    return Models(folder, revisions, requests)
+    digests = {version: _digest(folder / version) for version in revisions}
+    return Models(folder, revisions, digests, requests)
 
 
 def _exported(shop: Workshop, featurized: Any, version: str, iterations: int) -> Path:
@@ -61,6 +65,13 @@ def _exported(shop: Workshop, featurized: Any, version: str, iterations: int) ->
     )
     found: Path = made.folder.path
     return found
+
+
+def _digest(folder: Path) -> str:
+    """As export and the model server build it: over the manifest's `name digest` lines."""
+    files = json.loads((folder / "manifest.json").read_text())["files"]
+    lines = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _requests(folder: Path) -> list[dict[str, Any]]:

@@ -80,9 +80,16 @@ def probe(gateway: "Gateway", namespace: str) -> int:
 
 
 def counts(gateway: "Gateway", namespace: str) -> dict[str, int]:
+    """Requests by version, as the proxies counted them; and copies."""
     from tests.cluster.node.served import MODEL
 
-    sent = {version: gateway.sent(namespace, f"{version}-predictor") for version in ("v1", "v2")}
+    by_pod = gateway.sent(namespace, MODEL)
+    pods = gateway.node.list("pods", namespace)
+    found = {
+        pod["metadata"]["labels"]["serving.kserve.io/inferenceservice"]: pod["status"].get("podIP")
+        for pod in pods
+    }
+    sent = {version: by_pod.get(found.get(version, ""), 0) for version in ("v1", "v2")}
     return {**sent, "mirror": gateway.mirrored(namespace, MODEL)}
 
 
@@ -110,3 +117,23 @@ def test_the_model_folders_are_what_the_server_verifies(models: "Models") -> Non
         assert open_folder(folder).plan.model_name == "flights"
         assert (folder / "profile.json").stat().st_size > 0
     assert len(set(models.revisions.values())) == 2
+
+
+def test_all_traffic_moves_to_the_other_model_under_load_and_no_request_fails(
+    kserve: "Node", gateway: "Gateway", served: str, models: "Models"
+) -> None:
+    from tests.cluster.kube.load_run import RunningLoad
+    from tests.cluster.kube.poll import eventually
+    from tests.cluster.node.served import MODEL, host, route
+
+    routed(kserve, gateway, served, {"v1": 100})
+    url = f"http://{gateway.address}/v2/models/{MODEL}/infer"
+    running = RunningLoad(kserve, url, host=host(served), bodies=models.requests, rate=RATE, seconds=60)
+    for first, then in (("v1", "v2"), ("v2", "v1")) * 3:
+        kserve.apply(route(served, {first: 0, then: 100}))
+        alone = {models.revisions[then]}
+        eventually(
+            f"only {then} answers", lambda alone=alone: set(running.seconds[-1]["revisions"]) == alone, 20
+        )
+    ended = running.stop()
+    assert not ended.failed, ended.failures[:3]
