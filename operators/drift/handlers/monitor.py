@@ -1,6 +1,6 @@
 """DriftMonitors: each one's rollout, profile and collector in the hands of control."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,13 @@ from operators.drift.conditions.monitor import Seen, conditions
 from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import cohorts
 from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
+from operators.drift.handlers.rollout import route_spec
 from operators.drift.handlers.target import Unfounded, named_rollout, target_of
 from operators.drift.metrics import Metrics
 from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
 from operators.drift.traces import Span, Tracing
+from trimtab.adapters.children import Place
+from trimtab.adapters.gateway_api import GatewayApi
 from trimtab.adapters.kubernetes import ResourceState
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR
 from trimtab.api.errors import InputRefused, SurroundingsFailed
@@ -28,7 +31,6 @@ from trimtab.control import ReconcileMonitor
 from trimtab.ports.clock import Clock
 from trimtab.ports.cluster import Cluster, Object, Refused
 from trimtab.ports.evidence import Evidence
-from trimtab.ports.gateway import Sent, Split
 from trimtab.ports.profiles import Profiles, Unprofiled
 
 UNPROFILED_S: Final = 600.0
@@ -59,20 +61,6 @@ class Referenced:
 
     def profile(self, uri: str) -> bytes:
         return self._inner.profile(self._uri)
-
-
-class Uncounted:
-    """ports.gateway.Gateway, as a monitor asks it, of a gateway whose requests nobody counts: Gateway API has no
-    counters. So the share of requests that was seen is not known."""
-
-    def split(self, host: str) -> Split | None:
-        return None
-
-    def apply(self, host: str, split: Split) -> None:
-        raise NotImplementedError("a monitor sends no traffic")
-
-    def sent(self, host: str) -> Mapping[str, Sent]:
-        return {}
 
 
 class MonitorHandler:
@@ -168,12 +156,23 @@ class MonitorHandler:
             target_of(rollout, models, cohorts(models.profiles, stable), self._configuration.tick),
             state=state,
             evidence=evidence,
-            gateway=Uncounted(),
+            gateway=self._gateway(rollout),
             profiles=models.profiles if uri is None else Referenced(models.profiles, uri),
             name=at.name,
         )
         self._held[(at.namespace, at.name)] = held = _Held(built, state, models, evidence, reconcile)
         return held
+
+    def _gateway(self, rollout: ModelRollout) -> GatewayApi:
+        """The rollout's gateway, for its counts alone: they are what the requests that were seen are a share of."""
+        at = rollout.metadata
+        return GatewayApi(
+            self._cluster,
+            Place(at.namespace, at.name, at.uid, rollout.spec.service_account_name),
+            route_spec(rollout),
+            backend=lambda revision: None,
+            counts=self._surroundings.counts,
+        )
 
     def _introduced(self, held: _Held, stable: RevisionRef, trouble: str) -> tuple[str, bool]:
         """A collector that lost its log is told of the revision again; (what the trouble is, whether it stays)."""

@@ -199,7 +199,7 @@ class RolloutHandler:
             gateway = GatewayApi(
                 self._cluster,
                 place,
-                _route(rollout),
+                route_spec(rollout),
                 backend=servers.address,
                 settle_s=settle_s,
                 counts=self._surroundings.counts,
@@ -208,7 +208,7 @@ class RolloutHandler:
                 clock_s=self._clock.monotonic_s,
             )
             held = self._held[key] = _Held(metadata.uid, state, gateway, servers)
-        held.gateway.respec(place, _route(rollout))
+        held.gateway.respec(place, route_spec(rollout))
         held.servers.respec(place, serving)
         return held
 
@@ -327,7 +327,7 @@ class RolloutHandler:
             self._finalized(obj, wanted=False)
 
 
-def _route(rollout: ModelRollout) -> RouteSpec:
+def route_spec(rollout: ModelRollout) -> RouteSpec:
     spec = rollout.spec
     return RouteSpec(
         parents=tuple(

@@ -79,7 +79,13 @@ def collector(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def stage(
-    cluster: "Direct", namespace: str, trimtab_crds: None, mlflow_url: str, collector: str, tmp_path: Path
+    cluster: "Direct",
+    namespace: str,
+    trimtab_crds: None,
+    gateway_api_crds: None,
+    mlflow_url: str,
+    collector: str,
+    tmp_path: Path,
 ) -> Iterator["Stage"]:
     from tests.cluster.control_plane.drift_handlers.stage import Stage
 
