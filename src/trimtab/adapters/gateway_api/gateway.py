@@ -101,8 +101,9 @@ class GatewayApi:
         self._conflicts: tuple[float, tuple[str, int], list[str]] | None = None
 
     def respec(self, place: Place, spec: RouteSpec) -> None:
-        """Route by another spec; `mend` writes it."""
-        self._place, self._spec, self._entered = place, spec, None
+        """Route by another spec; `mend` writes it. The same one again, as each look gives it, changes nothing."""
+        if (place, spec) != (self._place, self._spec):
+            self._place, self._spec, self._entered = place, spec, None
 
     def split(self, host: str) -> Split | None:
         held = self._held()
