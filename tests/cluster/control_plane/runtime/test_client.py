@@ -151,7 +151,9 @@ def test_each_fault_has_its_type(proxy: "FaultProxy", through: str, namespace: s
         assert await client.get(maps, namespace, "one")
 
         proxy.refuse()
-        with pytest.raises(Unavailable):  # on the connection that was kept, which may have closed after the request
+        with pytest.raises(
+            Unavailable
+        ):  # on the connection that was kept, which may have closed after the request
             await client.get(maps, namespace, "one")
         with pytest.raises(Unavailable) as refused:
             await client.create(maps, config_map(namespace, "two"))
