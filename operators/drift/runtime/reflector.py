@@ -18,7 +18,7 @@ from typing import Final
 from operators.drift.runtime.backoff import Backoff
 from operators.drift.runtime.client import QUIET_S, Client, Event
 from operators.drift.runtime.errors import ApiError, Expired, NotInstalled, Unavailable
-from operators.drift.runtime.resource import Key, Object, Resource, key_of, labels_of, uid_of, version_of
+from operators.drift.runtime.resource import Key, Object, Resource, key_of, labels_of, version_of
 from operators.drift.runtime.store import Change, Index, Store
 
 OnChange = Callable[[Object | None, Object | None], None]
@@ -121,7 +121,7 @@ class Reflector:
                 await asyncio.sleep(delay_s)
 
     async def _list(self) -> None:
-        uids: dict[Key, str] = {}
+        keys: set[Key] = set()
         continue_from = ""
         while True:
             page = await self._client.list_page(
@@ -133,12 +133,12 @@ class Reflector:
             )
             version = int(page.version)
             for item in page.items:
-                uids[key_of(item)] = uid_of(item)
+                keys.add(key_of(item))
                 self._tell(self.store.listed(self._project(item), version))
             continue_from = page.continue_from
             if not continue_from:
                 break
-        for change in self.store.all_listed(uids, version):
+        for change in self.store.all_listed(keys, version):
             self._tell(change)
         self.lists += 1
         self._since = page.version

@@ -6,7 +6,7 @@ Kubernetes 1.35). Three rules follow, and need no list of what is awaited:
 - of two states of an object, the one with the greater version stands;
 - the watch has told all up to `version`; so an own write not beyond it, whose object is not here, is of an object
   that is gone since (its answer was slower than the watch);
-- an object that we deleted stays gone, by its uid, until the watch says so too.
+- of a name whose object we deleted, states up to that one's are old news, until the watch has told of its end too.
 """
 
 from collections import defaultdict
@@ -38,7 +38,7 @@ class Store:
         self._namespaces: dict[str, set[Key]] = defaultdict(set)
         self._found: dict[tuple[str, str], set[Key]] = defaultdict(set)
         self._indexes = {_label(name): _label_value(name) for name in indexed_labels} | dict(indexes or {})
-        self._gone: set[str] = set()
+        self._gone: dict[Key, int] = {}
         self._lock = Lock()
         self.version = 0
 
@@ -72,12 +72,13 @@ class Store:
     def put(self, obj: Object) -> Change | None:
         """The watch says that this is so."""
         self.version = max(self.version, version_of(obj))
-        return None if uid_of(obj) in self._gone else self._newer(obj)
+        return self._newer(obj)
 
     def drop(self, obj: Object) -> Change | None:
         """The watch says that this is gone; its version is the deletion's."""
         self.version = max(self.version, version_of(obj))
-        self._gone.discard(uid_of(obj))
+        if version_of(obj) >= self._gone.get(key_of(obj), 0):
+            self._gone.pop(key_of(obj), None)
         held = self._objects.get(key_of(obj))
         if held is None or version_of(held) > version_of(obj):
             return None
@@ -91,35 +92,41 @@ class Store:
         """We wrote this, and the API server answered so."""
         if key_of(obj) not in self._objects and version_of(obj) <= self.version:
             return None
-        return None if uid_of(obj) in self._gone else self._newer(obj)
+        return self._newer(obj)
 
     def assume_deleted(self, obj: Object) -> Change | None:
         """We deleted this very object, and nothing holds it back."""
-        held = self._objects.get(key_of(obj))
-        if held is not None and uid_of(held) == uid_of(obj):
-            self._gone.add(uid_of(obj))
-            return self._set(key_of(obj), None)
-        if version_of(obj) > self.version:  # the watch has yet to tell that it was ever there
-            self._gone.add(uid_of(obj))
-        return None
+        key, version = key_of(obj), version_of(obj)
+        held = self._objects.get(key)
+        if held is not None and version_of(held) > version:
+            # a later one of this name, or a later state of this one, which is gone too
+            if uid_of(held) != uid_of(obj):
+                return None
+            version = version_of(held)
+        if held is not None or version > self.version:  # else the watch has told of its end already
+            self._gone[key] = version
+        return self._set(key, None)
 
     def listed(self, obj: Object, version: int) -> Change | None:
         """A list of the moment `version` has this. A moment before ours means an etcd that was restored."""
         restored = version < self.version
-        if uid_of(obj) in self._gone and not restored:
-            return None
+        if restored:
+            self._gone.pop(key_of(obj), None)
         return self._newer(obj, believe=restored)
 
-    def all_listed(self, uids: Mapping[Key, str], version: int) -> Sequence[Change]:
+    def all_listed(self, keys: AbstractSet[Key], version: int) -> Sequence[Change]:
         """The list of the moment `version` had just these: all else is gone, but what we wrote after it."""
         restored = version < self.version
         missing = [
             key
             for key, obj in self._objects.items()
-            if key not in uids and (restored or version_of(obj) <= version)
+            if key not in keys and (restored or version_of(obj) <= version)
         ]
         self.version = version
-        self._gone.intersection_update(() if restored else uids.values())
+        if restored:
+            self._gone.clear()
+        else:
+            self._gone = {key: gone for key, gone in self._gone.items() if key in keys or gone > version}
         return [change for key in missing if (change := self._set(key, None))]
 
     def clear(self) -> Sequence[Change]:
@@ -128,6 +135,9 @@ class Store:
         return [change for key in list(self._objects) if (change := self._set(key, None))]
 
     def _newer(self, obj: Object, *, believe: bool = False) -> Change | None:
+        if version_of(obj) <= self._gone.get(key_of(obj), 0):
+            return None
+        self._gone.pop(key_of(obj), None)
         held = self._objects.get(key_of(obj))
         if held is not None and version_of(obj) <= version_of(held) and not (believe and obj != held):
             return None

@@ -97,7 +97,7 @@ def test_a_list_after_a_gap_finds_what_was_deleted_in_it(acts: Any, gap: int, da
     store.assume(mine)
     for obj in listed:
         store.listed(obj, version)
-    store.all_listed({key_of(obj): uid_of(obj) for obj in listed}, version)
+    store.all_listed({key_of(obj) for obj in listed}, version)
     assert store.get("n", mine["metadata"]["name"]) == mine
     assert {key_of(obj).name: obj for obj in store.list()} == server.objects
 
@@ -108,7 +108,7 @@ def test_an_etcd_that_was_restored_is_believed() -> None:
     store.put(thing("b", "u2", 510))
     old = thing("a", "u1", 90)
     store.listed(old, 100)
-    store.all_listed({Key("n", "a"): "u1"}, 100)
+    store.all_listed({Key("n", "a")}, 100)
     assert store.list() == [old]
     assert store.version == 100
 
@@ -118,6 +118,18 @@ def test_an_answer_slower_than_the_news_of_the_deletion_brings_nothing_back() ->
     store.drop(thing("a", "u1", 12))
     assert store.assume(thing("a", "u1", 11)) is None
     assert store.get("n", "a") is None
+
+
+def test_a_name_whose_object_was_deleted_is_not_brought_back_by_an_earlier_object_of_that_name() -> None:
+    store = Store()
+    store.assume(thing("a", "u1", 11))
+    store.assume_deleted(thing("a", "u2", 14))  # somebody deleted the first and made another: not told yet
+    assert store.get("n", "a") is None
+    store.put(thing("a", "u1", 12))
+    store.drop(thing("a", "u1", 13))
+    assert store.get("n", "a") is None
+    store.put(thing("a", "u3", 16))
+    assert store.get("n", "a") == thing("a", "u3", 16)
 
 
 def test_an_index_finds_by_what_it_was_told_to() -> None:
