@@ -144,7 +144,7 @@ def _controllers(
     reporter = Reporter(fenced, loop, elector.identity)
     kinds = (*(one.kind for one in watches.WATCHED), *watches.OTHERS, NAMESPACE)
     cluster = WatchedCluster(fenced, loop, caches, kinds, reporter)
-    surroundings = Surroundings(configuration, cluster)
+    surroundings = Surroundings(configuration, cluster, metrics.hangs)
     handed = (
         configuration, cluster, surroundings, WallClock(), lambda: elector.epoch, metrics, tracing,
     )  # fmt: skip

@@ -91,6 +91,12 @@ class Metrics:
         self._call_seconds = Histogram(
             "trimtab_api_call_seconds", "How long they took", ["verb"], buckets=_BUCKETS_S, registry=registry
         )
+        self._hanging = Gauge(
+            "trimtab_provider_hangs",
+            "1 while a server takes calls and does not answer them",
+            ["kind", "provider"],
+            registry=registry,
+        )
         self._leading = Gauge("trimtab_leading", "1 while this replica holds the lease", registry=registry)
         self._objects = Gauge(
             "trimtab_cached_objects", "Objects held in memory", ["resource"], registry=registry
@@ -111,6 +117,9 @@ class Metrics:
 
     def cached(self, resource: str, objects: int) -> None:
         self._objects.labels(resource).set(objects)
+
+    def hangs(self, kind: str, provider: str, hangs: bool) -> None:
+        self._hanging.labels(kind, provider).set(hangs)
 
     def leading(self, leads: bool) -> None:
         self._leading.set(leads)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from operators.drift.breaker import Breaker, Breakers
 from operators.drift.config import Configuration, Provider
 from operators.drift.reaching import leading, through
 from trimtab.adapters.collector import Collector
@@ -77,10 +78,19 @@ class Surroundings:
     Attributes:
         gateways, mirrorings, counts: shared by all; any thread may ask them. From outside the cluster no proxy can
             be asked for its counts.
+
+    Args:
+        hangs: told (kind, name, whether it hangs) of each server that begins or ends to.
     """
 
-    def __init__(self, configuration: Configuration, cluster: Cluster) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        cluster: Cluster,
+        hangs: Callable[[str, str, bool], None] = lambda kind, name, hangs: None,
+    ) -> None:
         self._configuration, self._cluster = configuration, cluster
+        self._breakers = Breakers(hangs)
         self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
         self.gateways = Gateways(cluster)
         template = configuration.gateways
@@ -112,7 +122,12 @@ class Surroundings:
         provider = self.provider(
             "mlflow", self._configuration.providers.mlflow, named.provider_ref, metadata.namespace
         )
-        server = MlflowServer(provider.url, token_file=provider.token_file, ca_file=provider.ca_file)
+        server = MlflowServer(
+            provider.url,
+            token_file=provider.token_file,
+            ca_file=provider.ca_file,
+            passing=self.breaker("mlflow", provider.name).passing,
+        )
         profiles = MlflowProfiles(server, named.name, self._cache(provider))
         return Models(named.name, MlflowServerRegistry(server), profiles, lambda uri: _rows(profiles, uri))
 
@@ -132,7 +147,13 @@ class Surroundings:
     def metrics(self, namespace: str) -> Metrics:
         """Prometheus, by the providers that the namespace may name."""
         allowed = {p.name: p for p in self._configuration.providers.prometheus if p.allows(namespace)}
-        return PrometheusMetrics(allowed)
+        return PrometheusMetrics(
+            allowed, passing=lambda provider: self.breaker("prometheus", provider).passing()
+        )
+
+    def breaker(self, kind: str, name: str) -> Breaker:
+        """Of one server, shared by all that name it."""
+        return self._breakers.of(kind, name)
 
     def provider(self, kind: str, known: Sequence[P], name: str, namespace: str) -> P:
         allowed = [one for one in known if one.allows(namespace)]
@@ -144,7 +165,7 @@ class Surroundings:
     def _collector(self, namespace: str, timeout_s: float) -> Collector:
         template = self._configuration.collector.address
         at = template.format(namespace=namespace) if template else address(namespace)
-        return Collector(at, timeout_s=timeout_s)
+        return Collector(at, timeout_s=timeout_s, passing=self.breaker("collector", at).passing)
 
     def _probed(self, namespace: str, nonce: str) -> Arrived:
         """Any thread may ask: each has a connection of its own."""

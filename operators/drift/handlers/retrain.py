@@ -241,7 +241,10 @@ class RetrainHandler:
             named = self._surroundings.provider(
                 "kubeflow", providers.kubeflow, pipeline.provider_ref, at.namespace
             )
-            provider = KfpProvider(named.url, named.token_file, named.ca_file, named.namespace or "")
+            passing = self._surroundings.breaker("kubeflow", named.name).passing
+            provider = KfpProvider(
+                named.url, named.token_file, named.ca_file, named.namespace or "", passing=passing
+            )
             runs = KfpServerRuns(
                 provider,
                 self._cluster,

@@ -9,7 +9,8 @@ import http.client
 import json
 import math
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -61,15 +62,25 @@ class Collector:
 
     Every method raises SurroundingsFailed when the collector cannot be reached or fails, and InputRefused
     when it refuses what was sent.
+
+    Args:
+        passing: around each call; may refuse to let it through.
     """
 
-    def __init__(self, address: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout_s: float = 30.0,
+        passing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         parts = urllib.parse.urlsplit(address)
         if parts.scheme != "http" or parts.hostname is None:
             raise InputRefused(f"'{address}' is no http address", remedy="give http://HOST:PORT")
         self.address = f"http://{parts.hostname}:{parts.port or 80}"
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=timeout_s)
         self._grids: dict[str, Grid] = {}
+        self._passing = passing
 
     def observe(self, revision: str, profile: bytes) -> None:
         self._send("PUT", f"/v1/revisions/{urllib.parse.quote(revision, safe='')}", profile)
@@ -153,6 +164,10 @@ class Collector:
         return json.loads(self._send("GET", target))
 
     def _send(self, method: str, target: str, body: bytes | None = None) -> bytes:
+        with self._passing():
+            return self._sent(method, target, body)
+
+    def _sent(self, method: str, target: str, body: bytes | None) -> bytes:
         headers = {"content-type": "application/json"} if body is not None else {}
         fresh = self._connection.sock is None
         try:

@@ -5,7 +5,8 @@ import json
 import ssl
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ class HttpServer:
         token_file: holds a bearer token, read anew for each call.
         ca_file: certificates to trust; None for the system's.
         timeout_s: in which a whole call ends.
+        passing: around each call; may refuse to let it through.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class HttpServer:
         token_file: Path | None = None,
         ca_file: Path | None = None,
         timeout_s: float = 10.0,
+        passing: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         parts = urllib.parse.urlsplit(uri)
         if parts.scheme not in ("http", "https") or parts.hostname is None:
@@ -41,6 +44,7 @@ class HttpServer:
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._prefix = parts.path.rstrip("/")
         self._token_file, self._ca_file, self._timeout_s = token_file, ca_file, timeout_s
+        self._passing = passing
 
     def send(
         self, method: str, target: str, body: object = None, headers: Mapping[str, str] | None = None
@@ -53,13 +57,17 @@ class HttpServer:
         Raises:
             SurroundingsFailed: it does not answer in time.
         """
+        with self._passing():
+            return self._sent(method, target, body, headers or {})
+
+    def _sent(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> tuple[int, bytes]:
         try:
             try:
-                return self._once(method, target, body, headers or {})
+                return self._once(method, target, body, headers)
             except (ConnectionError, http.client.HTTPException):
                 if method != "GET":
                     raise
-                return self._once(method, target, body, headers or {})
+                return self._once(method, target, body, headers)
         except (OSError, http.client.HTTPException) as error:
             raise SurroundingsFailed(
                 f"{self.who} at {self.uri} does not answer ({error or type(error).__name__})",

@@ -2,7 +2,8 @@
 
 import json
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ class KfpProvider:
         url: what its API lies under: `http://ml-pipeline.kubeflow.svc:8888`, or `…/pipeline` behind Kubeflow.
         token_file: a service account's token of the audience `pipelines.kubeflow.org`.
         namespace: where a single-user server runs everything; "" for a multi-user one, where it is the policy's.
+        passing: around each call; may refuse to let it through.
     """
 
     url: str
@@ -39,6 +41,7 @@ class KfpProvider:
     ca_file: Path | None = None
     namespace: str = ""
     timeout_s: float = 10.0
+    passing: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class KfpServer:
     def __init__(self, provider: KfpProvider, namespace: str) -> None:
         self._http = HttpServer(
             "Kubeflow Pipelines", provider.url, token_file=provider.token_file, ca_file=provider.ca_file,
-            timeout_s=provider.timeout_s,
+            timeout_s=provider.timeout_s, passing=provider.passing,
         )  # fmt: skip
         self._namespace = "" if provider.namespace else namespace
 

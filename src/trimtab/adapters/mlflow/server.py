@@ -4,7 +4,8 @@ import base64
 import json
 import os
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ class MlflowServer:
         token_file: holds a bearer token, read anew for each call; without it MLFLOW_TRACKING_TOKEN, or
             MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, as MLflow's own client reads them.
         ca_file: certificates to trust; None for the system's.
+        passing: around each call; may refuse to let it through.
 
     Every method raises SurroundingsFailed where the server cannot be reached or fails, Missing and Exists as they
     say, and InputRefused for whatever else it refuses.
@@ -41,8 +43,11 @@ class MlflowServer:
         token_file: Path | None = None,
         ca_file: Path | None = None,
         timeout_s: float = 10.0,
+        passing: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._http = HttpServer("MLflow", uri, token_file=token_file, ca_file=ca_file, timeout_s=timeout_s)
+        self._http = HttpServer(
+            "MLflow", uri, token_file=token_file, ca_file=ca_file, timeout_s=timeout_s, passing=passing
+        )
         self._own_token = token_file is not None
         self.uri = self._http.uri
 

@@ -5,7 +5,8 @@ import json
 import math
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -29,10 +30,20 @@ class Server(Protocol):
 
 
 class PrometheusMetrics:
-    """ports.metrics.Metrics over servers by name."""
+    """ports.metrics.Metrics over servers by name.
 
-    def __init__(self, servers: Mapping[str, Server], *, timeout_s: float = WITHIN_S) -> None:
-        self._servers, self._timeout_s = servers, timeout_s
+    Args:
+        passing: around each call of the server so named; may refuse to let it through.
+    """
+
+    def __init__(
+        self,
+        servers: Mapping[str, Server],
+        *,
+        timeout_s: float = WITHIN_S,
+        passing: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
+    ) -> None:
+        self._servers, self._timeout_s, self._passing = servers, timeout_s, passing
 
     def query(self, provider: str, query: str) -> float | None:
         server = self._servers.get(provider)
@@ -42,11 +53,8 @@ class PrometheusMetrics:
                 f"no metrics server is named '{provider}' here",
                 remedy=f"name one of the configuration; known are: {known}",
             )
-        try:
-            status, body = self._ask(server, query)
-            answer = json.loads(body)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise SurroundingsFailed(f"metrics server '{provider}' cannot be asked: {error}") from error
+        with self._passing(provider):
+            status, answer = self._answer(provider, server, query)
         if status in REFUSED and isinstance(answer, dict):
             raise InputRefused(
                 f"metrics server '{provider}' refuses the query: {answer.get('error', status)}"
@@ -54,6 +62,13 @@ class PrometheusMetrics:
         if status != 200 or not isinstance(answer, dict) or answer.get("status") != "success":
             raise SurroundingsFailed(f"metrics server '{provider}' answered with status {status}")
         return _number(answer.get("data"), provider)
+
+    def _answer(self, provider: str, server: Server, query: str) -> tuple[int, Any]:
+        try:
+            status, body = self._ask(server, query)
+            return status, json.loads(body)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise SurroundingsFailed(f"metrics server '{provider}' cannot be asked: {error}") from error
 
     def _ask(self, server: Server, query: str) -> tuple[int, bytes]:
         parts = urllib.parse.urlsplit(server.url)
