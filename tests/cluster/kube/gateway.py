@@ -23,6 +23,7 @@ from tests.cluster.kube.node import Node
 SYSTEM = "envoy-gateway-system"
 NAMESPACE = "gateways"
 NAME = "public"
+COUNTED = "counted"
 CLASS = "envoy"
 STATS_PORT = 19001
 CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
@@ -31,7 +32,7 @@ API = "gateway.networking.k8s.io/v1"
 REQUESTS = re.compile(
     r'^envoy_cluster_upstream_rq_total\{envoy_cluster_name="([^"]+)"\} (\d+)$', re.MULTILINE
 )
-BY_ENDPOINT = re.compile(r"^(httproute/[^:]+)::([0-9.]+):\d+::rq_total::(\d+)$", re.MULTILINE)
+BY_ENDPOINT = re.compile(r"^(httproute/[^:]+)::([0-9.]+):\d+::(rq_total|rq_error)::(\d+)$", re.MULTILINE)
 ASK_ENVOY = (
     "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:19000/clusters').read().decode())"
 )
@@ -45,12 +46,14 @@ class Gateway:
         address: of the Service in front of its proxies.
         port: of this host's 127.0.0.1 that leads there.
         service: that Service's name, in namespace `envoy-gateway-system`.
+        name: of the Gateway, in namespace `gateways`.
     """
 
     node: Node
     address: str
     port: int
     service: str
+    name: str = NAME
 
     @property
     def host(self) -> str:
@@ -69,14 +72,21 @@ class Gateway:
 
     def sent(self, namespace: str, route: str) -> dict[str, int]:
         """Requests that a route sent to each pod that it leads to now, by the pod's address; no mirrored copies."""
+        return self._by_pod(namespace, route, "rq_total")
+
+    def failed(self, namespace: str, route: str) -> dict[str, int]:
+        """Of these, those that were answered by 5xx, or were not answered."""
+        return self._by_pod(namespace, route, "rq_error")
+
+    def _by_pod(self, namespace: str, route: str, wanted: str) -> dict[str, int]:
         of_route = re.compile(rf"httproute/{namespace}/{route}/rule/\d+")
         total: dict[str, int] = {}
         for pod in self._pods():
             told = self.node.kubectl(
                 "exec", "-n", SYSTEM, pod, "-c", "envoy", "--", "/usr/bin/python3", "-c", ASK_ENVOY
             )
-            for name, address, count in BY_ENDPOINT.findall(told):
-                if of_route.fullmatch(name):
+            for name, address, counter, count in BY_ENDPOINT.findall(told):
+                if counter == wanted and of_route.fullmatch(name):
                     total[address] = total.get(address, 0) + int(count)
         return total
 
@@ -95,7 +105,7 @@ class Gateway:
 
     def _pods(self) -> dict[str, dict[str, Any]]:
         selector = (
-            f"gateway.envoyproxy.io/owning-gateway-name={NAME},"
+            f"gateway.envoyproxy.io/owning-gateway-name={self.name},"
             f"gateway.envoyproxy.io/owning-gateway-namespace={NAMESPACE}"
         )
         pods = self.node.list("pods", SYSTEM, selector)
@@ -115,13 +125,30 @@ def install(node: Node) -> Gateway:
     node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     node.kubectl("apply", "--server-side", "-f", "-", given=_render(chart()))
     node.wait_for_rollout(SYSTEM, "envoy-gateway")
-    node.apply(*_objects())
-    node.wait("Programmed", "gateway", NAME, NAMESPACE)
-    selector = f"gateway.envoyproxy.io/owning-gateway-name={NAME}"
-    (service,) = node.list("services", SYSTEM, selector)
+    of_class = {"kind": "GatewayClass", "metadata": {"name": CLASS}, "spec": {"controllerName": CONTROLLER}}
+    node.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {"apiVersion": API, **of_class},
+    )
+    return _gateway(node, NAME)
+
+
+def install_counted(node: Node) -> Gateway:
+    """One more Gateway, whose proxies count by Service (`mergeBackends`), at the cost that this module's head tells.
+
+    And it lets a caller's own X-Request-Id stand.
+    """
+    node.apply(_keeps_request_ids(COUNTED))
+    return _gateway(node, COUNTED, {"mergeBackends": {}})
+
+
+def _gateway(node: Node, name: str, proxies: dict[str, Any] | None = None) -> Gateway:
+    node.apply(*_objects(name, proxies or {}))
+    node.wait("Programmed", "gateway", name, NAMESPACE)
+    (service,) = node.list("services", SYSTEM, f"gateway.envoyproxy.io/owning-gateway-name={name}")
     node.wait_for_rollout(SYSTEM, service["metadata"]["name"])
     address = service["spec"]["clusterIP"]
-    return Gateway(node, address, node.forward(address, 80), service["metadata"]["name"])
+    return Gateway(node, address, node.forward(address, 80), service["metadata"]["name"], name)
 
 
 def install_crds(node: Node) -> None:
@@ -139,8 +166,9 @@ def chart() -> Path:
     return module("github.com/envoyproxy/gateway", versions.ENVOY_GATEWAY) / "charts" / "gateway-helm"
 
 
-def _objects() -> list[dict[str, Any]]:
-    parameters = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": NAME}
+def _objects(name: str, proxies: dict[str, Any]) -> list[dict[str, Any]]:
+    """A Gateway, and how its proxies are made."""
+    metadata = {"name": name, "namespace": NAMESPACE}
     listener = {
         "name": "http",
         "port": 80,
@@ -153,30 +181,39 @@ def _objects() -> list[dict[str, Any]]:
         "envoyDeployment": {"replicas": 1, "container": container},
     }
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
-        {
-            "apiVersion": API,
-            "kind": "GatewayClass",
-            "metadata": {"name": CLASS},
-            "spec": {"controllerName": CONTROLLER},
-        },
         {
             "apiVersion": ENVOY,
             "kind": "EnvoyProxy",
-            "metadata": {"name": NAME, "namespace": NAMESPACE},
-            "spec": {"provider": {"type": "Kubernetes", "kubernetes": kubernetes}},
+            "metadata": metadata,
+            "spec": {"provider": {"type": "Kubernetes", "kubernetes": kubernetes}, **proxies},
         },
         {
             "apiVersion": API,
             "kind": "Gateway",
-            "metadata": {"name": NAME, "namespace": NAMESPACE},
+            "metadata": metadata,
             "spec": {
                 "gatewayClassName": CLASS,
-                "infrastructure": {"parametersRef": parameters},
+                "infrastructure": {
+                    "parametersRef": {
+                        "group": "gateway.envoyproxy.io",
+                        "kind": "EnvoyProxy",
+                        "name": name,
+                    }
+                },
                 "listeners": [listener],
             },
         },
     ]
+
+
+def _keeps_request_ids(name: str) -> dict[str, Any]:
+    target = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name}
+    return {
+        "apiVersion": ENVOY,
+        "kind": "ClientTrafficPolicy",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"targetRefs": [target], "headers": {"requestID": "PreserveOrGenerate"}},
+    }
 
 
 def _render(source: Path) -> str:

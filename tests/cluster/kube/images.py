@@ -46,6 +46,10 @@ class Images:
         self.unpacked = unpacked
         self.release = release()
 
+    def lasting(self) -> tuple[Image, ...]:
+        """All that does not change with the project's own source; below its images, two without the source."""
+        return (*self.bare(), *self.kserve(), *self.gateway(), *self._below())
+
     def bare(self) -> tuple[Image, ...]:
         """What any node runs."""
         return (
@@ -57,17 +61,30 @@ class Images:
     def trimtab(self) -> tuple[Image, ...]:
         """The project's own: the model server, the operator."""
         source = python.project(self.layers)
-        serving = (self._base(), self._packages("serving", ["serving"]), source)
-        operator = (self._base(), self._packages("operator", ["operator", "collector"]), source)
+        serving, operator = (image.layers for image in self._below())
+        command = ("/usr/bin/python3", "-m", "operators.drift")
         return (
-            Image(SERVING, serving, SERVER_COMMAND, python.ENV, NOBODY),
-            Image(OPERATOR, operator, ("/usr/bin/python3", "-m", "operators.drift.main"), python.ENV, NOBODY),
+            Image(SERVING, (*serving, source), SERVER_COMMAND, python.ENV, NOBODY),
+            Image(OPERATOR, (*operator, source), command, python.ENV, NOBODY),
+        )
+
+    def _below(self) -> tuple[Image, Image]:
+        """What the model server's and the operator's images lie on."""
+        serving = (self._base(), self._packages("serving", ["serving"]))
+        operator = (self._base(), self._packages("operator", ["operator", "collector"]))
+        return (
+            Image("localhost/below-serving:test", serving, ("/usr/bin/python3",)),
+            Image("localhost/below-operator:test", operator, ("/usr/bin/python3",)),
         )
 
     def kserve(self) -> tuple[Image, ...]:
         """KServe's controller and agent, and a server under the name of its sklearn runtime's."""
         sklearn = python.installed(
-            self.layers, "sklearn", ["scikit-learn", "joblib", "threadpoolctl"], self.release, ["--no-deps"]
+            self.layers,
+            "sklearn",
+            ["scikit-learn", "joblib", "cloudpickle", "threadpoolctl"],
+            self.release,
+            ["--no-deps"],
         )
         server = (
             self._base(),

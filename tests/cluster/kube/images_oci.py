@@ -111,11 +111,12 @@ def pack(root: Path, tar: Path) -> str:
     return file_digest(tar)
 
 
-def write(images: Iterable[Image], archive: BinaryIO) -> None:
+def write(images: Iterable[Image], archive: BinaryIO, present: frozenset[str] = frozenset()) -> None:
     """Write all images into one OCI layout; a layer that several share stands in it once.
 
     Args:
         archive: where the tar goes; a pipe will do.
+        present: digests of layers that the reader has already; they are left out.
     """
     manifests, blobs = [], dict[str, bytes]()
     files = dict[str, Path]()
@@ -137,6 +138,8 @@ def write(images: Iterable[Image], archive: BinaryIO) -> None:
         for digest, content in blobs.items():
             _add(out, f"blobs/sha256/{digest}", content)
         for digest, tar in files.items():
+            if digest in present:
+                continue
             out.add(tar, arcname=f"blobs/sha256/{digest}")
 
 

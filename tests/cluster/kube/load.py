@@ -1,8 +1,9 @@
 """A constant open-loop load on one address: requests leave by the clock, whether or not earlier ones were answered.
 
-    python load.py URL --rate 300 --seconds 60 --bodies FILE [--host NAME] [--concurrency 1000]
+    python load.py URL --rate 300 --seconds 60 --bodies FILE [--host NAME] [--concurrency 1000] [--revision REGEX]
 
-FILE is a JSON list of request bodies, sent in turn; none is a GET. Every request carries an X-Request-Id of its
+FILE is a JSON list of request bodies, sent in turn; none is a GET. REGEX finds who answered, in its first group;
+default the V2 protocol's model_version, or the header X-Revision. Every request carries an X-Request-Id of its
 own. Each second prints a line of JSON {"second", "sent", "failed", "revisions"}; the end prints one with the
 summary. It ends after `--seconds`, or on SIGTERM, once what is under way is answered.
 
@@ -64,13 +65,21 @@ class Seen:
 class Load:
     """Sends bodies in turn over as many kept connections as are needed at once."""
 
-    def __init__(self, url: str, host: str | None, bodies: list[bytes], concurrency: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        host: str | None,
+        bodies: list[bytes],
+        concurrency: int,
+        revision: re.Pattern[bytes] = REVISION,
+    ) -> None:
         parts = urlsplit(url)
         self.address = (parts.hostname or "", parts.port or 80)
         self.path = parts.path + (f"?{parts.query}" if parts.query else "") or "/"
         self.host = host or parts.netloc
         self.bodies = bodies
         self.concurrency = concurrency
+        self.revision = revision
         self.seen = Seen()
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._busy = 0
@@ -115,8 +124,9 @@ class Load:
         if status != 200:
             seen.fail(due - started, request, f"{status}: {answer[-200:].decode(errors='replace')}")
             return
-        found = REVISION.search(answer)
-        seen.revisions[(found[1] or found[2]).decode() if found else ""] += 1
+        found = self.revision.search(answer)
+        name = next((group for group in found.groups() if group), b"") if found else b""
+        seen.revisions[name.decode()] += 1
         seen.latencies_s.append(time.monotonic() - due)
 
     async def _exchange(self, number: int, request: str) -> tuple[int, bytes]:
@@ -188,13 +198,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--bodies", type=Path)
     parser.add_argument("--concurrency", type=int, default=1000)
+    parser.add_argument("--revision")
     given = parser.parse_args()
     bodies = (
         [json.dumps(body).encode() for body in json.loads(given.bodies.read_text())] if given.bodies else []
     )
 
     async def run() -> dict[str, Any]:
-        return await Load(given.url, given.host, bodies, given.concurrency).run(given.rate, given.seconds)
+        pattern = re.compile(given.revision.encode(), re.MULTILINE) if given.revision else REVISION
+        load = Load(given.url, given.host, bodies, given.concurrency, pattern)
+        return await load.run(given.rate, given.seconds)
 
     say(asyncio.run(run()))
 

@@ -49,6 +49,7 @@ class RunningLoad:
         bodies: Path | None = None,
         rate: float = 300,
         seconds: float = 600,
+        revision: str = "",
     ) -> None:
         """
         Args:
@@ -57,9 +58,11 @@ class RunningLoad:
             bodies: file with a JSON list of request bodies; without it the requests are GETs.
             rate: requests a second.
             seconds: when it ends by itself.
+            revision: a regular expression whose first group tells who answered, if not as load.py does by itself.
         """
         more = ["--host", host] if host else []
         more += ["--bodies", str(bodies)] if bodies else []
+        more += ["--revision", revision] if revision else []
         # its clock must not wait for what else this machine does
         command = [
             "nice",

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.kube import images_oci, node_cgroups, node_debian, node_init
+from tests.cluster.kube import node_cgroups, node_debian, node_init, node_store
 from tests.cluster.kube.binaries import NODE, binary, ensure, folder
 from tests.cluster.kube.direct import Direct
 from tests.cluster.kube.errors import ClusterToolFailed
@@ -54,13 +53,14 @@ class Node:
         self._inside: list[subprocess.Popen[Any]] = []
         self._images = Images(node_debian.unpacked())
         self._loaded: set[str] = set()
+        self._layers: set[str] = set()
 
     def start(self) -> None:
         """Start all of it; returns when the node is Ready and names are resolved."""
         _can_run_here()
         ensure(NODE)
         node_cgroups.sweep()
-        first = self._images.bare()
+        first = self._images.lasting()
         self._unshare()
         self.forwarder = Forwarder(self.pid)
         path = f"{node_debian.wrappers(self.place / 'sbin')}:{folder('containerd')}:{os.environ['PATH']}"
@@ -69,10 +69,13 @@ class Node:
         self.url = f"https://127.0.0.1:{self.forward(ADDRESS, PORT)}"
         self.keys.admin(self.url).write(self.kubeconfig)
         machine.network()
-        for program in (machine.containerd(), machine.etcd(), machine.api_server()):
+        for program in (machine.etcd(), machine.api_server()):
             self._tell(program)
+        node_store.begin(first, self.place / "containerd")
+        self._loaded = {image.name for image in first}
+        self._layers = {layer.digest for image in first for layer in image.layers}
+        self._tell(machine.containerd())
         self._eventually("containerd answers", lambda: self._ctr("version"))
-        self.load(first)
         self._eventually("the API server is ready", lambda: self._answers("get", "--raw=/readyz"))
         for program in (
             machine.controller_manager(),
@@ -138,15 +141,8 @@ class Node:
         new = [image for image in images if image.name not in self._loaded]
         if not new:
             return
-        command = [str(binary("ctr")), "-a", str(self._socket), "-n", "k8s.io", "images", "import", "-"]
-        with tempfile.TemporaryFile() as said:
-            importing = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
-            assert importing.stdin is not None
-            with importing.stdin as stream:
-                images_oci.write(new, stream)
-            if importing.wait():
-                said.seek(0)
-                raise ClusterToolFailed(f"importing images failed: {said.read()[-1000:].decode()}")
+        node_store.give(self._socket, new, frozenset(self._layers))
+        self._layers |= {layer.digest for image in new for layer in image.layers}
         self._loaded |= {image.name for image in new}
 
     @property

@@ -112,7 +112,11 @@ def _adapt(document: dict[str, Any], mode: Mode, authority: str) -> None:
         data.pop("_example", None)
         if mode == "Standard":
             data["deploy"] = json.dumps({"defaultDeploymentMode": mode})
-            ways = {"enableGatewayApi": True, "disableIstioVirtualHost": True}
+            ways = {
+                "enableGatewayApi": True,
+                "disableIstioVirtualHost": True,
+                "kserveIngressGateway": f"{gateway.NAMESPACE}/{gateway.NAME}",
+            }
             data["ingress"] = json.dumps({**json.loads(data["ingress"]), **ways})
     elif kind == "Deployment":
         pod = document["spec"]["template"]["spec"]

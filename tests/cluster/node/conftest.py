@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway
     from tests.cluster.kube.node import Node
     from tests.cluster.node.exported import Models
+    from tests.cluster.node.rollouts import Rollout
 
 Volume = Callable[[str, Path], None]
 
@@ -45,6 +46,15 @@ def gateway(node: "Node") -> "Gateway":
 
 
 @pytest.fixture(scope="session")
+def operator(kserve: "Node", gateway: "Gateway", tmp_path_factory: pytest.TempPathFactory) -> "Node":
+    """The node, with the operator as manifests/base has it: two pods, their own rights, all namespaces."""
+    from tests.cluster.node import deployed
+
+    deployed.deploy(kserve, tmp_path_factory.mktemp("overlay"))
+    return kserve
+
+
+@pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
     """Real models v1 and v2 over flights, exported."""
     from tests.cluster.node.exported import export_models
@@ -68,3 +78,15 @@ def volume(node: "Node", namespace: str) -> Volume:
     from tests.cluster.kube import node_volumes
 
     return lambda name, folder: node_volumes.share(node, namespace, name, folder)
+
+
+@pytest.fixture
+def rollout(operator: "Node", namespace: str, volume: Volume, models: "Models") -> "Iterator[Rollout]":
+    """Of the test's namespace, with both models at hand; not begun."""
+    from tests.cluster.node import deployed
+    from tests.cluster.node.rollouts import Rollout, surroundings
+
+    volume("models", models.folder)
+    operator.apply(*surroundings(namespace))
+    yield Rollout(operator, namespace)
+    assert not deployed.restarts(operator), deployed.said(operator)

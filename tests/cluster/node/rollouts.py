@@ -30,6 +30,17 @@ STEPS: Sequence[dict[str, Any]] = (
 )
 
 
+def predictor_of(runtime: str, model_format: str, protocol: str) -> dict[str, Any]:
+    """What serves a model: a runtime's server, on little of this machine."""
+    resources = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    return {
+        "modelFormat": {"name": model_format},
+        "runtime": runtime,
+        "protocolVersion": protocol,
+        "resources": resources,
+    }
+
+
 def surroundings(namespace: str, python: Sequence[str] = ("/usr/bin/python3",)) -> list[dict[str, Any]]:
     """What stands before a rollout: the runtime of our model server, and the account that writes for it.
 
@@ -96,18 +107,21 @@ def rollout(
     *,
     replicas: int = 1,
     steps: Sequence[dict[str, Any]] = STEPS,
+    checks: Sequence[dict[str, Any]] = (),
     keep_previous: str = "30s",
+    server: dict[str, Any] | None = None,
+    hostname: str = "",
 ) -> dict[str, Any]:
-    resources = {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    """The resource.
+
+    Args:
+        server: `predictor.model`; default our own.
+        hostname: default one of the namespace's own.
+    """
     predictor = {
         "minReplicas": replicas,
         "maxReplicas": replicas + 2,
-        "model": {
-            "modelFormat": {"name": "trimtab"},
-            "runtime": RUNTIME,
-            "protocolVersion": "v2",
-            "resources": resources,
-        },
+        "model": server or predictor_of(RUNTIME, "trimtab", "v2"),
     }
     metadata = {"annotations": {"serving.kserve.io/autoscalerClass": "none"}}
     return {
@@ -121,7 +135,7 @@ def rollout(
             "serving": {"template": {"metadata": metadata, "predictor": predictor}, "drain": "5s"},
             "route": {
                 "parentRefs": [{"name": gateway.NAME, "namespace": gateway.NAMESPACE}],
-                "hostnames": [host(namespace)],
+                "hostnames": [hostname or host(namespace)],
                 "inCluster": False,
             },
             "strategy": {
@@ -129,7 +143,7 @@ def rollout(
                 "warmUp": {"requests": 10, "timeout": "1m"},
                 "keepPrevious": keep_previous,
             },
-            "checks": [],
+            "checks": list(checks),
         },
     }
 
@@ -164,6 +178,14 @@ class Rollout:
     def condition(self, kind: str) -> str:
         found = [one for one in self.status.get("conditions", ()) if one["type"] == kind]
         return str(found[0]["status"]) if found else ""
+
+    def reason(self, kind: str) -> str:
+        found = [one for one in self.status.get("conditions", ()) if one["type"] == kind]
+        return str(found[0]["reason"]) if found else ""
+
+    def check(self, name: str) -> dict[str, Any]:
+        """What is known of a check; {} before it was asked."""
+        return next((dict(one) for one in self.status.get("checks", ()) if one["name"] == name), {})
 
     def step(self) -> str:
         return str((self.status.get("step") or {}).get("name", ""))

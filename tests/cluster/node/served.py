@@ -14,6 +14,11 @@ def host(namespace: str) -> str:
     return f"{namespace}.example.com"
 
 
+def routed_host(namespace: str, name: str) -> str:
+    """The host name that KServe gives an InferenceService."""
+    return f"{name}-{namespace}.example.com"
+
+
 def runtime(namespace: str) -> dict[str, Any]:
     """The model server, as a runtime that InferenceServices of the namespace may name."""
     container = {
@@ -37,7 +42,14 @@ def runtime(namespace: str) -> dict[str, Any]:
     }
 
 
-def inference_service(namespace: str, name: str, revision: str, uri: str) -> dict[str, Any]:
+def inference_service(
+    namespace: str, name: str, revision: str, uri: str, *, routed: bool = False
+) -> dict[str, Any]:
+    """A revision of the model.
+
+    Args:
+        routed: whether KServe makes a route to it, under a host name of KServe's own (`routed_host`).
+    """
     model = {
         "modelFormat": {"name": "trimtab"},
         "runtime": "trimtab",
@@ -52,7 +64,7 @@ def inference_service(namespace: str, name: str, revision: str, uri: str) -> dic
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "labels": {"networking.kserve.io/visibility": "cluster-local"},
+            "labels": {} if routed else {"networking.kserve.io/visibility": "cluster-local"},
             "annotations": {
                 "serving.kserve.io/deploymentMode": "Standard",
                 "serving.kserve.io/autoscalerClass": "none",

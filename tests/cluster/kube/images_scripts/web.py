@@ -2,6 +2,7 @@
 
     GET /healthz     200 at once
     GET /counts      {"requests": how many others were answered}
+    GET /seen        {X-Request-Id: how many requests of the others came with it}
     anything else    {"revision", "host", "path", "headers"} with the header X-Revision
 
 Environment: REVISION, DELAY_S (0), PORT (8080).
@@ -11,12 +12,14 @@ import asyncio
 import json
 import os
 import signal
+from collections import Counter
 
 REVISION = os.environ.get("REVISION", "none")
 DELAY_S = float(os.environ.get("DELAY_S", "0"))
 PORT = int(os.environ.get("PORT", "8080"))
 
 answered = 0
+seen: Counter[str] = Counter()
 
 
 async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,7 +45,10 @@ async def answer(path: str, headers: dict[str, str]) -> bytes:
         body: dict[str, object] = {}
     elif path == "/counts":
         body = {"requests": answered}
+    elif path == "/seen":
+        body = dict(seen)
     else:
+        seen[headers.get("x-request-id", "")] += 1
         if DELAY_S:
             await asyncio.sleep(DELAY_S)
         answered += 1
