@@ -11,9 +11,12 @@ from typing import Protocol
 
 import pytest
 
+from trimtab.api.rollout import Audience
 from trimtab.ports.gateway import Gateway, RouteRefused, Split
 
 STABLE, CANDIDATE, THIRD = "aaaa1111", "bbbb2222", "cccc3333"
+BETA = Audience.model_validate({"header": {"name": "X-Cohort", "value": "beta"}})
+PREVIEW_HOST = "preview.example.com"
 
 
 class World(Protocol):
@@ -24,7 +27,9 @@ class World(Protocol):
 
     def serve(self, revision: str, delay_s: float = 0.0) -> None: ...
     def retire(self, revision: str) -> None: ...
-    def ask(self, headers: dict[str, str] | None = None) -> tuple[int, str, dict[str, str]]: ...
+    def ask(self, headers: dict[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
+        """One request, to the model's host or to the one that header `host` names."""
+
     def seen(self, revision: str) -> dict[str, int]:
         """Requests by id that the revision's server got, copies too."""
 
@@ -93,6 +98,8 @@ class GatewayBehaviour:
             Split({STABLE: 100}, CANDIDATE, 30),
             Split({STABLE: 100}, CANDIDATE, 70),
             Split({STABLE: 95, CANDIDATE: 5}),
+            Split({STABLE: 100}, chosen=CANDIDATE, audience=BETA),
+            Split({STABLE: 100}, preview=CANDIDATE, preview_host=PREVIEW_HOST),
             Split({CANDIDATE: 100}),
         ):
             world.gateway.apply(world.host, split)
@@ -136,6 +143,35 @@ class GatewayBehaviour:
         name = "0b5b3c1e-9f3a-4c3e-8f5a-3d2a1b0c9d8e"
         assert world.ask({"x-request-id": name})[2]["x-request-id"] == name
 
+    def test_an_audience_by_header_is_answered_by_the_candidate_and_nobody_else_is(self, world: World):
+        world.serve(STABLE)
+        world.serve(CANDIDATE)
+        world.gateway.apply(world.host, Split({STABLE: 100}, chosen=CANDIDATE, audience=BETA))
+        for headers, revision in (
+            ({"x-cohort": "beta"}, CANDIDATE),
+            ({"X-COHORT": "beta"}, CANDIDATE),
+            ({"x-cohort": "beta2"}, STABLE),
+            ({"x-cohort": "Beta"}, STABLE),
+            ({"x-cohorts": "beta"}, STABLE),
+            ({}, STABLE),
+        ):
+            assert answers(world, 10, headers) == {revision: 10}, headers
+        sent = world.gateway.sent(world.host)
+        assert (sent[CANDIDATE].requests, sent[STABLE].requests) == (20, 40)
+        world.gateway.apply(world.host, Split({STABLE: 100}))
+        assert answers(world, 10, {"x-cohort": "beta"}) == {STABLE: 10}
+
+    def test_a_preview_answers_a_second_host_and_no_request_of_the_first(self, world: World):
+        world.serve(STABLE)
+        world.serve(CANDIDATE)
+        before = Split({STABLE: 100}, preview=CANDIDATE, preview_host=PREVIEW_HOST)
+        world.gateway.apply(world.host, before)
+        assert answers(world, 20) == {STABLE: 20}
+        assert answers(world, 20, {"host": PREVIEW_HOST}) == {CANDIDATE: 20}
+        world.gateway.apply(world.host, Split({CANDIDATE: 100}))
+        assert answers(world, 20) == {CANDIDATE: 20}
+        assert world.gateway.split(world.host) == Split({CANDIDATE: 100})
+
     def test_no_request_fails_while_the_split_changes(self, world: World):
         world.serve(STABLE)
         world.serve(CANDIDATE)
@@ -147,8 +183,14 @@ class GatewayBehaviour:
                 share = 5 + 7 * turn
                 world.gateway.apply(world.host, Split({STABLE: 100 - share, CANDIDATE: share}))
                 load.wait_for(10)
+                more = (
+                    {"chosen": CANDIDATE, "audience": BETA},
+                    {"preview": CANDIDATE, "preview_host": PREVIEW_HOST},
+                )[turn % 2]
+                world.gateway.apply(world.host, Split({STABLE: 100}, **more))
+                load.wait_for(10)
         assert load.failed == []
-        assert load.requests >= 240
+        assert load.requests >= 360
 
     def test_no_request_fails_while_revisions_come_and_go(self, world: World):
         world.serve(STABLE)
@@ -203,8 +245,18 @@ class GatewayBehaviour:
             Split({STABLE: 50, "0dd00000": 50}),
             Split({STABLE: 100}, "0dd00000", 10),
             Split({STABLE: 100}, CANDIDATE, 101),
+            Split({STABLE: 100}, chosen="0dd00000", audience=BETA),
+            Split({STABLE: 100}, preview="0dd00000", preview_host=PREVIEW_HOST),
         ],
-        ids=["short of 100", "negative", "unknown revision", "unknown mirror", "mirror above 100"],
+        ids=[
+            "short of 100",
+            "negative",
+            "unknown revision",
+            "unknown mirror",
+            "mirror above 100",
+            "unknown in the audience",
+            "unknown in the preview",
+        ],
     )
     def test_a_split_that_cannot_be_is_refused_and_traffic_stays(self, world: World, split: Split):
         world.serve(STABLE)

@@ -22,7 +22,7 @@ from operators.drift.traces import Span, Tracing
 from trimtab.adapters.children import Fact, Place
 from trimtab.adapters.gateway_api import GatewayApi, ParentRef, RouteSpec
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
-from trimtab.adapters.gateway_api.route import route_name
+from trimtab.adapters.gateway_api.route import preview_name, route_name
 from trimtab.adapters.kserve import KserveServers, Serving
 from trimtab.adapters.kubernetes import ResourceState
 from trimtab.adapters.kubernetes.kinds import FINALIZER, MODEL_ROLLOUT
@@ -143,9 +143,9 @@ class RolloutHandler:
         obj = stamped(self._cluster, obj, self._epoch())
         self._finalized(obj, spec.deletion_policy is DeletionPolicy.RETAIN)
         namespace, name = rollout.metadata.namespace, rollout.metadata.name
-        route = self._cluster.get(HTTP_ROUTE, namespace, route_name(name))
-        if route is not None:
-            stamped(self._cluster, route, self._epoch(), account)
+        for named in (route_name(name), preview_name(name)):
+            if (route := self._cluster.get(HTTP_ROUTE, namespace, named)) is not None:
+                stamped(self._cluster, route, self._epoch(), account)
         held = self._building(rollout, state)
         assert held.reconcile is not None
         collector = self._surroundings.ensure_collector(namespace)
@@ -239,6 +239,7 @@ class RolloutHandler:
                 registry=models.registry,
                 profiles=models.profiles,
                 mirrors=held.mirrors,
+                audiences=held.gateway,
                 metrics=self._surroundings.metrics(metadata.namespace),
             )
             # Built anew at the next look where the profile could not be fetched.

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from trimtab.api.values import Alpha, Bound, Duration, FileBound, MetricName, Name, Number, Percent, Spec
 
@@ -19,6 +19,13 @@ LABELLED: Final = ("log_loss",)
 TESTED: Final = (*LABELLED, "error_rate", "latency_p50", "latency_p90", "latency_p95", "latency_p99")
 METRICS: Final = (*TESTED, "disagreement")
 ALPHA: Final = Decimal("0.05")
+TAKEN: Final = ("host", "cookie", "content-type", "x-trimtab-draw")
+"""Headers that gateways and we ourselves route by."""
+
+Token = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][-A-Za-z0-9_]*$", min_length=1, max_length=64, strict=True)
+]
+"""The name of a header or a cookie."""
 
 
 class Require(StrEnum):
@@ -78,6 +85,102 @@ class Canary(Spec):
     percent: Annotated[Percent, Field(ge=1, le=99)]
 
 
+class Preview(Spec):
+    """Nobody's traffic: the candidate alone answers a host of its own, so that people can try it before the switch.
+
+    Attributes:
+        hostname: the second host; not one of the model's own.
+    """
+
+    hostname: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+            min_length=1,
+            max_length=253,
+            strict=True,
+        ),
+    ]
+
+
+class Exact(Spec):
+    """Requests that carry a header, or a cookie, of exactly this value.
+
+    Attributes:
+        name: of the header, in any case; of the cookie, as written.
+        value: as written.
+    """
+
+    name: Token
+    value: Annotated[
+        str, StringConstraints(pattern=r"^[-A-Za-z0-9_.~%+/=:@]+$", min_length=1, max_length=256, strict=True)
+    ]
+
+
+class Hashed(Spec):
+    """A share of the callers: each is drawn once, by a hash of what names him, and stays where he was drawn to.
+
+    Attributes:
+        header: what names a caller; or
+        cookie: likewise; exactly one of the two.
+        percent: of the callers; those without a name are drawn anew at each request.
+    """
+
+    header: Token | None = None
+    cookie: Token | None = None
+    percent: Annotated[Percent, Field(ge=1, le=99)]
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if (self.header is None) == (self.cookie is None):
+            raise ValueError("a hash is of exactly one of header and cookie")
+        return self
+
+
+class Audience(Spec):
+    """Some callers are answered by the candidate alone, all others by stable; exactly one of the three.
+
+    A header works on every gateway; cookie and hash only where the gateway can (condition AudienceSupported).
+
+    Attributes:
+        header: those who send it.
+        cookie: those who send it.
+        hash: a share of all, of whom each stays where he is.
+    """
+
+    header: Exact | None = None
+    cookie: Exact | None = None
+    hash: Hashed | None = None
+
+    @property
+    def way(self) -> Literal["header", "cookie", "hash"]:
+        """By what callers are told apart."""
+        return "header" if self.header else "cookie" if self.cookie else "hash"
+
+    @property
+    def text(self) -> str:
+        """For a person.
+
+        >>> Audience(header=Exact(name="x-cohort", value="beta")).text
+        'header x-cohort: beta'
+        """
+        if self.header:
+            return f"header {self.header.name}: {self.header.value}"
+        if self.cookie:
+            return f"cookie {self.cookie.name}={self.cookie.value}"
+        assert self.hash is not None
+        by = f"header {self.hash.header}" if self.hash.header else f"cookie {self.hash.cookie}"
+        return f"{self.hash.percent} % by hash of {by}"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.header, self.cookie, self.hash)) != 1:
+            raise ValueError("an audience needs exactly one of header, cookie, hash")
+        if self.header and self.header.name.lower() in TAKEN:
+            raise ValueError(f"header '{self.header.name}' is not the caller's to say; take another")
+        return self
+
+
 class Approval(Spec):
     """Stands until a person approves this revision at this step."""
 
@@ -87,19 +190,29 @@ class Hold(Spec):
 
 
 class Step(Spec):
-    """One stage of a rollout; exactly one of shadow, canary, approval, hold."""
+    """One stage of a rollout; exactly one of shadow, canary, preview, audience, approval, hold."""
 
     name: Name
     shadow: Shadow | None = None
     canary: Canary | None = None
+    preview: Preview | None = None
+    audience: Audience | None = None
     approval: Approval | None = None
     hold: Hold | None = None
     until: Until = Until()
 
+    @property
+    def moves(self) -> bool:
+        """Whether it leads requests of its own to the candidate; approval and hold keep what is."""
+        return not (self.approval or self.hold)
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if sum(kind is not None for kind in (self.shadow, self.canary, self.approval, self.hold)) != 1:
-            raise ValueError(f"step '{self.name}' needs exactly one of shadow, canary, approval, hold")
+        kinds = (self.shadow, self.canary, self.preview, self.audience, self.approval, self.hold)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError(
+                f"step '{self.name}' needs exactly one of shadow, canary, preview, audience, approval, hold"
+            )
         if self.approval and self.until != Until():
             raise ValueError(
                 f"step '{self.name}': an approval stands until a person gives it; leave out `until`"
@@ -326,11 +439,11 @@ class Rollout(Strategy):
     def traffic_step(self, name: str) -> Step | None:
         """The step whose traffic flows at step `name`: itself, or, for approval and hold, the last that moved any.
 
-        None for an approval before the first shadow or canary, and for a name that is not there.
+        None for an approval before the first step that moves any, and for a name that is not there.
         """
         moved = None
         for step in self.steps:
-            if step.shadow or step.canary:
+            if step.moves:
                 moved = step
             if step.name == name:
                 return moved
@@ -354,12 +467,13 @@ class Rollout(Strategy):
 def asks_at(check: Check, step: Step, *, named: bool) -> bool:
     """Whether a check can be asked at a step: labels and agreement need pairs, so a shadow; the rest needs traffic.
 
-    Unless it is named there, what a person would feel is asked only where persons are served: in canaries.
+    Unless it is named there, what a person would feel is asked only where persons are served: in canaries. Callers
+    who were chosen, or chose themselves, are no sample of all: there, and in a preview, no test is valid.
     """
     if check.labelled or check.metric == "disagreement":
         return step.shadow is not None
     if check.prometheus is not None:
-        return step.shadow is not None or step.canary is not None
+        return bool(step.shadow or step.canary or step.audience) or (named and step.preview is not None)
     return step.canary is not None or (named and step.shadow is not None)
 
 

@@ -18,6 +18,8 @@ class Phase(StrEnum):
     STARTING = "Starting"
     SHADOW = "Shadow"
     CANARY = "Canary"
+    PREVIEW = "Preview"
+    AUDIENCE = "Audience"
     AWAITING_APPROVAL = "AwaitingApproval"
     PROMOTING = "Promoting"
     ROLLING_BACK = "RollingBack"
@@ -137,6 +139,9 @@ class RolloutStatus(Stored):
         restarts: restarts of the candidate's server when it entered its step.
         stable_restarts: of stable's server then.
         traffic: percent by revision, as last observed on the route.
+        mirror: revision that gets copies.
+        audience: which callers the candidate answers, whatever the percent; "" for none.
+        preview: host that the candidate answers alone; "" for none.
         leaving: revisions whose servers go once the route no longer names them.
         acts: ids of orders obeyed.
         stalled: why a person is needed; "" if none is.
@@ -157,6 +162,8 @@ class RolloutStatus(Stored):
     capacity: Replicas = Replicas()
     traffic: dict[str, int] = Field(default_factory=dict)
     mirror: str | None = None
+    audience: str = ""
+    preview: str = ""
     checks: tuple[CheckStatus, ...] = ()
     rollback: Rollback | None = None
     leaving: Annotated[tuple[RevisionRef, ...], Field(max_length=50)] = ()

@@ -101,7 +101,7 @@ def retrained(name: str, status: RetrainPolicyStatus) -> "RenderableType":
 
 def _rollout_row(obj: Mapping[str, Any], status: ModelRolloutStatus) -> tuple[str, ...]:
     phase = status.phase.value + (", suspended" if obj["spec"].get("suspend") else "")
-    shares = ", ".join(f"{version} {share} %" for version, share in _shares(status))
+    shares = ", ".join([f"{version} {share} %" for version, share in _shares(status)] + _besides(status))
     return _name(obj), phase, _version(status.stable), _version(status.candidate), shares, status.verdict
 
 
@@ -109,6 +109,15 @@ def _shares(status: ModelRolloutStatus) -> Iterator[tuple[str, int]]:
     for ref in (status.stable, status.candidate):
         if ref is not None and (share := status.traffic.get(ref.revision, 0)):
             yield f"v{ref.version}", share
+
+
+def _besides(status: ModelRolloutStatus) -> list[str]:
+    """What the candidate answers beside its share."""
+    if status.candidate is None:
+        return []
+    version = f"v{status.candidate.version}"
+    told = {"for": status.audience, "at": status.preview}
+    return [f"{version} {word} {text}" for word, text in told.items() if text]
 
 
 def _monitor_row(obj: Mapping[str, Any], status: DriftMonitorStatus) -> tuple[str, ...]:

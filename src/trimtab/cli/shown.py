@@ -53,11 +53,20 @@ def _roles(found: RolloutStatus) -> "RenderableType":
         roles.add_column(heading)
     for role, ref in (("stable", found.stable), ("candidate", found.candidate), ("previous", found.previous)):
         if ref is not None:
-            share = f"{found.traffic.get(ref.revision, 0)} %" + (
-                " mirrored" if found.mirror == ref.revision else ""
-            )
-            roles.add_row(role, ref.revision, ref.version, share)
+            roles.add_row(role, ref.revision, ref.version, _traffic(found, ref.revision))
     return roles
+
+
+def _traffic(found: RolloutStatus, revision: str) -> str:
+    """What a revision gets of the requests."""
+    share = f"{found.traffic.get(revision, 0)} %"
+    if found.mirror == revision:
+        return f"{share} mirrored"
+    if found.candidate is None or found.candidate.revision != revision:
+        return share
+    if found.audience:
+        return f"{share}, and {found.audience}" if not found.traffic.get(revision) else found.audience
+    return f"{share}, alone at {found.preview}" if found.preview else share
 
 
 def _checks(checks: tuple[CheckStatus, ...]) -> "RenderableType":

@@ -69,8 +69,13 @@ class Acting:
                     self._mirrors.probe(self._target.host, stable, candidate)
             case Route(routed):
                 self._gateway.apply(
-                    self._target.host, Split(dict(routed.weights), routed.mirror, routed.mirror_percent)
-                )
+                    self._target.host,
+                    Split(
+                        dict(routed.weights), routed.mirror, routed.mirror_percent,
+                        chosen=routed.chosen, audience=routed.audience,
+                        preview=routed.preview, preview_host=routed.preview_host,
+                    ),
+                )  # fmt: skip
             case Reject(ref, because, attempt):
                 self._candidacy.reject(ref, because, attempt)
             case Lift(ref, order):

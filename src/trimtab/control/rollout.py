@@ -23,13 +23,13 @@ from trimtab.control.target import Target
 from trimtab.control.unreached import Unreached
 from trimtab.ports.clock import Clock
 from trimtab.ports.evidence import Evidence
-from trimtab.ports.gateway import Gateway, Mirrors, RouteRefused, Split
+from trimtab.ports.gateway import Audiences, Gateway, Mirrors, RouteRefused, Split
 from trimtab.ports.metrics import Metrics
 from trimtab.ports.profiles import Profiles
 from trimtab.ports.registry import Registry
 from trimtab.ports.servers import Server, Servers, ServerState
 from trimtab.ports.state import Conflict, Event, State
-from trimtab.rollout import Copies, Decision, Observed, Ordered, Routed, ServerSeen, conditions, decide
+from trimtab.rollout import Apart, Copies, Decision, Observed, Ordered, Routed, ServerSeen, conditions, decide
 from trimtab.rollout.capacity import lacking
 from trimtab.rollout.decision import WarmUp
 from trimtab.rollout.elapsed import credited
@@ -77,16 +77,19 @@ class ReconcileRollout:
         registry: Registry,
         profiles: Profiles,
         mirrors: Mirrors | None = None,
+        audiences: Audiences | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         """One rollout.
 
         Args:
             mirrors: where gateways differ in what they can do; without it this one mirrors and pairs.
+            audiences: likewise; without it this one tells callers apart in every way.
             metrics: answers the checks that ask a metrics server.
         """
         self._spec, self._target, self._clock, self._state = spec, target, clock, state
-        self._gateway, self._servers, self._mirrors = gateway, servers, mirrors
+        self._gateway, self._servers = gateway, servers
+        self._mirrors, self._audiences = mirrors, audiences
         self._memory = Memory(state, KIND, target.name, RolloutStatus)
         self._candidacy = Candidacy(registry, target)
         self._judging = Judging(spec, target, evidence, gateway, profiles, metrics)
@@ -159,14 +162,17 @@ class ReconcileRollout:
         servers = self._servers.observed()
         suspended = self._state.suspended(self._target.name)
         copies = self._copies()
-        status = self._base(stored, routed, servers)
+        act = self._state.act(self._target.name)
+        order = Ordered(act.id, act.verb, act.revision, act.step, act.by) if act else None
+        status = self._base(stored, routed, servers, order)
         if routed is not None:
-            status = status.model_copy(update={"traffic": dict(routed.weights), "mirror": routed.mirror})
+            status = status.model_copy(update=_shown(routed))
         seen = Observed(
             status=status,
             routed=routed,
             in_effect=split is None or split.in_effect,
             copies=copies,
+            apart=self._apart(),
             servers={revision: _seen(server) for revision, server in servers.items()},
             suspended=suspended,
         )
@@ -174,26 +180,29 @@ class ReconcileRollout:
         status = self._judged(status, copies, now)
         status = self._timed(replace(seen, status=status), monotonic)
         self._current = status
-        act = self._state.act(self._target.name)
         return replace(
             seen,
             status=status,
             newest=self._candidacy.newest(now),
             candidate_rejected=status.candidate is not None and self._candidacy.barred(status.candidate),
-            order=Ordered(act.id, act.verb, act.revision, act.step, act.by) if act else None,
+            order=order,
             starved_s=self._starved(status, routed, monotonic),
             unreached_s=self._without_endpoint(status, split, monotonic),
             requests=self._requests(status, now),
         )
 
     def _base(
-        self, stored: RolloutStatus | None, routed: Routed | None, servers: Mapping[str, Server]
+        self,
+        stored: RolloutStatus | None,
+        routed: Routed | None,
+        servers: Mapping[str, Server],
+        order: Ordered | None,
     ) -> RolloutStatus:
         """The status to go on from: in memory if it is the stored one grown, rebuilt if it was lost."""
         if stored is None:
             self._current = None
             serves = [server.serves for server in servers.values() if server.serves is not None]
-            status = rebuilt(routed, self._candidacy.stable(), self._candidacy.known(serves))
+            status = rebuilt(routed, self._candidacy.stable(), self._candidacy.known(serves), order)
             if status.stable is not None:
                 self._candidacy.name_stable(status.stable)
             return status
@@ -207,6 +216,13 @@ class ReconcileRollout:
             return Copies()
         found = self._mirrors.mirroring(self._target.host)
         return Copies(found.supported, found.paired, found.because)
+
+    def _apart(self) -> Apart:
+        """What the gateway can do for an audience."""
+        if self._audiences is None:
+            return Apart()
+        found = self._audiences.tells(self._target.host)
+        return Apart(frozenset(found.ways), found.because)
 
     def _begun(self, seen: Observed, now: datetime, monotonic: float) -> RolloutStatus:
         """A step starts when its traffic flows: what came before is no evidence."""
@@ -259,6 +275,9 @@ class ReconcileRollout:
 
     def _starved(self, status: RolloutStatus, routed: Routed | None, monotonic: float) -> float:
         if status.step is None or status.stable is None or status.candidate is None or routed is None:
+            return 0.0
+        if routed.preview == status.candidate.revision:
+            # Who tries things out on a host of his own harms nobody by a bad request.
             return 0.0
         return self._starving.look(
             status.stable.revision,
@@ -331,7 +350,25 @@ def _routed(split: Split | None) -> Routed | None:
     if split is None:
         return None
     weights = {revision: share for revision, share in split.weights.items() if share > 0}
-    return Routed(weights, split.mirror, split.mirror_percent if split.mirror else 0)
+    return Routed(
+        weights,
+        split.mirror,
+        split.mirror_percent if split.mirror else 0,
+        split.chosen,
+        split.audience if split.chosen else None,
+        split.preview,
+        split.preview_host if split.preview else "",
+    )
+
+
+def _shown(routed: Routed) -> dict[str, object]:
+    """What the status says of a route."""
+    return {
+        "traffic": dict(routed.weights),
+        "mirror": routed.mirror,
+        "audience": routed.audience.text if routed.audience else "",
+        "preview": routed.preview_host,
+    }
 
 
 def _seen(server: Server) -> ServerSeen:

@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
+
+from trimtab.api.rollout import Audience
+
+Way = Literal["header", "cookie", "hash"]
+WAYS: Final[frozenset[Way]] = frozenset({"header", "cookie", "hash"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,11 @@ class Split:
         mirror_percent: share of requests copied, 0–100.
         in_effect: whether the gateway is seen to do so; False while it has been told and has not settled.
         empty: revisions of which the gateway finds no endpoint.
+        chosen: revision that answers the audience; None for no audience.
+        audience: by header or cookie, whom `chosen` answers instead of what `weights` say; by hash, how the weights'
+            draw is made, once a caller.
+        preview: revision that alone answers a second host; None for no second host.
+        preview_host: that host.
     """
 
     weights: Mapping[str, int]
@@ -22,6 +32,10 @@ class Split:
     mirror_percent: int = 0
     in_effect: bool = True
     empty: frozenset[str] = frozenset()
+    chosen: str | None = None
+    audience: Audience | None = None
+    preview: str | None = None
+    preview_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,18 @@ class Mirroring:
     because: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tells:
+    """By what a gateway can tell callers apart.
+
+    Attributes:
+        because: why by nothing else.
+    """
+
+    ways: frozenset[Way] = WAYS
+    because: str = ""
+
+
 class RouteRefused(Exception):
     """The gateway says no to a split; the message is its own."""
 
@@ -85,3 +111,11 @@ class Mirrors(Protocol):
 
     def probe(self, host: str, stable: str, candidate: str) -> None:
         """Find out by marked requests, with two servers that answer. Asked at each look until it is known; bounded."""
+
+
+@runtime_checkable
+class Audiences(Protocol):
+    """By what a gateway tells callers apart, where that differs from one to the next."""
+
+    def tells(self, host: str) -> Tells:
+        """What it can; returns at once."""

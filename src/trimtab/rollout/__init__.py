@@ -8,10 +8,11 @@ from trimtab.rollout.conditions import conditions
 from trimtab.rollout.decide import RULES, decide
 from trimtab.rollout.decision import Decision
 from trimtab.rollout.revision import revision_id
-from trimtab.rollout.world import Copies, Newest, Observed, Ordered, Routed, ServerSeen
+from trimtab.rollout.world import Apart, Copies, Newest, Observed, Ordered, Routed, ServerSeen
 
 __all__ = [
     "RULES",
+    "Apart",
     "Copies",
     "Decision",
     "Newest",

@@ -4,6 +4,7 @@ from trimtab.api.conditions import Condition, condition
 from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import Phase
 from trimtab.rollout.capacity import lacking, overdue
+from trimtab.rollout.steps import lacks
 from trimtab.rollout.world import Observed
 
 
@@ -20,6 +21,7 @@ def conditions(spec: Rollout, seen: Observed, because: str = "", trouble: str = 
         stalled(spec, seen),
         mirrors(seen),
         pairs(seen),
+        audiences(spec, seen),
         resolved(seen),
     )
 
@@ -58,8 +60,12 @@ def stalled(spec: Rollout, seen: Observed) -> Condition:
     if status.step is not None and seen.copies.supported is False and status.phase is Phase.SHADOW:
         return condition("Stalled", True, "MirrorUnsupported", seen.copies.because)
     if status.stalled:
-        unable = seen.copies.supported is False and status.step is None
-        return condition("Stalled", True, "MirrorUnsupported" if unable else "Inconclusive", status.stalled)
+        unable = [
+            found
+            for step in spec.steps
+            if status.stalled.startswith(f"{step.name} cannot start") and (found := lacks(seen, step))
+        ]
+        return condition("Stalled", True, unable[0].reason if unable else "Inconclusive", status.stalled)
     if (missing := lacking(spec, seen)) and overdue(spec, status):
         return condition("Stalled", True, "CapacityMissing", missing)
     if status.phase is Phase.AWAITING_APPROVAL:
@@ -80,6 +86,16 @@ def pairs(seen: Observed) -> Condition:
     """Whether the answers to request and copy can be told to belong together."""
     known = {True: "Paired", False: "Unpaired", None: "NotProbed"}
     return condition("PairingSupported", seen.copies.paired, known[seen.copies.paired], seen.copies.because)
+
+
+def audiences(spec: Rollout, seen: Observed) -> Condition:
+    """Whether the gateway tells callers apart as the steps ask for, if any does."""
+    ways = {step.audience.way for step in spec.steps if step.audience}
+    missing = sorted(ways - seen.apart.ways)
+    if not missing:
+        return condition("AudienceSupported", True, "Supported")
+    because = f"the gateway tells nobody apart by {', '.join(missing)}: {seen.apart.because}".rstrip(": ")
+    return condition("AudienceSupported", False, "Unsupported", because)
 
 
 def resolved(seen: Observed) -> Condition:

@@ -1,18 +1,28 @@
 """A status that was lost is rebuilt from what is observed: who serves, and what the registry says."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from trimtab.api.rollout_status import RevisionRef, RolloutStatus
-from trimtab.rollout.world import Newest, Routed
+from trimtab.rollout.world import Newest, Ordered, Routed
+
+LETS_THROUGH: Final = ("approve", "promote")
 
 
-def rebuilt(routed: Routed | None, named: RevisionRef | None, known: Sequence[Newest]) -> RolloutStatus:
+def rebuilt(
+    routed: Routed | None,
+    named: RevisionRef | None,
+    known: Sequence[Newest],
+    order: Ordered | None = None,
+) -> RolloutStatus:
     """What can be said for certain; a candidate in flight starts anew, and nothing rejected comes back.
 
     Args:
         routed: what the gateway does.
         named: the revision that the registry calls stable.
         known: every version of the registry, oldest first.
+        order: the newest one, from before the loss. What it lets through may have begun anew since: it counts as
+            spent. One that protects (abort, undo) still stands; of a retry the registry knows.
 
     >>> rebuilt(None, None, []).stable is None
     True
@@ -26,14 +36,16 @@ def rebuilt(routed: Routed | None, named: RevisionRef | None, known: Sequence[Ne
         stable: RevisionRef | None = serving.ref
     else:
         stable = trusted or named
+    spent = (order.id,) if order is not None and order.verb in LETS_THROUGH else ()
     if stable is None:
-        return RolloutStatus()
-    order = list(by_revision)
-    after = order[order.index(stable.revision) + 1 :] if stable.revision in by_revision else []
+        return RolloutStatus(acts=spent)
+    oldest_first = list(by_revision)
+    after = oldest_first[oldest_first.index(stable.revision) + 1 :] if stable.revision in by_revision else []
     return RolloutStatus(
         stable=stable,
         previous=trusted if trusted is not None and trusted.revision != stable.revision else None,
         entered=sum(1 for revision in after if revision in barred),
+        acts=spent,
     )
 
 

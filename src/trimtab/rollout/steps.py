@@ -1,6 +1,7 @@
 """From step to step: each lasts until its time and its checks allow the next."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from trimtab.api.rollout import OnInconclusive, Require, Rollout, Step
@@ -16,8 +17,9 @@ from trimtab.sequential.t_mixture import least_blocks
 
 
 def step_hash(step: Step) -> str:
-    """8 hex of a step as written."""
-    return hashlib.sha256(step.model_dump_json().encode()).hexdigest()[:8]
+    """8 hex of a step as written; kinds that came later leave the hash of older ones as it was."""
+    absent = {kind for kind in ("preview", "audience") if getattr(step, kind) is None}
+    return hashlib.sha256(step.model_dump_json(exclude=absent).encode()).hexdigest()[:8]
 
 
 def enter(
@@ -30,8 +32,14 @@ def enter(
     if index >= len(spec.steps):
         return Decision(because, claim=status.model_copy(update={"phase": Phase.PROMOTING, "stalled": ""}))
     step = spec.steps[index]
-    if step.shadow and status.stable and not seen.copies.supported:
-        return _unmirrored(seen, step, status.stable.revision, candidate.revision)
+    if step.shadow and status.stable and seen.copies.supported is None:
+        return Decision.rest(
+            f"{step.name} waits to learn whether the gateway copies requests",
+            None,
+            Probe(status.stable.revision, candidate.revision),
+        )
+    if status.stable and (unable := lacks(seen, step)):
+        return _cannot_start(seen, f"{step.name} cannot start: {unable.because}", candidate.revision)
     claim = status.model_copy(
         update={
             "phase": _phase(spec, step),
@@ -159,13 +167,26 @@ def asked(spec: Rollout, status: RolloutStatus, step: Step) -> tuple[CheckStatus
     return tuple(c for c in status.checks if c.name in names and c.step in steps)
 
 
-def _unmirrored(seen: Observed, step: Step, stable: str, candidate: str) -> Decision:
-    """A shadow needs a gateway that copies requests."""
-    if seen.copies.supported is None:
-        return Decision.rest(
-            f"{step.name} waits to learn whether the gateway copies requests", None, Probe(stable, candidate)
-        )
-    because = f"{step.name} cannot start: the gateway copies no requests: {seen.copies.because}".rstrip(": ")
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What the gateway cannot do; `reason` is one word for a condition."""
+
+    reason: str
+    because: str
+
+
+def lacks(seen: Observed, step: Step) -> Lacks | None:
+    """What a step needs of the gateway and does not get; None where nothing is missing."""
+    if step.shadow and seen.copies.supported is False:
+        because = f"the gateway copies no requests: {seen.copies.because}".rstrip(": ")
+        return Lacks("MirrorUnsupported", because)
+    if step.audience and step.audience.way not in seen.apart.ways:
+        because = f"the gateway tells nobody apart by {step.audience.way}: {seen.apart.because}".rstrip(": ")
+        return Lacks("AudienceUnsupported", because)
+    return None
+
+
+def _cannot_start(seen: Observed, because: str, candidate: str) -> Decision:
     if seen.status.stalled == because:
         return Decision.rest(because)
     claim = seen.status.model_copy(update={"stalled": because})
@@ -175,5 +196,9 @@ def _unmirrored(seen: Observed, step: Step, stable: str, candidate: str) -> Deci
 def _phase(spec: Rollout, step: Step) -> Phase:
     if step.approval:
         return Phase.AWAITING_APPROVAL
-    moved = spec.traffic_step(step.name)
-    return Phase.SHADOW if moved and moved.shadow else Phase.CANARY
+    moved = spec.traffic_step(step.name) or step
+    if moved.shadow:
+        return Phase.SHADOW
+    if moved.preview:
+        return Phase.PREVIEW
+    return Phase.AUDIENCE if moved.audience else Phase.CANARY

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from trimtab.api.rollout import Audience
 from trimtab.api.rollout_status import RevisionRef, RolloutStatus
 
 
@@ -13,15 +14,21 @@ class Routed:
     Attributes:
         weights: percent by revision, those above 0; they sum to 100.
         mirror: revision that gets copies of `mirror_percent` of the requests; None for no mirror.
+        chosen: revision that answers `audience`; None for no audience.
+        preview: revision that alone answers `preview_host`; None for no second host.
     """
 
     weights: Mapping[str, int]
     mirror: str | None = None
     mirror_percent: int = 0
+    chosen: str | None = None
+    audience: Audience | None = None
+    preview: str | None = None
+    preview_host: str = ""
 
     def names(self) -> frozenset[str]:
         """Revisions that get any request."""
-        return frozenset(self.weights) | ({self.mirror} if self.mirror else frozenset())
+        return frozenset(self.weights) | {one for one in (self.mirror, self.chosen, self.preview) if one}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,14 @@ class Copies:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """By what the gateway can tell callers apart: some of header, cookie, hash."""
+
+    ways: frozenset[str] = frozenset({"header", "cookie", "hash"})
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The world of one rollout at one moment.
 
@@ -93,6 +108,7 @@ class Observed:
         routed: what the gateway was told last; None without a route.
         in_effect: whether it does so.
         copies: what it can do for a shadow.
+        apart: what it can do for an audience.
         starved_s: seconds for which the candidate has answered under half of what it was sent, and stable not.
         unreached_s: seconds for which the gateway has found no endpoint of the candidate, and of stable one.
         requests: requests that the candidate got since the step began.
@@ -104,6 +120,7 @@ class Observed:
     routed: Routed | None = None
     in_effect: bool = True
     copies: Copies = Copies()
+    apart: Apart = Apart()
     servers: Mapping[str, ServerSeen] = field(default_factory=dict)
     order: Ordered | None = None
     suspended: bool = False

@@ -15,6 +15,7 @@ import pytest
 
 from trimtab.adapters.envoy import EnvoyGateway, EnvoyPlace, command, write_start_files
 from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.rollout import Audience
 from trimtab.ports.gateway import Split
 
 HERE = Path(__file__).parent
@@ -127,6 +128,47 @@ class TestEnvoy(behaviour.GatewayBehaviour):
             world.gateway.apply(world.host, Split({STABLE: 100 - share, CANDIDATE: share}))
             chosen[share] = [world.ask({"x-trimtab-draw": str(draw)})[1] for draw in draws]
             assert chosen[share] == [CANDIDATE if draw % 100 >= 100 - share else STABLE for draw in draws]
+
+    @pytest.mark.parametrize(
+        ("cookies", "revision"),
+        [
+            ("cohort=beta", CANDIDATE),
+            ("a=1; cohort=beta; b=2", CANDIDATE),
+            ("a=1;cohort=beta", CANDIDATE),
+            ("cohort=beta2", STABLE),
+            ("my-cohort=beta", STABLE),
+            ("a=cohort=beta", STABLE),
+            ("cohort=alpha", STABLE),
+        ],
+    )
+    def test_an_audience_by_cookie(self, world, cookies, revision):
+        world.serve(STABLE)
+        world.serve(CANDIDATE)
+        beta = Audience.model_validate({"cookie": {"name": "cohort", "value": "beta"}})
+        split = Split({STABLE: 100}, chosen=CANDIDATE, audience=beta)
+        world.gateway.apply(world.host, split)
+        assert world.gateway.split(world.host) == split
+        assert behaviour.answers(world, 5, {"cookie": cookies}) == {revision: 5}
+
+    @pytest.mark.parametrize("by", ["header", "cookie"])
+    def test_an_audience_by_hash_is_a_share_of_callers_each_of_whom_stays(self, world, by):
+        world.serve(STABLE)
+        world.serve(CANDIDATE)
+        callers = [
+            {"x-user": f"user-{n}"} if by == "header" else {"cookie": f"x-user=user-{n}"} for n in range(300)
+        ]
+        led = {}
+        for percent in (20, 50):
+            audience = Audience.model_validate({"hash": {by: "x-user", "percent": percent}})
+            split = Split({STABLE: 100 - percent, CANDIDATE: percent}, chosen=CANDIDATE, audience=audience)
+            world.gateway.apply(world.host, split)
+            assert world.gateway.split(world.host) == split
+            first, again = ([world.ask(caller)[1] for caller in callers] for _ in range(2))
+            assert first == again
+            led[percent] = {n for n, revision in enumerate(first) if revision == CANDIDATE}
+            sd = (300 * percent * (100 - percent)) ** 0.5 / 100
+            assert abs(len(led[percent]) - 3 * percent) < 5 * sd
+        assert led[20] < led[50]
 
     @pytest.mark.parametrize("percent", [10, 50, 80])
     def test_a_partial_mirror_is_decided_by_the_draw(self, world, percent):

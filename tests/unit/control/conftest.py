@@ -291,6 +291,10 @@ class Gateway:
                 self.world.broken_promises.append(f"{weight} on {revision}, which has no server")
         if split.mirror and split.mirror not in self.world.servers_up:
             self.world.broken_promises.append("a mirror without a server")
+        for revision in {split.chosen, split.preview} - {None, was and was.chosen, was and was.preview}:
+            server = self.world.servers_up.get(revision)
+            if server is None or server.state is not ServerState.READY:
+                self.world.broken_promises.append(f"callers of {revision}, which is not ready")
         if self.world.clustered and was is not None:
             self._has_capacity(was, split)
         self.world.unsettled = self.world.clustered
@@ -302,7 +306,11 @@ class Gateway:
         stable = max(was.weights, key=lambda revision: was.weights[revision])
         up = self.world.servers_up
         before, after = (
-            {**one.weights, **({one.mirror: one.mirror_percent} if one.mirror else {})}
+            {
+                **one.weights,
+                **({one.mirror: one.mirror_percent} if one.mirror else {}),
+                **({one.chosen: 100} if one.chosen and not one.audience.hash else {}),
+            }
             for one in (was, split)
         )
         for revision, share in after.items():
@@ -343,7 +351,8 @@ class Servers:
     def retire(self, revision: str) -> None:
         def stop() -> None:
             split = self.world.split_now
-            if split and (split.weights.get(revision) or split.mirror == revision):
+            named = (split.mirror, split.chosen, split.preview) if split else ()
+            if split and (split.weights.get(revision) or revision in named):
                 self.world.broken_promises.append(f"{revision} was stopped while it had traffic")
             self.world.servers_up.pop(revision, None)
 

@@ -19,8 +19,14 @@ SPEC = Rollout.model_validate(
                 "shadow": {"percent": 50},
                 "until": {"minDuration": "6h", "maxDuration": "2d"},
             },
+            {"name": "look", "preview": {"hostname": "new.example.com"}, "until": {"minDuration": "6h"}},
             {"name": "first", "canary": {"percent": 5}, "until": {"minDuration": "6h", "maxDuration": "2d"}},
             {"name": "sign-off", "approval": {}},
+            {
+                "name": "beta",
+                "audience": {"header": {"name": "x-cohort", "value": "beta"}},
+                "until": {"minDuration": "6h"},
+            },
             {"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "6h", "maxDuration": "2d"}},
             {"name": "rest", "hold": {}, "until": {"minDuration": "6h"}},
         ],
@@ -100,7 +106,7 @@ def always(stage, world, what, was):
         assert set(split.weights) <= {r.revision for r in (status.stable, status.candidate) if r}
     if what == "abort" and not world.down and was:
         assert was not in split.weights
-        assert split.mirror != was
+        assert was not in (split.mirror, split.chosen, split.preview)
     if what == "jump" and was:
         assert status.stable.revision != was or world.weight(was) == 100
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.rollout import Newest, Routed
+from trimtab.rollout import Newest, Ordered, Routed
 from trimtab.rollout.rebuilding import rebuilt
 from trimtab.rollout.rejection import (
     rejected_key,
@@ -99,3 +99,13 @@ def test_a_barred_one_that_serves_goes_on_where_there_is_no_other(scene):
 def test_a_stranger_on_the_route_is_not_trusted(scene):
     assert rebuilt(Routed({"stranger": 100}), scene.ref("old"), []).stable.revision == "old"
     assert rebuilt(Routed({"stranger": 100}), None, []).stable is None
+
+
+@pytest.mark.parametrize(
+    ("verb", "spent"),
+    [("approve", True), ("promote", True), ("abort", False), ("undo", False), ("retry", False)],
+)
+def test_what_let_something_through_before_the_status_was_lost_does_so_no_more(scene, verb, spent):
+    order = Ordered("a1", verb, "new", "", "Ann")
+    for status in (rebuilt(None, scene.ref("old"), [], order), rebuilt(None, None, [], order)):
+        assert status.acts == (("a1",) if spent else ())

@@ -239,8 +239,11 @@ class EnvoyGateway:
 
 
 def _used(split: Split) -> list[tuple[str, Purpose]]:
-    """What the split's routes name, in the order of its weights, the mirror last."""
+    """What the split's routes name, each once, in the order of its weights, the mirror last."""
     used = [(revision, Purpose.ANSWER) for revision, weight in split.weights.items() if weight]
+    for alone in (split.chosen, split.preview):
+        if alone and (alone, Purpose.ANSWER) not in used:
+            used.append((alone, Purpose.ANSWER))
     if split.mirror and split.mirror_percent:
         used.append((split.mirror, Purpose.MIRROR))
     return used

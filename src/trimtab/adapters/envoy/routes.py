@@ -9,18 +9,26 @@ The mirror. At 100 % every request is copied. Below, Envoy's own draw cannot be 
 stream id), so a request that carries the draw is routed by it: at p ≤ 50 it is copied if draw < 2⁶⁴·p/100,
 above if draw ≥ 2⁶⁴·(100 − p)/100 (Envoy compares signed 64-bit integers). Without the header Envoy draws.
 
+The audience. Requests that carry its header or cookie take routes of their own, before all others. By hash, Envoy
+takes a hash of what names the caller in place of the draw, so that each stays where he was drawn to. The preview is a
+virtual host of its own, which leads to one revision.
+
 A virtual host of its own answers the configuration's version: what the one worker thread answers there is
 what it routes by.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from trimtab.adapters.envoy.clusters import ANY, Purpose, cluster_name, revision_of
+from trimtab.adapters.envoy.clusters import ANY, METADATA, Purpose, cluster_name, revision_of
+from trimtab.api.rollout import Audience
 from trimtab.ports.gateway import Split
 
 DRAW_HEADER = "x-trimtab-draw"
 PROBE_HOST = "probe.trimtab.invalid"
+PREVIEW = "preview"
 LARGEST_SIGNED = 2**63 - 1
 
 Json = dict[str, Any]
@@ -39,18 +47,32 @@ def to_resource(
         "direct_response": {"status": 200, "body": {"inline_string": str(version)}},
     }
     hosts: list[Json] = [{"name": "probe", "domains": [PROBE_HOST], "routes": [probe]}]
+    more: Json = {}
+    if split is not None and split.preview:
+        alone = list(_routes(model_name, timeout_s, Split({split.preview: 100}), order))
+        hosts.append({"name": PREVIEW, "domains": [split.preview_host], "routes": alone})
+        more["ignore_port_in_host_matching"] = True
     if split is not None:
         routes = list(_routes(model_name, timeout_s, split, order))
         hosts.append({"name": host, "domains": ["*"], "routes": routes})
-    return {"@type": f"{ANY}envoy.config.route.v3.RouteConfiguration", "name": host, "virtual_hosts": hosts}
+    kind = f"{ANY}envoy.config.route.v3.RouteConfiguration"
+    return {"@type": kind, "name": host, "virtual_hosts": hosts, **more}
 
 
 def from_resource(host: str, resource: Mapping[str, Any]) -> Split | None:
     """The split that a RouteConfiguration does, read from its routes; None if the host has none."""
-    for virtual_host in resource.get("virtual_hosts", ()):
-        if virtual_host["name"] == host:
-            return _split_of(virtual_host["routes"][-1]["route"])
-    return None
+    hosts = {one["name"]: one for one in resource.get("virtual_hosts", ())}
+    if host not in hosts:
+        return None
+    last = hosts[host]["routes"][-1]
+    found = _split_of(last["route"])
+    if told := last.get("metadata", {}).get("filter_metadata", {}).get(METADATA):
+        audience = Audience.model_validate_json(told["audience"])
+        found = replace(found, chosen=told["chosen"], audience=audience)
+    if preview := hosts.get(PREVIEW):
+        (alone,) = _split_of(preview["routes"][-1]["route"]).weights
+        found = replace(found, preview=alone, preview_host=preview["domains"][0])
+    return found
 
 
 def _split_of(action: Mapping[str, Any]) -> Split:
@@ -65,13 +87,43 @@ def _split_of(action: Mapping[str, Any]) -> Split:
 
 
 def _routes(model_name: str, timeout_s: float, split: Split, order: Sequence[str]) -> Iterator[Json]:
+    audience, more = split.audience if split.chosen else None, {}
     plain = _action(timeout_s, split.weights, order)
+    if audience is not None:
+        told = {
+            "chosen": split.chosen,
+            "audience": audience.model_dump_json(by_alias=True, exclude_none=True),
+        }
+        more = {"metadata": {"filter_metadata": {METADATA: told}}}
+        if audience.hash is not None:
+            plain = _drawn_by_hash(plain, audience)
     for path in _paths(model_name):
+        if split.chosen and audience is not None and audience.hash is None:
+            chosen = _action(timeout_s, {split.chosen: 100}, order)
+            yield {"match": {**path, "headers": [_carries(audience)]}, "route": chosen}
         for headers, mirror_percent in _mirror_cases(split.mirror_percent if split.mirror else 0):
             action = dict(plain)
             if split.mirror and mirror_percent:
                 action["request_mirror_policies"] = [_mirror(split.mirror, mirror_percent)]
-            yield {"match": {**path, **headers}, "route": action}
+            yield {"match": {**path, **headers}, "route": action, **more}
+
+
+def _carries(audience: Audience) -> Json:
+    """The header match of those who are told apart by a header or a cookie."""
+    if audience.header is not None:
+        return {"name": audience.header.name, "string_match": {"exact": audience.header.value}}
+    assert audience.cookie is not None
+    pair = f"{re.escape(audience.cookie.name)}={re.escape(audience.cookie.value)}"
+    return {"name": "cookie", "string_match": {"safe_regex": {"regex": f"(.*;\\s*)?{pair}(\\s*;.*)?"}}}
+
+
+def _drawn_by_hash(action: Json, audience: Audience) -> Json:
+    """Where a request goes is drawn by what names its caller; one without it is drawn by itself."""
+    assert audience.hash is not None
+    by = audience.hash
+    policy = {"header": {"header_name": by.header}} if by.header else {"cookie": {"name": by.cookie}}
+    clusters = {"clusters": action["weighted_clusters"]["clusters"], "use_hash_policy": True}
+    return {**action, "hash_policy": [policy], "weighted_clusters": clusters}
 
 
 def _paths(model_name: str) -> Iterable[Json]:

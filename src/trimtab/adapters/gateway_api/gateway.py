@@ -7,9 +7,11 @@ revision counts as in use until the route that no longer names it is accepted an
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final, Literal, Protocol
 
-from trimtab.adapters.children import Fact, Json, Place
+from trimtab.adapters.children import ROLLOUT, Fact, Json, Place
 from trimtab.adapters.gateway_api.conflicts import conflicts
 from trimtab.adapters.gateway_api.gateways import Gateways, KnownGateway
 from trimtab.adapters.gateway_api.in_cluster import place_in_cluster
@@ -20,6 +22,8 @@ from trimtab.adapters.gateway_api.route import (
     Leg,
     digest,
     named,
+    preview_name,
+    preview_route,
     route,
     route_name,
     split_of,
@@ -28,7 +32,7 @@ from trimtab.adapters.gateway_api.route import (
 from trimtab.adapters.gateway_api.spec import ParentRef, RouteSpec
 from trimtab.adapters.gateway_api.standing import Standing, hollow_services, standing
 from trimtab.ports.cluster import FIELD_MANAGER, Cluster, Object, Refused
-from trimtab.ports.gateway import Mirroring, RouteRefused, Sent, Split
+from trimtab.ports.gateway import Mirroring, RouteRefused, Sent, Split, Tells
 from trimtab.ports.state import Conflict
 
 REJECTED: Final = "trimtab.dev/rejected"
@@ -41,6 +45,7 @@ STATUS: Final[Mapping[bool | None, Literal["True", "False", "Unknown"]]] = {
     None: "Unknown",
 }
 H2C: Final = "kubernetes.io/h2c"
+TELLS: Final = Tells(frozenset({"header"}), "an HTTPRoute can say no more than the exact value of a header")
 
 
 class Address(Protocol):
@@ -95,8 +100,9 @@ class GatewayApi:
         self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
         self._gateways, self._mirrorings = gateways, mirrorings
         self._entered: tuple[float, Fact, list[KnownGateway | None]] | None = None
-        self._accepted: tuple[str, int, float] | None = None
-        self._same: tuple[str, str] | None = None
+        self._accepted: dict[str, tuple[str, int, float]] = {}
+        self._left_s: float | None = None
+        self._same: dict[str, tuple[str, str]] = {}
         self._edit = ""
         self._conflicts: tuple[float, tuple[str, int], list[str]] | None = None
 
@@ -114,7 +120,11 @@ class GatewayApi:
         stands = standing(held, self._spec.parents)
         services = {leg.service: revision for revision, leg in known.legs.items()} if known else {}
         empty = frozenset(services[name] for name in hollow_services(stands.hollow, list(services)))
-        return Split(found.weights, found.mirror, found.mirror_percent, self._settled(held, stands), empty)
+        preview = self._preview()
+        if preview is not None and (names := named(split_of(preview))):
+            host = next(iter(preview["spec"].get("hostnames") or []), "")
+            found = replace(found, preview=names[0], preview_host=host)
+        return replace(found, in_effect=self._all_settled(held), empty=empty)
 
     def apply(self, host: str, split: Split) -> None:
         """Raises RouteRefused too where the gateway has refused this very split."""
@@ -132,6 +142,7 @@ class GatewayApi:
             if made is None:
                 raise Conflict(f"HTTPRoute '{route_name(self._place.rollout)}' has just been made by another")
             self._check(made, split, None)
+            self._see_to_preview(split, legs)
             return
         self._note_edit(held)
         wish = route(self._place, self._spec, split, legs, held)
@@ -139,10 +150,11 @@ class GatewayApi:
             stands = standing(held, self._spec.parents)
             if stands.accepted is False:
                 raise RouteRefused(f"{stands.reason}: {stands.message}")
-            return
-        made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
-        if made is not None:
-            self._check(made, split, held)
+        else:
+            made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
+            if made is not None:
+                self._check(made, split, held)
+        self._see_to_preview(split, legs)
 
     def sent(self, host: str) -> Mapping[str, Sent]:
         held = self._held()
@@ -151,6 +163,9 @@ class GatewayApi:
             return {}
         services = {revision: leg.service for revision, leg in known.legs.items()}
         return self._counts.sent(self._place, self._spec.parents, known.split, services)
+
+    def tells(self, host: str) -> Tells:
+        return TELLS
 
     def mirroring(self, host: str) -> Mirroring:
         return self._finding().mirroring
@@ -185,17 +200,10 @@ class GatewayApi:
         known = told(held) if held is not None else None
         if held is None or known is None:
             return False
-        wish = route(self._place, self._spec, known.split, known.legs, held)
-        stored, built = digest(held["spec"]), digest(wish["spec"])
-        if (stored == built or self._same == (built, stored)) and wish["metadata"] == held["metadata"]:
-            return False
-        edited = self._note_edit(held)
-        made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
-        if made is None:
-            return edited
-        if made["metadata"].get("generation") == held["metadata"].get("generation"):
-            # The API server adds what it takes for a default: nobody edited it.
-            self._same = (built, digest(made["spec"]))
+        edited = self._put_back(held, route(self._place, self._spec, known.split, known.legs, held))
+        # A second host that cannot be must not keep anybody from looking after the first one.
+        with suppress(RouteRefused):
+            return self._see_to_preview(known.split, known.legs) or edited
         return edited
 
     def in_use(self, revision: str) -> bool:
@@ -203,13 +211,22 @@ class GatewayApi:
         held = self._held()
         if held is None:
             return False
-        split = split_of(held)
-        return revision in named(split) or not self._settled(held, standing(held, self._spec.parents))
+        if (preview := self._preview()) is not None and revision in named(split_of(preview)):
+            return True
+        return revision in named(split_of(held)) or not self._all_settled(held)
 
     def facts(self) -> tuple[Fact, ...]:
-        """RouteAccepted and RouteEdited; and MirrorSupported, PairingSupported, InClusterAddress as far as asked."""
+        """RouteAccepted and RouteEdited; PreviewAccepted once there has been one; and MirrorSupported,
+        PairingSupported, InClusterAddress as far as asked."""
         edited = Fact("RouteEdited", "True", "PutBack", self._edit) if self._edit else None
         found = [self._accepted_fact(), edited or Fact("RouteEdited", "False", "AsTold")]
+        if (preview := self._preview()) is not None:
+            stands = standing(preview, self._spec.parents)
+            found.append(Fact("PreviewAccepted", STATUS[stands.accepted], stands.reason, stands.message))
+        elif self._left_s is not None:
+            found.append(
+                Fact("PreviewAccepted", "Unknown", "NoPreview", "no step asks for a second host now")
+            )
         if self._mirrorings is not None:
             found += _mirror_facts(self._finding())
         return (*found, *([self._entered[1]] if self._entered is not None else []))
@@ -253,6 +270,44 @@ class GatewayApi:
         meta["annotations"] = {**(meta.get("annotations") or {}), REJECTED: json.dumps(rejected)}
         self._write(lambda: self._cluster.replace({**held, "metadata": meta}, account=self._place.account))
 
+    def _put_back(self, held: Object, wish: Json) -> bool:
+        """Write one of our routes as it should be; whether somebody had edited it."""
+        stored, built, name = digest(held["spec"]), digest(wish["spec"]), held["metadata"]["name"]
+        same = stored == built or self._same.get(name) == (built, stored)
+        if same and wish["metadata"] == held["metadata"]:
+            return False
+        edited = self._note_edit(held)
+        made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
+        if made is None:
+            return edited
+        if made["metadata"].get("generation") == held["metadata"].get("generation"):
+            # The API server adds what it takes for a default: nobody edited it.
+            self._same[name] = (built, digest(made["spec"]))
+        return edited
+
+    def _see_to_preview(self, split: Split, legs: Mapping[str, Leg]) -> bool:
+        """Make, mend or take away the second route; whether somebody had edited it."""
+        held = self._preview()
+        if split.preview is None:
+            if held is not None:
+                meta, account = held["metadata"], self._place.account
+                self._cluster.delete(
+                    HTTP_ROUTE, self._place.namespace, meta["name"], uid=meta["uid"], account=account
+                )
+                self._left_s = self._clock_s()
+            return False
+        if held is None:
+            wish = preview_route(self._place, self._spec, split, legs)
+            self._write(lambda: self._cluster.create(wish, account=self._place.account))
+            return False
+        return self._put_back(held, preview_route(self._place, self._spec, split, legs, held))
+
+    def _preview(self) -> Object | None:
+        """The second route, where it is ours."""
+        held = self._cluster.get(HTTP_ROUTE, self._place.namespace, preview_name(self._place.rollout))
+        ours = held is not None and (held["metadata"].get("labels") or {}).get(ROLLOUT) == self._place.label
+        return held if ours else None
+
     def _held(self) -> Object | None:
         return self._cluster.get(HTTP_ROUTE, self._place.namespace, route_name(self._place.rollout))
 
@@ -270,10 +325,19 @@ class GatewayApi:
         """Whether it has been accepted, as it is, for as long as a gateway may take."""
         if stands.accepted is not True:
             return False
-        key = _version(held)
-        if self._accepted is None or self._accepted[:2] != key:
-            self._accepted = (*key, self._clock_s())
-        return self._clock_s() - self._accepted[2] >= self._settle_s
+        key, name = _version(held), held["metadata"]["name"]
+        known = self._accepted.get(name)
+        if known is None or known[:2] != key:
+            known = self._accepted[name] = (*key, self._clock_s())
+        return self._clock_s() - known[2] >= self._settle_s
+
+    def _all_settled(self, held: Object) -> bool:
+        """Whether gateways do as both routes say; a second one that was taken away takes as long."""
+        if self._left_s is not None and self._clock_s() - self._left_s < self._settle_s:
+            return False
+        routes = [one for one in (held, self._preview()) if one is not None]
+        settled = [self._settled(one, standing(one, self._spec.parents)) for one in routes]
+        return all(settled)
 
     def _accepted_fact(self) -> Fact:
         held = self._held()
@@ -307,7 +371,7 @@ class GatewayApi:
         """Whether the spec is not what we wrote last; said to a person once."""
         written = (held["metadata"].get("annotations") or {}).get(WRITTEN)
         stored = digest(held["spec"])
-        if written in (None, stored) or (self._same is not None and self._same == (written, stored)):
+        if written in (None, stored) or self._same.get(held["metadata"]["name"]) == (written, stored):
             return False
         self._edit = f"HTTPRoute '{held['metadata']['name']}' was edited by {_editor(held)} and put back"
         self._cluster.report(held, "RouteEdited", self._edit, warning=True)
@@ -356,6 +420,8 @@ def _judge(split: Split) -> None:
         raise RouteRefused(f"weights must be ≥ 0 and sum to 100, not {dict(split.weights)}")
     if not 0 <= split.mirror_percent <= 100 or (split.mirror is None and split.mirror_percent):
         raise RouteRefused(f"mirror {split.mirror} cannot get {split.mirror_percent} % of the requests")
+    if split.audience is not None and split.audience.way not in TELLS.ways:
+        raise RouteRefused(f"{split.audience.text}: {TELLS.because}")
 
 
 def _grpc_port(service: Object, http: int) -> int | None:

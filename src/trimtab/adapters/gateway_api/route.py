@@ -3,17 +3,21 @@
 Every field is written that the API server would fill in, so that what is stored equals what was built. The annotation
 `trimtab.dev/split` says what was told and which Service is whose; `trimtab.dev/written` is a digest of the spec, so
 that a foreign edit can be told from another version of this module.
+
+An audience by header is a rule of its own. A preview is a second route, since a rule cannot name a host; what it should
+be stands with all else in the first one's annotation.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from trimtab.adapters.children import Json, Place
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.gateway_api.spec import RouteSpec, duration, hostnames, matches
+from trimtab.api.rollout import Audience
 from trimtab.ports.cluster import Object
 from trimtab.ports.gateway import Split
 
@@ -62,20 +66,28 @@ def route_name(rollout: str) -> str:
     return f"{rollout}-trimtab"
 
 
+def preview_name(rollout: str) -> str:
+    """
+    >>> preview_name("flights")
+    'flights-trimtab-preview'
+    """
+    return f"{route_name(rollout)}-preview"
+
+
 def route_spec(place: Place, spec: RouteSpec, split: Split, legs: Mapping[str, Leg]) -> Json:
     """The HTTPRoute's spec.
 
     Args:
         legs: of every revision that the split names.
     """
-    used = {revision: legs[revision] for revision in named(split)}
+    used = {revision: legs[revision] for revision in named(replace(split, preview=None))}
     rules = []
     # Models that share a host cannot be told apart by gRPC's path, which is the same for each.
     if spec.match == "Host" and all(leg.grpc is not None for leg in used.values()):
         grpc = {revision: leg.grpc or 0 for revision, leg in used.items()}
-        rules.append(_rule(spec, split, used, grpc, GRPC_MATCHES))
+        rules += _rules(spec, split, used, grpc, GRPC_MATCHES)
     http = {revision: leg.port for revision, leg in used.items()}
-    rules.append(_rule(spec, split, used, http, matches(spec)))
+    rules += _rules(spec, split, used, http, matches(spec))
     found: Json = {"parentRefs": [parent.to_json() for parent in spec.parents], "rules": rules}
     if names := hostnames(spec, place.rollout, place.namespace):
         found["hostnames"] = names
@@ -86,8 +98,28 @@ def route(
     place: Place, spec: RouteSpec, split: Split, legs: Mapping[str, Leg], held: Object | None = None
 ) -> Json:
     """The whole object; labels and annotations of others on the one that is held stay."""
-    built = route_spec(place, spec, split, legs)
-    meta: Json = {"name": route_name(place.rollout), "namespace": place.namespace}
+    return _object(place, route_name(place.rollout), route_spec(place, spec, split, legs), split, legs, held)
+
+
+def preview_route(
+    place: Place, spec: RouteSpec, split: Split, legs: Mapping[str, Leg], held: Object | None = None
+) -> Json:
+    """The second route, of a split that has a preview."""
+    assert split.preview is not None
+    alone, second = (
+        Split({split.preview: 100}),
+        replace(spec, hostnames=(split.preview_host,), in_cluster=False),
+    )
+    leg = {split.preview: legs[split.preview]}
+    return _object(
+        place, preview_name(place.rollout), route_spec(place, second, alone, leg), alone, leg, held
+    )
+
+
+def _object(
+    place: Place, name: str, built: Json, split: Split, legs: Mapping[str, Leg], held: Object | None
+) -> Json:
+    meta: Json = {"name": name, "namespace": place.namespace}
     if held is not None:
         meta = {**held["metadata"]}
     meta["labels"] = {**(meta.get("labels") or {}), **place.labels}
@@ -110,9 +142,8 @@ def route(
 def named(split: Split) -> list[str]:
     """The revisions that get any request, each once, in an order of their own."""
     found = [revision for revision, weight in split.weights.items() if weight > 0]
-    if split.mirror and split.mirror_percent and split.mirror not in found:
-        found.append(split.mirror)
-    return sorted(found)
+    mirror = split.mirror if split.mirror_percent else None
+    return sorted({*found, *(one for one in (mirror, split.chosen, split.preview) if one)})
 
 
 def told(held: Object) -> Told | None:
@@ -123,14 +154,22 @@ def told(held: Object) -> Told | None:
         weights = {str(name): int(share) for name, share in body["weights"].items()}
         mirror, percent = body["mirror"], int(body["percent"])
         legs = {str(name): Leg(str(s), int(p), g) for name, (s, p, g) in body["legs"].items()}
+        chosen, preview = body.get("chosen"), body.get("preview")
+        audience = Audience.model_validate(body["audience"]) if chosen else None
+        host = str(body["host"]) if preview else ""
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    found = Told(Split(weights, mirror, percent), legs)
+    split = Split(
+        weights, mirror, percent, chosen=chosen, audience=audience, preview=preview, preview_host=host
+    )
+    found = Told(split, legs)
     return found if set(named(found.split)) <= set(legs) else None
 
 
 def split_of(held: Object) -> Split:
-    """What the route's last rule does; a Service that nobody told us of stands under its own name."""
+    """What the route does, by its last rule and the one before; a Service that nobody told us of stands under its own
+    name. A preview is no matter of this route.
+    """
     known = told(held)
     whose = {leg.service: revision for revision, leg in known.legs.items()} if known else {}
     rules = (held.get("spec") or {}).get("rules") or [{}]
@@ -138,6 +177,9 @@ def split_of(held: Object) -> Split:
     for ref in rules[-1].get("backendRefs") or []:
         name = whose.get(ref["name"], ref["name"])
         weights[name] = weights.get(name, 0) + int(ref.get("weight", 1))
+    if len(rules) > 1 and (audience := _audience_of(rules[-2])) is not None:
+        service = next((str(ref["name"]) for ref in rules[-2].get("backendRefs") or []), "")
+        return Split(weights, chosen=whose.get(service, service), audience=audience)
     for one in rules[-1].get("filters") or []:
         if one.get("type") == "RequestMirror":
             mirror = one["requestMirror"]
@@ -149,6 +191,40 @@ def split_of(held: Object) -> Split:
 def digest(spec: Mapping[str, Any]) -> str:
     text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _audience_of(rule: Mapping[str, Any]) -> Audience | None:
+    """Whom a rule takes by the value of a header; None where it is no such rule."""
+    exact = [
+        header
+        for match in (rule.get("matches") or [])[:1]
+        for header in match.get("headers") or []
+        if header.get("type", "Exact") == "Exact"
+    ]
+    if not exact:
+        return None
+    header = {"name": exact[0]["name"], "value": exact[0]["value"]}
+    try:
+        return Audience.model_validate({"header": header})
+    except ValueError:
+        return None
+
+
+def _rules(
+    spec: RouteSpec,
+    split: Split,
+    legs: Mapping[str, Leg],
+    ports: Mapping[str, int],
+    which: list[Json],
+) -> list[Json]:
+    """The audience's rule, if there is one, and everybody's."""
+    everybody = _rule(spec, split, legs, ports, which)
+    if split.chosen is None or split.audience is None or split.audience.header is None:
+        return [everybody]
+    wanted = split.audience.header
+    header = {"type": "Exact", "name": wanted.name, "value": wanted.value}
+    theirs = [{**match, "headers": [*match.get("headers", []), header]} for match in which]
+    return [_rule(spec, Split({split.chosen: 100}), legs, ports, theirs), everybody]
 
 
 def _rule(
@@ -186,12 +262,15 @@ def _percent(mirror: Mapping[str, Any]) -> int:
 
 
 def _told_text(split: Split, legs: Mapping[str, Leg]) -> str:
-    return json.dumps(
-        {
-            "weights": {name: split.weights[name] for name in sorted(split.weights) if split.weights[name]},
-            "mirror": split.mirror if split.mirror_percent else None,
-            "percent": split.mirror_percent,
-            "legs": {name: [legs[name].service, legs[name].port, legs[name].grpc] for name in named(split)},
-        },
-        sort_keys=True,
-    )
+    told: Json = {
+        "weights": {name: split.weights[name] for name in sorted(split.weights) if split.weights[name]},
+        "mirror": split.mirror if split.mirror_percent else None,
+        "percent": split.mirror_percent,
+        "legs": {name: [legs[name].service, legs[name].port, legs[name].grpc] for name in named(split)},
+    }
+    if split.chosen and split.audience is not None:
+        audience = split.audience.model_dump(mode="json", by_alias=True, exclude_none=True)
+        told |= {"chosen": split.chosen, "audience": audience}
+    if split.preview:
+        told |= {"preview": split.preview, "host": split.preview_host}
+    return json.dumps(told, sort_keys=True)

@@ -52,6 +52,8 @@ COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         Column("Verdict", ".status.verdict", description="The worst of the checks at this step."),
         Column("Ready", _condition("Ready"), priority=1),
         Column("Stalled", _condition("Stalled"), priority=1, description="Whether a person is needed."),
+        Column("Audience", ".status.audience", priority=1, description="Callers whom the candidate answers."),
+        Column("Preview", ".status.preview", priority=1, description="Host that the candidate answers."),
         Column("URL", ".status.address.url", priority=1),
         AGE,
     ),

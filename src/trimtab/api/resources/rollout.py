@@ -180,6 +180,11 @@ class ModelRolloutSpec(Spec):
     @model_validator(mode="after")
     def _checks_fit_steps(self) -> Self:
         self.rollout()
+        for step in self.strategy.steps:
+            if step.preview and step.preview.hostname in self.route.hostnames:
+                raise ValueError(
+                    f"step '{step.name}': the host of a preview is another one than the model's own"
+                )
         return self
 
     def rollout(self) -> Rollout:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from trimtab.api.rollout import LABELLED, METRICS
+from trimtab.api.rollout import LABELLED, METRICS, TAKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,20 @@ RULES: Final[Mapping[tuple[str, str | None], tuple[Rule, ...]]] = {
              "maxDuration is shorter than minDuration"),
     ),
     ("Step", None): (
-        Rule(_one_of("shadow", "canary", "approval", "hold"),
-             "a step needs exactly one of shadow, canary, approval, hold"),
+        Rule(_one_of("shadow", "canary", "preview", "audience", "approval", "hold"),
+             "a step needs exactly one of shadow, canary, preview, audience, approval, hold"),
         Rule(f"!has(self.approval) || ({_seconds('self.until.minDuration')} == 0 && !has(self.until.maxDuration) "
              "&& !has(self.until.minBlocks) && self.until.minSamples == 0)",
              "an approval stands until a person gives it; leave out until"),
         Rule(f"!has(self.hold) || {_seconds('self.until.minDuration')} > 0", "a hold needs until.minDuration"),
+    ),
+    ("Audience", None): (
+        Rule(_one_of("header", "cookie", "hash"), "an audience needs exactly one of header, cookie, hash"),
+        Rule(f"!has(self.header) || !(self.header.name.lowerAscii() in {_quoted(TAKEN)})",
+             f"the headers {', '.join(TAKEN)} are not the caller's to say; take another"),
+    ),
+    ("Hashed", None): (
+        Rule("has(self.header) != has(self.cookie)", "a hash is of exactly one of header and cookie"),
     ),
     ("Strategy", "steps"): (
         Rule("!has(self[0].hold)", "a hold keeps the traffic of the step before; the first step has none"),
@@ -121,9 +129,13 @@ RULES: Final[Mapping[tuple[str, str | None], tuple[Rule, ...]]] = {
              "c.steps.all(n, self.strategy.steps.exists(s, s.name == n)))",
              "a check names a step that is not there"),
         Rule("self.checks.all(c, !has(c.steps) || c.steps.all(n, self.strategy.steps.all(s, s.name != n || "
-             f"has(s.shadow) || (has(s.canary) && !(has(c.metric) && c.metric in {_PAIRED})))))",
+             f"has(s.shadow) || (has(s.canary) && !(has(c.metric) && c.metric in {_PAIRED})) || "
+             "(!has(c.metric) && (has(s.audience) || has(s.preview))))))",
              "a check cannot be asked at a step that it names: log_loss and disagreement need a shadow, "
-             "others a shadow or canary"),
+             "others a shadow or canary; only prometheus is asked at an audience or a preview"),
+        Rule("!has(self.route.hostnames) || self.strategy.steps.all(s, !has(s.preview) || "
+             "!(s.preview.hostname in self.route.hostnames))",
+             "the host of a preview is another one than the model's own"),
     ),
     ("Window", None): (
         Rule(f"!has(self.length) || ({_WINDOW} >= 3600 && {_WINDOW} % 3600 == 0 && "

@@ -1,7 +1,7 @@
 """The Gateway API's adapter against a real API server; the gateway is played: it writes the status of a real one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +10,14 @@ import pytest
 from trimtab.adapters.children import Place
 from trimtab.adapters.gateway_api import GatewayApi, ParentRef, RouteSpec
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
+from trimtab.api.rollout import Audience
 from trimtab.ports.gateway import RouteRefused, Split
 
 STABLE, CANDIDATE = "aaaa1111", "bbbb2222"
 PARENT = ParentRef("public", "gateways", "http")
 SETTLE_S = 10.0
+PREVIEW_HOST = "preview.example.com"
+BETA = Audience.model_validate({"header": {"name": "X-Cohort", "value": "beta"}})
 
 
 @dataclass
@@ -46,9 +49,14 @@ class World:
         self.cluster.merge(HTTP_ROUTE, self.namespace, "flights-trimtab", patch)
 
     def say(
-        self, accepted: str = "True", resolved: str = "True", reason: str = "Accepted", message: str = ""
+        self,
+        accepted: str = "True",
+        resolved: str = "True",
+        reason: str = "Accepted",
+        message: str = "",
+        name: str = "flights-trimtab",
     ) -> None:
-        held = self.route()
+        held = dict(self.cluster.get(HTTP_ROUTE, self.namespace, name))
         conditions = [
             {
                 "type": kind,
@@ -120,17 +128,159 @@ def test_the_api_server_stores_what_was_built_for_every_kind_of_split(world: Wor
         Split({STABLE: 100}, CANDIDATE, 100),
         Split({STABLE: 100}, CANDIDATE, 30),
         Split({STABLE: 95, CANDIDATE: 5}),
+        Split({STABLE: 100}, chosen=CANDIDATE, audience=BETA),
+        Split({STABLE: 100}, preview=CANDIDATE, preview_host=PREVIEW_HOST),
         Split({CANDIDATE: 100}),
     ):
         world.gateway.apply("", split)
         seen = world.gateway.split("")
         assert seen is not None
-        assert (seen.weights, seen.mirror, seen.mirror_percent) == (
-            split.weights,
-            split.mirror,
-            split.mirror_percent,
-        )
+        assert replace(seen, in_effect=True) == split
         assert stored_as_built(world)
+
+
+@pytest.mark.parametrize("match", ["Model", "Host"])
+def test_an_audience_is_a_rule_of_the_same_paths_and_the_header(world: World, match: Any):
+    world.gateway.respec(Place(world.namespace, "flights", "uid-of-the-rollout"), spec(match=match))
+    world.serve(STABLE)
+    world.serve(CANDIDATE)
+    world.gateway.apply("", Split({STABLE: 100}, chosen=CANDIDATE, audience=BETA))
+    chosen, everybody = world.route()["spec"]["rules"]
+    header = {"type": "Exact", "name": "X-Cohort", "value": "beta"}
+    assert [match["headers"] for match in chosen["matches"]] == [[header]] * len(everybody["matches"])
+    assert [match["path"] for match in chosen["matches"]] == [match["path"] for match in everybody["matches"]]
+    assert not any("headers" in match for match in everybody["matches"])
+    assert [(ref["name"], ref["weight"]) for ref in chosen["backendRefs"]] == [
+        (world.services[CANDIDATE], 100)
+    ]
+    assert [(ref["name"], ref["weight"]) for ref in everybody["backendRefs"]] == [
+        (world.services[STABLE], 100)
+    ]
+    assert world.gateway.in_use(CANDIDATE)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{"cookie": {"name": "cohort", "value": "b"}}, {"hash": {"header": "x-user", "percent": 10}}],
+    ids=["cookie", "hash"],
+)
+def test_an_audience_that_no_httproute_can_say_is_refused_and_told_before(world: World, way: Any):
+    world.serve(STABLE)
+    world.serve(CANDIDATE)
+    world.gateway.apply("", Split({STABLE: 100}))
+    before, audience = world.route(), Audience.model_validate(way)
+    assert audience.way not in world.gateway.tells("").ways
+    weights = {STABLE: 90, CANDIDATE: 10} if audience.hash else {STABLE: 100}
+    with pytest.raises(RouteRefused, match="no more than the exact value of a header"):
+        world.gateway.apply("", Split(weights, chosen=CANDIDATE, audience=audience))
+    assert world.route() == before
+
+
+def previewed(world: World) -> dict[str, Any] | None:
+    held = world.cluster.get(HTTP_ROUTE, world.namespace, "flights-trimtab-preview")
+    return dict(held) if held is not None else None
+
+
+def test_a_preview_is_a_route_of_its_own_host_which_comes_and_goes(world: World):
+    world.serve(STABLE)
+    world.serve(CANDIDATE)
+    world.gateway.apply("", Split({STABLE: 100}))
+    world.say()
+    assert not world.in_effect()
+    world.now_s += SETTLE_S
+    assert world.in_effect()
+    first = world.route()["spec"]
+    world.gateway.apply("", Split({STABLE: 100}, preview=CANDIDATE, preview_host=PREVIEW_HOST))
+    second = previewed(world)
+    assert second is not None
+    assert world.route()["spec"] == first
+    assert (second["spec"]["hostnames"], second["spec"]["parentRefs"]) == (
+        [PREVIEW_HOST],
+        first["parentRefs"],
+    )
+    (rule,) = second["spec"]["rules"]
+    assert [(ref["name"], ref["weight"]) for ref in rule["backendRefs"]] == [(world.services[CANDIDATE], 100)]
+    assert rule["matches"] == first["rules"][0]["matches"]
+    assert second["metadata"]["ownerReferences"] == world.route()["metadata"]["ownerReferences"]
+    assert not world.in_effect()  # nobody has looked at the second one yet
+    world.say(name="flights-trimtab-preview")
+    assert not world.in_effect()
+    world.now_s += SETTLE_S
+    assert world.in_effect()
+    assert world.gateway.in_use(CANDIDATE)
+    world.gateway.apply("", Split({STABLE: 100}))
+    assert previewed(world) is None
+    assert not world.in_effect()
+    assert world.gateway.in_use(CANDIDATE)  # the gateway may not know yet
+    world.now_s += SETTLE_S
+    assert world.in_effect()
+    assert not world.gateway.in_use(CANDIDATE)
+
+
+@pytest.mark.parametrize("harm", ["edited", "deleted", "left behind"])
+def test_a_preview_that_somebody_meddled_with_is_put_right(world: World, harm: str):
+    world.serve(STABLE)
+    world.serve(CANDIDATE)
+    split = Split({STABLE: 100}, preview=CANDIDATE, preview_host=PREVIEW_HOST)
+    world.gateway.apply("", split)
+    before = previewed(world)
+    assert before is not None
+    if harm == "edited":
+        patch = {"spec": {"hostnames": ["evil.example.com"]}}
+        world.cluster.merge(HTTP_ROUTE, world.namespace, "flights-trimtab-preview", patch)
+        assert world.gateway.mend() is True
+        assert world.gateway.facts()[1].status == "True"
+    elif harm == "deleted":
+        world.cluster.delete(HTTP_ROUTE, world.namespace, "flights-trimtab-preview")
+        assert world.gateway.split("") == replace(Split({STABLE: 100}), in_effect=False)
+        world.gateway.mend()
+    else:
+        world.gateway.apply("", Split({STABLE: 100}))
+        world.cluster.create(
+            {key: before[key] for key in ("apiVersion", "kind", "spec")}
+            | {
+                "metadata": {
+                    key: before["metadata"][key] for key in ("name", "namespace", "labels", "annotations")
+                }
+            }
+        )
+        world.gateway.mend()
+        assert previewed(world) is None
+        return
+    after = previewed(world)
+    assert after is not None
+    assert after["spec"] == before["spec"]
+    assert stored_as_built(world)
+
+
+def test_a_second_host_that_the_gateway_refuses_is_told_and_the_first_is_looked_after(world: World):
+    world.serve(STABLE)
+    world.serve(CANDIDATE)
+    world.gateway.apply("", Split({STABLE: 100}, preview=CANDIDATE, preview_host=PREVIEW_HOST))
+    world.say()
+    words = {"accepted": "False", "reason": "NoMatchingListenerHostname", "message": "no listener takes it"}
+    world.say(name="flights-trimtab-preview", **words)
+    world.now_s += SETTLE_S
+    assert not world.in_effect()
+    told = {fact.type: (fact.status, fact.reason) for fact in world.gateway.facts()}
+    assert told["RouteAccepted"] == ("True", "Accepted")
+    assert told["PreviewAccepted"] == ("False", "NoMatchingListenerHostname")
+    world.edit({"spec": {"hostnames": ["evil.example.com"]}})
+    assert world.gateway.mend() is True
+    world.gateway.apply("", Split({STABLE: 100}))
+    told = {fact.type: (fact.status, fact.reason) for fact in world.gateway.facts()}
+    assert told["PreviewAccepted"] == ("Unknown", "NoPreview")
+
+
+def test_a_route_of_somebody_else_by_the_name_of_a_preview_is_left_alone(world: World):
+    world.serve(STABLE)
+    theirs = {"rules": [{"backendRefs": [{"name": "theirs", "port": 80}]}]}
+    meta = {"name": "flights-trimtab-preview", "namespace": world.namespace}
+    kind = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute"}
+    world.cluster.create({**kind, "metadata": meta, "spec": theirs})
+    world.gateway.apply("", Split({STABLE: 100}))
+    world.gateway.mend()
+    assert previewed(world) is not None
 
 
 def test_the_same_split_again_writes_nothing(world: World):
