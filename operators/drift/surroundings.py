@@ -12,7 +12,7 @@ from operators.drift.breaker import Breaker, Breakers
 from operators.drift.config import Configuration, Provider
 from operators.drift.reaching import leading, through
 from trimtab.adapters.collector import Collector
-from trimtab.adapters.gateway_api import Arrived, Gateways, Mirrorings
+from trimtab.adapters.gateway_api import Arrived, Gateways, Mirrorings, Rivals
 from trimtab.adapters.gateway_api.envoy_counts import EnvoyCounts
 from trimtab.adapters.kserve.asking import Http, direct
 from trimtab.adapters.kubernetes import Notes
@@ -76,8 +76,8 @@ class Surroundings:
     """Makes adapters; each belongs to one resource, and so to one thread at a time.
 
     Attributes:
-        gateways, mirrorings, counts: shared by all; any thread may ask them. From outside the cluster no proxy can
-            be asked for its counts.
+        gateways, mirrorings, rivals, counts: shared by all; any thread may ask them. From outside the cluster no
+            proxy can be asked for its counts.
 
     Args:
         hangs: told (kind, name, whether it hangs) of each server that begins or ends to.
@@ -92,7 +92,7 @@ class Surroundings:
         self._configuration, self._cluster = configuration, cluster
         self._breakers = Breakers(hangs)
         self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
-        self.gateways = Gateways(cluster)
+        self.gateways, self.rivals = Gateways(cluster), Rivals(cluster)
         template = configuration.gateways
         self.mirrorings = Mirrorings(
             cluster, self.gateways, count=self._probed, reach=leading(template) if template else None

@@ -205,6 +205,7 @@ class RolloutHandler:
                 counts=self._surroundings.counts,
                 gateways=self._surroundings.gateways,
                 mirrorings=self._surroundings.mirrorings,
+                rivals=self._surroundings.rivals,
                 clock_s=self._clock.monotonic_s,
             )
             held = self._held[key] = _Held(metadata.uid, state, gateway, servers)

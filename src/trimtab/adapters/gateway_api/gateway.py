@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal, Protocol
 
 from trimtab.adapters.children import ROLLOUT, Fact, Json, Place
-from trimtab.adapters.gateway_api.conflicts import conflicts
+from trimtab.adapters.gateway_api.conflicts import Rivals
 from trimtab.adapters.gateway_api.gateways import Gateways, KnownGateway
 from trimtab.adapters.gateway_api.in_cluster import place_in_cluster
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
@@ -37,7 +37,6 @@ from trimtab.ports.state import Conflict
 
 REJECTED: Final = "trimtab.dev/rejected"
 KEPT: Final = 20
-COMPARED_FOR_S: Final = 60.0
 PLACED_FOR_S: Final = 600.0
 STATUS: Final[Mapping[bool | None, Literal["True", "False", "Unknown"]]] = {
     True: "True",
@@ -80,6 +79,7 @@ class GatewayApi:
         counts: the gateway's own counters, where they can be read.
         gateways: what Gateways there are; without them no Service in the cluster leads to one.
         mirrorings: whether they copy requests; without it that is taken for granted.
+        rivals: who takes which requests, known once for all rollouts; default: for this one.
         clock_s: monotonic.
     """
 
@@ -94,6 +94,7 @@ class GatewayApi:
         counts: Counts | None = None,
         gateways: Gateways | None = None,
         mirrorings: Mirrorings | None = None,
+        rivals: Rivals | None = None,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._place, self._spec = cluster, place, spec
@@ -104,7 +105,7 @@ class GatewayApi:
         self._left_s: float | None = None
         self._same: dict[str, tuple[str, str]] = {}
         self._edit = ""
-        self._conflicts: tuple[float, tuple[str, int], list[str]] | None = None
+        self._rivals = rivals or Rivals(cluster, clock_s)
 
     def respec(self, place: Place, spec: RouteSpec) -> None:
         """Route by another spec; `mend` writes it. The same one again, as each look gives it, changes nothing."""
@@ -360,12 +361,8 @@ class GatewayApi:
         return Fact("RouteAccepted", "True", "Accepted")
 
     def _older(self, held: Object) -> list[str]:
-        """Routes of others that win over ours. All routes of the cluster are gone through, so not at each look."""
-        key, now = _version(held), self._clock_s()
-        if self._conflicts is None or self._conflicts[1] != key or now - self._conflicts[0] >= COMPARED_FOR_S:
-            found = conflicts(held, self._cluster.list(HTTP_ROUTE, ""), self._spec.parents)
-            self._conflicts = now, key, found
-        return self._conflicts[2]
+        """Routes of others that win over ours."""
+        return self._rivals.older(held, self._spec.parents)
 
     def _note_edit(self, held: Object) -> bool:
         """Whether the spec is not what we wrote last; said to a person once."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trimtab.adapters.children import Place
 from trimtab.adapters.gateway_api import ParentRef, RouteSpec
-from trimtab.adapters.gateway_api.conflicts import conflicts
+from trimtab.adapters.gateway_api.conflicts import Rivals
 from trimtab.adapters.gateway_api.route import Leg, digest, named, route, route_spec, split_of, told
 from trimtab.adapters.gateway_api.spec import duration, hostnames, matches
 from trimtab.adapters.gateway_api.standing import hollow_services, standing
@@ -187,31 +187,49 @@ def aged(name, created, namespace="ml", **spec):
     return built
 
 
+class Routes:
+    """A cluster that holds routes, and counts how often all are gone through."""
+
+    def __init__(self, *routes):
+        self.routes, self.lists = routes, 0
+
+    def list(self, kind, namespace, labels=None):
+        self.lists += 1
+        return self.routes
+
+
+def older(ours, *others):
+    return Rivals(Routes(ours, *others)).older(ours, [PARENT])
+
+
 def test_the_older_route_of_the_same_host_and_match_wins():
     ours = aged("flights", "2026-11-02T00:00:00Z")
-    older = aged("theirs", "2026-11-01T00:00:00Z", namespace="other")
-    assert conflicts(ours, [ours, older], [PARENT]) == ["other/theirs-trimtab"]
-    assert conflicts(older, [ours, older], [PARENT]) == []
-    assert (
-        conflicts(ours, [aged("b", "2026-11-01T00:00:00Z", hostnames=["else.example.com"])], [PARENT]) == []
-    )
-    assert (
-        conflicts(ours, [aged("b", "2026-11-01T00:00:00Z", parentRefs=[{"name": "private"}])], [PARENT]) == []
-    )
-    assert (
-        conflicts(
-            ours,
-            [
-                aged(
-                    "b",
-                    "2026-11-01T00:00:00Z",
-                    rules=[{"matches": [{"path": {"type": "Exact", "value": "/x"}}]}],
-                )
-            ],
-            [PARENT],
-        )
-        == []
-    )
+    theirs = aged("theirs", "2026-11-01T00:00:00Z", namespace="other")
+    assert older(ours, theirs) == ["other/theirs-trimtab"]
+    assert older(theirs, ours) == []
+    assert older(ours, aged("b", "2026-11-01T00:00:00Z", hostnames=["else.example.com"])) == []
+    assert older(ours, aged("b", "2026-11-01T00:00:00Z", parentRefs=[{"name": "private"}])) == []
+
+
+def test_all_routes_are_gone_through_once_a_minute_however_many_ask():
+    now = [0.0]
+    theirs = aged("theirs", "2026-11-01T00:00:00Z", namespace="other")
+    cluster = Routes(theirs, *(aged(f"r{n}", f"2026-11-02T00:00:{n:02}Z") for n in range(20)))
+    rivals = Rivals(cluster, lambda: now[0])
+    for ours in cluster.routes[1:]:
+        assert "other/theirs-trimtab" in rivals.older(ours, [PARENT])
+    assert cluster.lists == 1
+    now[0] = 59.0
+    new = aged("new", "2026-11-03T00:00:00Z")
+    cluster.routes = (*cluster.routes[1:], new)
+    assert "other/theirs-trimtab" not in rivals.older(
+        new, [PARENT]
+    )  # one that was not there yet is looked up
+    assert cluster.lists == 2
+    now[0] = 120.0
+    cluster.routes = (new,)
+    assert rivals.older(new, [PARENT]) == []
+    assert cluster.lists == 3
 
 
 def test_a_revision_is_named_once():
