@@ -75,18 +75,28 @@ class Held:
 Harm = Callable[[web.BaseRequest, Recorded], Awaitable[web.StreamResponse]]
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The calls whose method is this, and whose path with query has this in it: regular expressions."""
+
+    method: str
+    path: str
+
+    def fits(self, call: Recorded) -> bool:
+        whole = f"{call.path}?{call.query}" if call.query else call.path
+        return bool(re.fullmatch(self.method, call.method) and re.search(self.path, whole))
+
+
 @dataclass(slots=True)
 class Rule:
-    """Harm for the calls whose method and path with query match, until it is used up or lifted."""
+    """Harm for some calls, until it is used up or lifted."""
 
-    method: re.Pattern[str]
-    path: re.Pattern[str]
+    which: Which
     harm: Harm
     left: float
 
     def fits(self, call: Recorded) -> bool:
-        whole = f"{call.path}?{call.query}" if call.query else call.path
-        return self.left > 0 and bool(self.method.fullmatch(call.method) and self.path.search(whole))
+        return self.left > 0 and self.which.fits(call)
 
 
 class FaultProxy:
@@ -212,8 +222,8 @@ class FaultProxy:
 
     def count(self, method: str, path: str) -> int:
         """How many such calls came in."""
-        rule = Rule(re.compile(method), re.compile(path), _never_used, 1)
-        return sum(rule.fits(call) for call in list(self.calls))
+        which = Which(method, path)
+        return sum(which.fits(call) for call in list(self.calls))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -229,7 +239,7 @@ class FaultProxy:
         self._loop.close()
 
     def _rule(self, method: str, path: str, harm: Harm, times: float) -> Rule:
-        rule = Rule(re.compile(method), re.compile(path), harm, times)
+        rule = Rule(Which(method, path), harm, times)
         self._rules.insert(0, rule)
         return rule
 
@@ -287,8 +297,7 @@ class FaultProxy:
         self.calls.append(call)
         if self._hole:
             self._eaten.add(id(request.transport))
-        if id(request.transport) in self._eaten:
-            call.harmed = True
+        if self._lost(request, call):
             return await self._never()
         rule = next((rule for rule in self._rules if rule.fits(call)), None)
         try:
@@ -303,19 +312,22 @@ class FaultProxy:
     async def _pass_on(self, request: web.BaseRequest, call: Recorded) -> web.StreamResponse:
         body = await request.read()
         async with self._forward(request, call, body) as response:
-            answer: web.StreamResponse | None = None
-            async for chunk in response.content.iter_any():
-                if id(request.transport) in self._eaten:
-                    call.harmed = True
-                    return await self._never()
-                answer = answer or await _begin(request, response)
-                await answer.write(chunk)
-            if id(request.transport) in self._eaten:
-                call.harmed = True
+            if self._lost(request, call):
                 return await self._never()
-            answer = answer or await _begin(request, response)
+            answer = await _begin(request, response)  # at once: a watch may be idle for a minute
+            async for chunk in response.content.iter_any():
+                if self._lost(request, call):
+                    return await self._never()
+                await answer.write(chunk)
+            if self._lost(request, call):
+                return await self._never()
             await answer.write_eof()
             return answer
+
+    def _lost(self, request: web.BaseRequest, call: Recorded) -> bool:
+        """Whether a black hole has eaten the connection."""
+        call.harmed = call.harmed or id(request.transport) in self._eaten
+        return id(request.transport) in self._eaten
 
     def _forward(self, request: web.BaseRequest, call: Recorded, body: bytes) -> "_Forwarded":
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
@@ -388,7 +400,3 @@ def _tls(login: Login) -> ssl.SSLContext:
             key.write_bytes(login.credentials.key)
             context.load_cert_chain(certificate, key)
     return context
-
-
-async def _never_used(request: web.BaseRequest, call: Recorded) -> web.StreamResponse:
-    raise NotImplementedError
