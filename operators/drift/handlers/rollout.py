@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
 from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
 from operators.drift.handlers.parsed import Parsed
-from operators.drift.handlers.target import target_of
+from operators.drift.handlers.target import served, target_of
 from operators.drift.metrics import Metrics
 from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
 from operators.drift.traces import Span, Tracing
@@ -45,6 +45,7 @@ UNSETTLED_S: Final = 2.0
 HINDERED_AFTER_S: Final = 30.0
 RELEASED_WITHIN_S: Final = 30.0
 """A deletion waits so long for a gateway to lead everything to stable."""
+UNBUILT: Final = (-1, "", "")
 OF_MIRRORS: Final = ("MirrorSupported", "PairingSupported")
 Key = tuple[str, str]
 
@@ -55,7 +56,7 @@ class _Held:
 
     Attributes:
         uid: another one means another rollout of the same name.
-        built: what the reconcile was built from.
+        built: what the reconcile was built from: generation, stable revision, served name.
         judged: the revision and generation whose template the API server was asked about, and what it said.
     """
 
@@ -63,10 +64,10 @@ class _Held:
     state: ResourceState
     gateway: GatewayApi
     servers: KserveServers
-    built: tuple[int, str] = (-1, "")
+    built: tuple[int, str, str] = UNBUILT
     reconcile: ReconcileRollout | None = None
     models: Models | None = None
-    judged: tuple[tuple[int, str], Fact] | None = None
+    judged: tuple[tuple[int, str], tuple[Fact, Fact]] | None = None
 
     @property
     def mirrors(self) -> Mirrors | None:
@@ -124,10 +125,11 @@ class RolloutHandler:
             else:
                 state.publish(unattended(because, "InvalidSpec", serves=_stable(state) is not None), now)
             return Outcome(None, because)
+        rollout, named = served(self._cluster, rollout)
         if rollout.metadata.deletion_timestamp is not None:
             return self._deleted(rollout, obj, state, now)
         try:
-            return self._reconciled(rollout, obj, state, now)
+            return self._reconciled(rollout, named, obj, state, now)
         except ProviderUnknown as error:
             state.publish(unattended(str(error), "ProviderUnknown", serves=_stable(state) is not None), now)
             return Outcome(None, str(error))
@@ -138,13 +140,15 @@ class RolloutHandler:
                     state.publish(unattended(because, reason, serves=_stable(state) is not None), now)
             return Outcome(None, "", str(error))
 
-    def _reconciled(self, rollout: ModelRollout, obj: Object, state: ResourceState, now: datetime) -> Outcome:
+    def _reconciled(
+        self, rollout: ModelRollout, named: Fact, obj: Object, state: ResourceState, now: datetime
+    ) -> Outcome:
         spec, account = rollout.spec, rollout.spec.service_account_name
         obj = stamped(self._cluster, obj, self._epoch())
         self._finalized(obj, spec.deletion_policy is DeletionPolicy.RETAIN)
         namespace, name = rollout.metadata.namespace, rollout.metadata.name
-        for named in (route_name(name), preview_name(name)):
-            if (route := self._cluster.get(HTTP_ROUTE, namespace, named)) is not None:
+        for one in (route_name(name), preview_name(name)):
+            if (route := self._cluster.get(HTTP_ROUTE, namespace, one)) is not None:
                 stamped(self._cluster, route, self._epoch(), account)
         held = self._building(rollout, state)
         assert held.reconcile is not None
@@ -158,7 +162,7 @@ class RolloutHandler:
             held.reconcile.introduce()
         split = held.gateway.split(name)
         lasting = self._lasting((namespace, name), looked.trouble)
-        self._publish(rollout, held, looked, split, lasting, now)
+        self._publish(rollout, held, looked, split, (named,), lasting, now)
         status = held.reconcile.status
         mirror = split.mirror_percent if split is not None and split.mirror else 0
         self._metrics.rollout(namespace, name, status, mirror)
@@ -225,7 +229,7 @@ class RolloutHandler:
         if models is None or held.built[0] != metadata.generation:
             models = self._surroundings.models(rollout, held.state.lineage)
         stable = _stable(state)
-        built = metadata.generation, stable.revision if stable is not None else ""
+        built = metadata.generation, stable.revision if stable is not None else "", spec.model_name
         if held.built != built:
             known = cohorts(models.profiles, stable)
             evidence = self._surroundings.evidence(metadata.namespace)
@@ -244,7 +248,7 @@ class RolloutHandler:
                 metrics=self._surroundings.metrics(metadata.namespace),
             )
             # Built anew at the next look where the profile could not be fetched.
-            held.models, held.built = models, (-1, "") if known.unknown else built
+            held.models, held.built = models, UNBUILT if known.unknown else built
         return held
 
     def _publish(
@@ -253,6 +257,7 @@ class RolloutHandler:
         held: _Held,
         looked: Looked,
         split: Split | None,
+        known: Sequence[Fact],
         hindered: str,
         now: datetime,
     ) -> None:
@@ -261,10 +266,10 @@ class RolloutHandler:
         stable = held.servers.observed().get(status.stable.revision) if status.stable is not None else None
         wished = held.reconcile.candidacy.newest(now)
         current = held.reconcile.candidacy.current(now)
-        facts = list(held.gateway.facts())
+        facts = [*held.gateway.facts(), *known]
         ref = status.candidate or (wished.ref if wished is not None else status.stable)
         if ref is not None:
-            facts.append(self._template(held, rollout.metadata.generation, ref))
+            facts += self._template(held, rollout.metadata.generation, ref)
         told = held.reconcile.conditions(looked)
         seen = Seen(
             status, looked, split, stable, facts,
@@ -281,12 +286,12 @@ class RolloutHandler:
         address = {"url": url} if url else None
         held.state.publish(conditions(seen), now, address=address, **shown(status, mirror))
 
-    def _template(self, held: _Held, generation: int, ref: RevisionRef) -> Fact:
-        """TemplateValid: asked once a generation and revision, again while the API server could not say."""
+    def _template(self, held: _Held, generation: int, ref: RevisionRef) -> tuple[Fact, Fact]:
+        """TemplateValid and DigestChecked: asked once a generation and revision, again while nobody could say."""
         about = generation, ref.revision
-        if held.judged is None or held.judged[0] != about or held.judged[1].status == "Unknown":
+        if held.judged is None or held.judged[0] != about or held.judged[1][0].status == "Unknown":
             revision = Revision(ref.revision, ref.version, ref.uri, ref.digest)
-            held.judged = about, held.servers.template_fact(revision)
+            held.judged = about, (held.servers.template_fact(revision), held.servers.digest_fact(revision))
         return held.judged[1]
 
     def _finalized(self, obj: Object, wanted: bool) -> None:
@@ -310,7 +315,11 @@ class RolloutHandler:
             try:
                 split = held.gateway.split(metadata.name)
                 alone = {stable.revision: 100} if stable is not None else {}
-                if split is not None and alone and (dict(split.weights) != alone or split.mirror):
+                if (
+                    split is not None
+                    and alone
+                    and replace(split, in_effect=True, empty=frozenset()) != Split(alone)
+                ):
                     held.gateway.apply(metadata.name, Split(alone))
                     split = held.gateway.split(metadata.name)
                 waited_s = (now - _since(obj, now)).total_seconds()

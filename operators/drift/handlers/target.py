@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from operators.drift.handlers.cohorts import Cohorts
 from operators.drift.surroundings import Models
-from trimtab.adapters.kserve import template_text
+from trimtab.adapters.children import Fact, Place
+from trimtab.adapters.kserve import name_served, template_text
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
 from trimtab.adapters.kubernetes.state import PUBLISHED
 from trimtab.api.errors import InputRefused
@@ -42,11 +43,21 @@ def named_rollout(cluster: Cluster, namespace: str, name: str) -> tuple[ModelRol
     if obj is None:
         raise Unfounded("RolloutNotFound", f"there is no ModelRollout '{name}' in namespace {namespace}")
     try:
-        return ModelRollout.from_wire(obj), stored(RolloutStatus, obj)
+        return served(cluster, ModelRollout.from_wire(obj))[0], stored(RolloutStatus, obj)
     except (ValidationError, InputRefused):
         raise Unfounded(
             "RolloutInvalid", f"the spec of ModelRollout '{name}' is wrong: see its conditions"
         ) from None
+
+
+def served(cluster: Cluster, rollout: ModelRollout) -> tuple[ModelRollout, Fact]:
+    """The rollout under the name by which its servers answer, whatever the spec says by now; and ModelNameFixed."""
+    spec, metadata = rollout.spec, rollout.metadata
+    place = Place(metadata.namespace, metadata.name, metadata.uid, spec.service_account_name)
+    name, fact = name_served(cluster, place, spec.model_name)
+    if name == spec.model_name:
+        return rollout, fact
+    return rollout.model_copy(update={"spec": spec.model_copy(update={"model_name": name})}), fact
 
 
 def stored(model: type[S], obj: Object) -> S:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trimtab.api.rollout_status import RevisionRef
 
 HARMLESS: Final = frozenset(
-    {"Progressing", "Stalled", "Drifted", "PerformanceDropped", "Running", "CircuitOpen"}
+    {"Progressing", "Stalled", "Drifted", "PerformanceDropped", "Running", "CircuitOpen", "DigestChecked"}
 )
 """Conditions whose False is no hindrance."""
 SHOWN: Final = 10

@@ -118,7 +118,9 @@ class ReconcileRollout:
         """What a person should know at a glance, as of a look; nothing while the world could not be seen."""
         if self._seen is None:
             return ()
-        return conditions(self._spec, self._seen, looked.because, looked.trouble)
+        # The last claim was written after the world was seen.
+        seen = replace(self._seen, status=self.status)
+        return conditions(self._spec, seen, looked.because, looked.trouble)
 
     def tick(self) -> Looked:
         """Bring the world as far as it goes now."""

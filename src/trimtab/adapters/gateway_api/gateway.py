@@ -16,6 +16,7 @@ from trimtab.adapters.gateway_api.conflicts import Rivals
 from trimtab.adapters.gateway_api.gateways import Gateways, KnownGateway
 from trimtab.adapters.gateway_api.in_cluster import place_in_cluster
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
+from trimtab.adapters.gateway_api.listeners import Listener, listeners, origin
 from trimtab.adapters.gateway_api.mirrorings import Finding, Mirrorings
 from trimtab.adapters.gateway_api.route import (
     WRITTEN,
@@ -233,11 +234,12 @@ class GatewayApi:
         return (*found, *([self._entered[1]] if self._entered is not None else []))
 
     def url(self) -> str:
-        """Where the model answers from outside; "" where the route takes every host."""
-        if not self._spec.hostnames:
+        """Where the model answers from outside, by TLS where a listener speaks it; "" where the route names no host."""
+        host = next((name for name in self._spec.hostnames if not name.startswith("*.")), None)
+        if host is None:
             return ""
         path = "" if self._spec.match == "Host" else f"/v2/models/{self._spec.model_name}"
-        return f"http://{self._spec.hostnames[0]}{path}"
+        return f"{origin(host, self._listener(host))}{path}"
 
     def reject(self, revision: str, because: str) -> None:
         """Note on the route that a revision stays out; it outlives a status, and a revision's own objects."""
@@ -260,6 +262,17 @@ class GatewayApi:
             return {str(name): str(because) for name, because in json.loads(text).items()}
         except (ValueError, AttributeError):
             return {}
+
+    def _listener(self, host: str) -> Listener | None:
+        """The one by which callers come to a host, best one of TLS; None while no Gateway is known to take it."""
+        taking = [
+            listener
+            for parent in self._spec.parents
+            if self._gateways and (known := self._gateways.of(parent, self._place.namespace)) is not None
+            for listener in listeners(known.held, parent)
+            if listener.takes(host)
+        ]
+        return next((one for one in taking if one.tls), taking[0] if taking else None)
 
     def _finding(self) -> Finding:
         if self._mirrorings is None:

@@ -47,6 +47,20 @@ def listeners(gateway: Object, parent: ParentRef) -> list[Listener]:
     return found
 
 
+def origin(host: str, listener: Listener | None) -> str:
+    """How callers begin a URL of `host`.
+
+    >>> origin("a.example.com", Listener("https", "", 443, True)), origin("b.example.com", None)
+    ('https://a.example.com', 'http://b.example.com')
+    >>> origin("a.example.com", Listener("web", "", 8080, False))
+    'http://a.example.com:8080'
+    """
+    if listener is None:
+        return f"http://{host}"
+    scheme, usual = ("https", 443) if listener.tls else ("http", 80)
+    return f"{scheme}://{host}" + ("" if listener.port == usual else f":{listener.port}")
+
+
 def addresses(gateway: Object) -> list[str]:
     """Where it is reached, as its controller says."""
     return [str(one["value"]) for one in (gateway.get("status") or {}).get("addresses") or []]

@@ -173,11 +173,11 @@ def _named(
     if told is Told.OWN:
         more += [f"--revision={revision.id}", f"--namespace={place.namespace}"]
         more += [f"--sink={collector_url(place.namespace)}"]
-        more += [f"--digest={revision.digest}"] if _of_folder(revision) else []
+        more += [f"--digest={revision.digest}"] if of_folder(revision) else []
     return {**container, "args": [*(container.get("args") or []), *more]}
 
 
-def _of_folder(revision: Revision) -> bool:
+def of_folder(revision: Revision) -> bool:
     """Whether its digest is of the model folder, not the one of its address that stands in where none was given."""
     return revision.digest not in ("", hashlib.sha256(revision.uri.encode()).hexdigest())
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 from trimtab.adapters.children import REVISION, ROLLOUT, Fact, Place
 from trimtab.adapters.kserve import asking
 from trimtab.adapters.kserve.asking import Http
+from trimtab.adapters.kserve.checked import TYPE as DIGEST_CHECKED
+from trimtab.adapters.kserve.checked import digest_fact
 from trimtab.adapters.kserve.inference_service import inference_service, scaled
 from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE, POD
 from trimtab.adapters.kserve.names import service_name
@@ -172,6 +174,16 @@ class KserveServers:
                 return Fact("TemplateValid", "False", "Invalid", error.message)
             return Fact("TemplateValid", "Unknown", "NotAsked", error.message)
         return Fact("TemplateValid", "True", "Accepted", "the API server takes it")
+
+    def digest_fact(self, revision: Revision) -> Fact:
+        """DigestChecked: whether the server that the template names checks what it loads."""
+        try:
+            way = told(self._cluster, self._place.namespace, self._serving.template)
+        except (SurroundingsFailed, InputRefused) as error:
+            return Fact(
+                DIGEST_CHECKED, "Unknown", "NotAsked", f"which server it would be is not known: {error}"
+            )
+        return digest_fact(revision, way)
 
     def _wish(self, revision: Revision) -> Mapping[str, Any]:
         serving = self._serving

@@ -111,3 +111,31 @@ def test_without_a_known_service_of_the_gateway_there_is_none(
 
 def test_without_a_gateway_there_is_none(cluster: Any, namespace: str, gateway_api_crds: None):
     assert fact(gateway_of(cluster, namespace))[:2] == ("False", "NoGateway")
+
+
+@pytest.mark.parametrize(
+    ("listener", "url"),
+    [
+        ({}, "http://models.example.com/v2/models/flights"),
+        ({"port": 8080}, "http://models.example.com:8080/v2/models/flights"),
+        ({"port": 443, "protocol": "HTTPS"}, "https://models.example.com/v2/models/flights"),
+        ({"port": 8443, "protocol": "HTTPS"}, "https://models.example.com:8443/v2/models/flights"),
+        (
+            {"port": 8443, "protocol": "HTTPS", "hostname": "*.example.org"},
+            "http://models.example.com/v2/models/flights",
+        ),
+    ],
+    ids=["http", "a port of its own", "https", "https at a port of its own", "another host's listener"],
+)
+def test_the_address_is_of_the_listener_that_takes_the_host(
+    cluster: Any, namespace: str, make_gateway: MakeGateway, listener: dict[str, Any], url: str
+):
+    make_gateway(**listener)
+    assert gateway_of(cluster, namespace).url() == url
+
+
+def test_without_a_host_of_its_own_there_is_no_address(cluster: Any, namespace: str):
+    for hostnames in ((), ("*.example.com",)):
+        gateway = gateway_of(cluster, namespace)
+        gateway.respec(Place(namespace, "flights", "uid"), RouteSpec((PARENT,), hostnames, "flights"))
+        assert gateway.url() == ""

@@ -1,5 +1,6 @@
 """A revision's InferenceService is built from the template alone, and always fits KServe's limits."""
 
+import hashlib
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from trimtab.adapters.children import REVISION, ROLLOUT, Place, cut
 from trimtab.adapters.kserve import Serving, TemplateRefused, judge_template, template_text
+from trimtab.adapters.kserve.checked import digest_fact
 from trimtab.adapters.kserve.inference_service import inference_service, scaled, template_of
 from trimtab.adapters.kserve.names import service_name
 from trimtab.adapters.kserve.storage import NotServable, judge_uri
@@ -36,6 +38,25 @@ revisions = st.from_regex(r"[0-9a-f]{8}", fullmatch=True)
 
 def built(template, told=Told.MODEL_NAME, **serving):
     return inference_service(PLACE, Serving("flights", template, **serving), REVISION_3, told)
+
+
+@pytest.mark.parametrize(
+    ("told", "digest", "expected"),
+    [
+        (Told.OWN, "ab" * 32, ("True", "ByServer")),
+        (Told.OWN, hashlib.sha256(b"s3://models/flights/3").hexdigest(), ("False", "NoDigest")),
+        (Told.MODEL_NAME, "ab" * 32, ("False", "NotByRuntime")),
+        (Told.MLSERVER, "ab" * 32, ("False", "NotByRuntime")),
+        (Told.SERVED_MODEL_NAME, "ab" * 32, ("False", "NotByRuntime")),
+    ],
+)
+def test_who_checks_the_digest_is_said_and_is_so(told, digest, expected):
+    revision = Revision("0123abcd", "3", "s3://models/flights/3", digest)
+    fact = digest_fact(revision, told)
+    assert (fact.status, fact.reason) == expected
+    made = inference_service(PLACE, Serving("flights", OWN), revision, told)
+    arguments = made["spec"]["predictor"]["containers"][0].get("args", [])
+    assert (f"--digest={digest}" in arguments) == (fact.status == "True")
 
 
 @given(names, namespaces, revisions, st.booleans())
