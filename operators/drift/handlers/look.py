@@ -11,6 +11,7 @@ from operators.drift import logs
 from operators.drift.metrics import Metrics
 from operators.drift.traces import Span, Tracing
 from trimtab.adapters.kubernetes import annotated
+from trimtab.api.conditions import Condition, condition
 from trimtab.api.resources import EPOCH
 from trimtab.ports.cluster import Cluster, Kind, Object
 from trimtab.ports.state import Conflict
@@ -122,3 +123,14 @@ def wrong(error: Exception) -> str:
         path = ".".join(str(part) for part in one["loc"])
         told.append(f"{path}: {one['msg'].removeprefix('Value error, ')}" if path else one["msg"])
     return "; ".join(told)
+
+
+def refused(message: str, reason: str) -> tuple[Condition, ...]:
+    """The resource cannot be looked after as it is: a person is needed. Said of every kind."""
+    return (condition("Ready", False, reason, message),)
+
+
+def unattended(message: str, reason: str, *, serves: bool) -> tuple[Condition, ...]:
+    """A rollout cannot be looked after as it is. What serves goes on serving: that is no less ready."""
+    stalled = condition("Stalled", True, reason, message)
+    return (stalled,) if serves else (stalled, *refused(message, reason))

@@ -9,11 +9,9 @@ from typing import Final
 from pydantic import ValidationError
 
 from operators.drift import logs
-from operators.drift.conditions.condition import refused
-from operators.drift.conditions.monitor import Seen, conditions
 from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import cohorts
-from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
+from operators.drift.handlers.look import Looking, Outcome, refused, stamped, wrong
 from operators.drift.handlers.rollout import route_spec
 from operators.drift.handlers.target import Unfounded, named_rollout, target_of
 from operators.drift.metrics import Metrics
@@ -131,10 +129,15 @@ class MonitorHandler:
         if trouble and stable is not None:
             trouble, never = self._introduced(held, stable, trouble)
             del self._held[(namespace, name)]
-        self._publish(monitor, held, stable, trouble, collector, now)
+        idle = f"ModelRollout '{rollout.metadata.name}' has no stable revision yet" if stable is None else ""
+        told, coverage = (
+            held.reconcile.conditions(idle=idle, trouble=trouble, collector=collector),
+            held.reconcile.coverage,
+        )
+        held.state.publish(told, now, coverage=None if coverage is None else to_wire(coverage))
         self._metrics.monitor(namespace, name, held.reconcile.status)
         if stable is None:
-            return Outcome(None, f"ModelRollout '{rollout.metadata.name}' has no stable revision yet")
+            return Outcome(None, idle)
         if never:
             return Outcome(UNPROFILED_S, trouble)
         again_s = max(0.05, (held.reconcile.wake(now) - now).total_seconds())
@@ -183,28 +186,3 @@ class MonitorHandler:
         except (SurroundingsFailed, InputRefused) as error:
             return (trouble if error.message in trouble else f"{trouble}; {error.message}"), False
         return trouble, False
-
-    def _publish(
-        self,
-        monitor: DriftMonitor,
-        held: _Held,
-        stable: RevisionRef | None,
-        trouble: str,
-        collector: str,
-        now: datetime,
-    ) -> None:
-        coverage = held.reconcile.coverage
-        loaded = any(
-            one.type == "ReferenceLoaded" and one.status == "True" for one in held.reconcile.conditions()
-        )
-        seen = Seen(
-            held.reconcile.status,
-            rollout=monitor.spec.target.rollout_ref,
-            serves=stable is not None,
-            loaded=loaded,
-            trouble=trouble,
-            coverage=coverage,
-            least=monitor.spec.min_coverage,
-            collector=collector,
-        )
-        held.state.publish(conditions(seen), now, coverage=None if coverage is None else to_wire(coverage))

@@ -9,11 +9,9 @@ from typing import Final, Protocol
 from pydantic import ValidationError
 
 from operators.drift import logs
-from operators.drift.conditions.condition import refused
-from operators.drift.conditions.retrain import conditions
 from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
-from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
+from operators.drift.handlers.look import Looking, Outcome, refused, stamped, wrong
 from operators.drift.handlers.target import Unfounded, named_rollout, stored, target_of
 from operators.drift.metrics import Metrics
 from operators.drift.surroundings import ProviderUnknown, Surroundings
@@ -162,9 +160,7 @@ class RetrainHandler:
         claim = status.claim
         run = held.runs.seen if claim is not None else None
         held.state.publish(
-            conditions(
-                status, spec.guards.circuit_breaker, trouble, spec.suspend, run.because if run else "", now
-            ),
+            held.reconcile.conditions(now, trouble, run.because if run is not None else ""),
             now,
             current=held.runs.current(claim.claimed_at) if claim is not None else None,
         )

@@ -9,11 +9,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from operators.drift import logs
-from operators.drift.conditions.condition import unattended
-from operators.drift.conditions.rollout import Seen, conditions
 from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
-from operators.drift.handlers.look import Looking, Outcome, stamped, wrong
+from operators.drift.handlers.look import Looking, Outcome, stamped, unattended, wrong
 from operators.drift.handlers.parsed import Parsed
 from operators.drift.handlers.target import served, target_of
 from operators.drift.metrics import Metrics
@@ -27,6 +25,7 @@ from trimtab.adapters.kserve import KserveServers, Serving
 from trimtab.adapters.kubernetes import ResourceState
 from trimtab.adapters.kubernetes.kinds import FINALIZER, MODEL_ROLLOUT
 from trimtab.adapters.retained import release
+from trimtab.api.conditions import Condition
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.resources import ModelRollout, shown
 from trimtab.api.resources.rollout import DeletionPolicy
@@ -35,7 +34,7 @@ from trimtab.control import ReconcileRollout
 from trimtab.control.rollout import Looked
 from trimtab.ports.clock import Clock
 from trimtab.ports.cluster import Cluster, Kind, Object, Refused
-from trimtab.ports.gateway import Mirrors, RouteRefused, Split
+from trimtab.ports.gateway import RouteRefused, Split
 from trimtab.ports.servers import Revision
 from trimtab.ports.state import Conflict
 
@@ -46,7 +45,6 @@ HINDERED_AFTER_S: Final = 30.0
 RELEASED_WITHIN_S: Final = 30.0
 """A deletion waits so long for a gateway to lead everything to stable."""
 UNBUILT: Final = (-1, "", "")
-OF_MIRRORS: Final = ("MirrorSupported", "PairingSupported")
 Key = tuple[str, str]
 
 
@@ -68,11 +66,6 @@ class _Held:
     reconcile: ReconcileRollout | None = None
     models: Models | None = None
     judged: tuple[tuple[int, str], tuple[Fact, Fact]] | None = None
-
-    @property
-    def mirrors(self) -> Mirrors | None:
-        """The gateway, where it tells whether it copies requests."""
-        return self.gateway if isinstance(self.gateway, Mirrors) else None
 
 
 class RolloutHandler:
@@ -243,7 +236,7 @@ class RolloutHandler:
                 servers=held.servers,
                 registry=models.registry,
                 profiles=models.profiles,
-                mirrors=held.mirrors,
+                mirrors=held.gateway,
                 audiences=held.gateway,
                 metrics=self._surroundings.metrics(metadata.namespace),
             )
@@ -263,28 +256,22 @@ class RolloutHandler:
     ) -> None:
         assert held.reconcile is not None
         status = held.reconcile.status
-        stable = held.servers.observed().get(status.stable.revision) if status.stable is not None else None
         wished = held.reconcile.candidacy.newest(now)
-        current = held.reconcile.candidacy.current(now)
         facts = [*held.gateway.facts(), *known]
         ref = status.candidate or (wished.ref if wished is not None else status.stable)
         if ref is not None:
             facts += self._template(held, rollout.metadata.generation, ref)
-        told = held.reconcile.conditions(looked)
-        seen = Seen(
-            status, looked, split, stable, facts,
-            resolved=True if wished is not None else (False if current else None),
-            unresolved=_unresolved(rollout, current),
-            ordered=rollout.act_problem,
-            # A gateway that was never asked is not known to mirror.
-            told=told if held.mirrors is not None else [one for one in told if one.type not in OF_MIRRORS],
+        told = held.reconcile.conditions(
+            looked,
+            facts=[Condition(fact.type, fact.status, fact.reason, fact.message) for fact in facts],
             hindered=hindered,
-            unreadable=held.reconcile.unreadable,
-        )  # fmt: skip
+            ordered=rollout.act_problem,
+            unresolved=_unresolved(rollout, held.reconcile.candidacy.current(now)),
+        )
         url = held.gateway.url()
         mirror = split.mirror_percent if split is not None and split.mirror else 0
         address = {"url": url} if url else None
-        held.state.publish(conditions(seen), now, address=address, **shown(status, mirror))
+        held.state.publish(told, now, address=address, **shown(status, mirror))
 
     def _template(self, held: _Held, generation: int, ref: RevisionRef) -> tuple[Fact, Fact]:
         """TemplateValid and DigestChecked: asked once a generation and revision, again while nobody could say."""

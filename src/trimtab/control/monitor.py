@@ -58,9 +58,23 @@ class ReconcileMonitor:
     def status(self) -> MonitorStatus:
         return self._memory.load() or MonitorStatus()
 
-    def conditions(self) -> tuple[Condition, ...]:
-        """What a person should know at a glance, as of the last look."""
-        return monitor_conditions(self._spec, self.status, self.coverage, loaded=self._profile is not None)
+    def conditions(self, *, idle: str = "", trouble: str = "", collector: str = "") -> tuple[Condition, ...]:
+        """What a person should know at a glance, as of the last look.
+
+        Args:
+            idle: why there is nothing to watch; "" if there is.
+            trouble: what could not be reached or read; "" if nothing.
+            collector: why the collector does not answer; "" if it does.
+        """
+        return monitor_conditions(
+            self._spec,
+            self.status,
+            self.coverage,
+            idle=idle,
+            trouble=trouble,
+            loaded=self._profile is not None,
+            collector=collector,
+        )
 
     def tick(self, stable: RevisionRef | None, now: datetime) -> str:
         """Judge what has closed; returns what could not be reached or read, "" if nothing.

@@ -92,10 +92,17 @@ class ReconcileRetrain:
             self.trouble = error.message
         return ended
 
-    def conditions(self, now: datetime) -> tuple[Condition, ...]:
-        """What a person should know at a glance, as of the last look."""
+    def conditions(self, now: datetime, trouble: str = "", because: str = "") -> tuple[Condition, ...]:
+        """What a person should know at a glance, as of the last look.
+
+        Args:
+            trouble: what beside this could not be reached; "" if nothing.
+            because: what the run under way says of itself; "" if nothing.
+        """
         suspended = self._state.suspended(self._name)
-        return conditions(self._spec, self.status, now, self.trouble, suspended=suspended)
+        return conditions(
+            self._spec, self.status, now, self.trouble or trouble, suspended=suspended, because=because
+        )
 
     def wake(self, now: datetime) -> datetime:
         """Re-arming is looked at with every mature block, all else after a cooldown at the latest."""

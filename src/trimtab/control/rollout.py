@@ -5,7 +5,7 @@ crash between any two writes leads back to the same end.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -29,7 +29,18 @@ from trimtab.ports.profiles import Profiles
 from trimtab.ports.registry import Registry
 from trimtab.ports.servers import Server, Servers, ServerState
 from trimtab.ports.state import Conflict, Event, State
-from trimtab.rollout import Apart, Copies, Decision, Observed, Ordered, Routed, ServerSeen, conditions, decide
+from trimtab.rollout import (
+    Apart,
+    Copies,
+    Decision,
+    Observed,
+    Ordered,
+    Routed,
+    ServerSeen,
+    Told,
+    conditions,
+    decide,
+)
 from trimtab.rollout.capacity import lacking
 from trimtab.rollout.decision import WarmUp
 from trimtab.rollout.elapsed import credited
@@ -114,13 +125,37 @@ class ReconcileRollout:
     def candidacy(self) -> Candidacy:
         return self._candidacy
 
-    def conditions(self, looked: Looked) -> tuple[Condition, ...]:
-        """What a person should know at a glance, as of a look; nothing while the world could not be seen."""
-        if self._seen is None:
-            return ()
-        # The last claim was written after the world was seen.
-        seen = replace(self._seen, status=self.status)
-        return conditions(self._spec, seen, looked.because, looked.trouble)
+    def conditions(
+        self,
+        looked: Looked,
+        *,
+        facts: Sequence[Condition] = (),
+        hindered: str = "",
+        ordered: str = "",
+        unresolved: str = "",
+    ) -> tuple[Condition, ...]:
+        """What a person should know at a glance, as things are after a look.
+
+        Args:
+            facts: what adapters know.
+            hindered: trouble that has lasted.
+            ordered: what is wrong with a person's order.
+            unresolved: why the wished model is not known, if it is not.
+        """
+        now = self._clock.now()
+        newest = self._candidacy.newest(now)
+        told = Told(
+            looked.because, looked.trouble, hindered, ordered, self.unreadable,
+            self._candidacy.current(now), unresolved, facts,
+        )  # fmt: skip
+        seen = replace(
+            self._seen or Observed(self.status, copies=self._copies(), apart=self._apart()),
+            status=self.status,
+            routed=_routed(self._gateway.split(self._target.host)),
+            servers={revision: _seen(server) for revision, server in self._servers.observed().items()},
+            newest=newest,
+        )
+        return conditions(self._spec, seen, told)
 
     def tick(self) -> Looked:
         """Bring the world as far as it goes now."""

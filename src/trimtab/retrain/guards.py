@@ -28,7 +28,8 @@ def undecided(spec: Retrain, seen: Observed, now: datetime) -> str:
 def circuit_open(spec: Retrain, seen: Observed, now: datetime) -> str:
     """So many failed runs in a row say that something else is wrong."""
     breaker = spec.guards.circuit_breaker
-    last = seen.status.attempts[-breaker.failures :]
+    over = [attempt for attempt in seen.status.attempts if attempt.outcome is not Outcome.RUNNING]
+    last = over[-breaker.failures :]
     if len(last) < breaker.failures or any(a.outcome is not Outcome.FAILED for a in last):
         return ""
     until = (last[-1].ended_at or last[-1].claimed_at) + breaker.reset_after

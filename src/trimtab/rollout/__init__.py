@@ -4,7 +4,7 @@
 a network or a disk. The laptop and the operator run the same function.
 """
 
-from trimtab.rollout.conditions import conditions
+from trimtab.rollout.conditions import Told, conditions
 from trimtab.rollout.decide import RULES, decide
 from trimtab.rollout.decision import Decision
 from trimtab.rollout.revision import revision_id
@@ -20,6 +20,7 @@ __all__ = [
     "Ordered",
     "Routed",
     "ServerSeen",
+    "Told",
     "conditions",
     "decide",
     "revision_id",

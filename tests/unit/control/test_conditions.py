@@ -24,8 +24,8 @@ def episode(cause, closed=False):
     )
 
 
-def monitored(coverage=None, loaded=True, **status):
-    told = monitor_conditions(Monitor(), MonitorStatus(**status), coverage, loaded=loaded)
+def monitored(coverage=None, how=None, **status):
+    told = monitor_conditions(Monitor(), MonitorStatus(**status), coverage, **(how or {}))
     return {one.type: one for one in told}
 
 
@@ -40,13 +40,18 @@ JUDGED = SkillSeen(blocks=3, rows=900)
 @pytest.mark.parametrize(
     ("type_", "status", "expected"),
     [
-        ("Ready", {}, ("True", "Watches")),
-        ("Ready", {"hindrances": {"Ready": "the collector is down"}}, ("False", "Unreachable")),
-        ("Drifted", {}, ("Unknown", "NoWindow")),
-        ("Drifted", {"worst": SEEN}, ("False", "NoEpisode")),
-        ("Drifted", {"worst": SEEN, "episodes": (episode("drift", closed=True),)}, ("False", "NoEpisode")),
-        ("Drifted", {"episodes": (episode("drift"),)}, ("True", "Episode")),
-        ("PerformanceDropped", {}, ("Unknown", "NotJudged")),
+        ("Ready", {}, ("True", "Watching")),
+        ("Ready", {"how": {"trouble": "the collector is down"}}, ("False", "Hindered")),
+        ("Ready", {"how": {"idle": "nothing is stable", "trouble": "x"}}, ("False", "NothingServes")),
+        ("Drifted", {}, ("Unknown", "NoWindowYet")),
+        ("Drifted", {"tripped": (False,), "worst": SEEN}, ("False", "NoEpisode")),
+        (
+            "Drifted",
+            {"tripped": (True,), "episodes": (episode("drift", closed=True),)},
+            ("False", "NoEpisode"),
+        ),
+        ("Drifted", {"episodes": (episode("drift"),)}, ("True", "EpisodeOpen")),
+        ("PerformanceDropped", {}, ("Unknown", "NoLabelsYet")),
         ("PerformanceDropped", {"skill": JUDGED}, ("False", "NoEpisode")),
         (
             "PerformanceDropped",
@@ -56,8 +61,12 @@ JUDGED = SkillSeen(blocks=3, rows=900)
         (
             "PerformanceDropped",
             {"skill": JUDGED, "episodes": (episode("performance"),)},
-            ("True", "Episode"),
+            ("True", "EpisodeOpen"),
         ),
+        ("LoggingWired", {}, ("True", "Wired")),
+        ("LoggingWired", {"how": {"collector": "it starts"}}, ("False", "CollectorNotReady")),
+        ("ReferenceLoaded", {}, ("True", "Loaded")),
+        ("ReferenceLoaded", {"how": {"idle": "nothing is stable"}}, ("Unknown", "NothingServes")),
     ],
 )
 def test_a_monitor_says_what_it_sees(type_, status, expected):
@@ -65,24 +74,21 @@ def test_a_monitor_says_what_it_sees(type_, status, expected):
 
 
 @pytest.mark.parametrize(
-    ("coverage", "sufficient", "wired"),
+    ("coverage", "sufficient"),
     [
-        (None, ("Unknown", "NotKnown"), ("Unknown", "NotKnown")),
-        (0.0, ("False", "TooLittle"), ("False", "NoEvents")),
-        (0.3, ("False", "TooLittle"), ("True", "Events")),
-        (1.0, ("True", "Enough"), ("True", "Events")),
+        (None, ("Unknown", "NoDenominator")),
+        (0.0, ("False", "TooLittle")),
+        (0.3, ("False", "TooLittle")),
+        (1.0, ("True", "Enough")),
     ],
 )
-def test_coverage_and_logging(coverage, sufficient, wired):
-    told = monitored(coverage)
-    assert said(told["CoverageSufficient"]) == sufficient
-    assert said(told["LoggingWired"]) == wired
+def test_coverage(coverage, sufficient):
+    assert said(monitored(coverage)["CoverageSufficient"]) == sufficient
 
 
 def test_a_reference_that_is_not_loaded_says_why():
-    assert said(monitored()["ReferenceLoaded"]) == ("True", "Loaded")
-    missing = monitored(loaded=False, hindrances={"Ready": "MLflow is down"})["ReferenceLoaded"]
-    assert (said(missing), missing.message) == (("False", "Missing"), "MLflow is down")
+    missing = monitored(how={"loaded": False, "trouble": "MLflow is down"})["ReferenceLoaded"]
+    assert (said(missing), missing.message) == (("False", "NotRead"), "MLflow is down")
 
 
 def attempt(outcome=Outcome.FAILED, hours=1):
@@ -99,21 +105,25 @@ def attempt(outcome=Outcome.FAILED, hours=1):
     )
 
 
-RUNNING = RetrainStatus(claim=attempt(Outcome.RUNNING))
+CLAIMED = RetrainStatus(claim=attempt(Outcome.RUNNING))
+STARTED = RetrainStatus(claim=attempt(Outcome.RUNNING).model_copy(update={"run_id": "run-1"}))
 FAILED = RetrainStatus(history=(attempt(hours=3), attempt(hours=2), attempt(hours=1)))
 
 
 @pytest.mark.parametrize(
     ("type_", "status", "how", "expected"),
     [
-        ("Ready", RetrainStatus(), {}, ("True", "Watches")),
+        ("Ready", RetrainStatus(), {}, ("True", "Watching")),
         ("Ready", RetrainStatus(), {"suspended": True}, ("False", "Suspended")),
-        ("Ready", RetrainStatus(), {"trouble": "KFP is down"}, ("False", "Unreachable")),
-        ("Ready", RetrainStatus(), {"trouble": "KFP is down", "suspended": True}, ("False", "Unreachable")),
-        ("Running", RetrainStatus(), {}, ("False", "Idle")),
-        ("Running", RUNNING, {}, ("True", "Running")),
+        ("Ready", RetrainStatus(), {"trouble": "KFP is down"}, ("False", "Hindered")),
+        ("Ready", RetrainStatus(), {"trouble": "KFP is down", "suspended": True}, ("False", "Hindered")),
+        ("Running", RetrainStatus(), {}, ("False", "NothingAsked")),
+        ("Running", RetrainStatus(waiting="cools down"), {}, ("False", "Waiting")),
+        ("Running", CLAIMED, {}, ("True", "Claimed")),
+        ("Running", STARTED, {}, ("True", "Started")),
         ("CircuitOpen", RetrainStatus(), {}, ("False", "Closed")),
         ("CircuitOpen", FAILED, {}, ("True", "RunsFailed")),
+        ("CircuitOpen", FAILED.claimed(attempt(Outcome.RUNNING)), {}, ("True", "RunsFailed")),
     ],
 )
 def test_a_policy_says_how_it_stands(type_, status, how, expected):
@@ -124,4 +134,4 @@ def test_a_policy_says_how_it_stands(type_, status, how, expected):
 def test_a_policy_that_waits_says_for_what():
     waiting = RetrainStatus(waiting="cools down")
     told = {one.type: one.message for one in retrain_conditions(Retrain(), waiting, NOW)}
-    assert told["Ready"] == "cools down"
+    assert told["Running"] == "cools down"

@@ -10,8 +10,14 @@ from documentation_pages import PAGES, ROOT, blocks, commands, name
 
 KUBERNETES = ROOT / "docs" / "kubernetes.md"
 DAY_TWO = ROOT / "docs" / "day-two.md"
-SPOKEN = ("operators/drift/conditions", "operators/drift/handlers", "src/trimtab/adapters")
-"""Where conditions get their reasons; control's are passed on where the operator has none of its own."""
+SPOKEN = (
+    "operators/drift/handlers",
+    "src/trimtab/adapters",
+    "src/trimtab/control",
+    "src/trimtab/retrain",
+    "src/trimtab/rollout",
+)
+"""Where conditions get their reasons."""
 
 
 def literals(node: ast.expr) -> Iterator[str]:

@@ -1,1 +1,0 @@
-"""What a resource's conditions are, purely from what was observed: no call, no clock."""
