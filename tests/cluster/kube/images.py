@@ -82,7 +82,7 @@ class Images:
         sklearn = python.installed(
             self.layers,
             "sklearn",
-            ["scikit-learn", "joblib", "cloudpickle", "threadpoolctl"],
+            ["scikit-learn", "joblib", "cloudpickle", "narwhals", "threadpoolctl"],
             self.release,
             ["--no-deps"],
         )

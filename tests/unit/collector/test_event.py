@@ -147,6 +147,15 @@ def test_the_agents_events_carry_the_logged_request_id():
     assert half.body == {"instances": [[1]]}
 
 
+@pytest.mark.parametrize(
+    ("metadata", "is_warmup"),
+    [(b'{"X-Trimtab-Warmup": ["1"], "X-Request-Id": ["abc"]}', True), (b'{"X-Request-Id": ["abc"]}', False)],
+)
+def test_the_agent_tells_what_the_operator_asked_itself(metadata, is_warmup):
+    (half,) = decode_batch(structured(agent(metadata=metadata), b'{"instances": [[1]]}'))
+    assert (half.request_id, half.is_warmup) == ("abc", is_warmup)
+
+
 @pytest.mark.parametrize("metadata", [b"", b"null", b"{", b'{"X-Request-Id": []}', b'["X-Request-Id"]'])
 def test_without_one_the_events_own_id_pairs_them(metadata):
     (half,) = decode_batch(structured(agent("response", metadata=metadata), b"not json"))

@@ -100,6 +100,15 @@ def test_no_answer_depends_on_order_or_repetition(order, again):
     assert answers(ledger) == answers(first)
 
 
+def test_what_the_operator_asks_itself_is_no_traffic():
+    body = {"instances": [[1]]}
+    halves = [
+        AgentHalf("stable", "pod", "w", side, "id", START, body, is_warmup=True) for side in (False, True)
+    ]
+    ledger = filled(halves)
+    assert (ledger.received, ledger.revisions, ledger.clock_us) == ({}, {}, None)
+
+
 def test_only_labels_known_by_a_rows_maturity_count():
     ledger = filled(
         [
