@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.cluster.kube import versions
+from tests.cluster.kube.errors import ClusterToolFailed
 
 WRAPPERS: Final = Path(__file__).parent / "mod"
 
@@ -118,4 +119,12 @@ RECIPES: Final = (
 
 
 def recipe_of(program: str) -> Recipe:
-    return next(recipe for recipe in RECIPES if program in recipe.names or program == recipe.name)
+    """
+    Raises:
+        ClusterToolFailed: nobody knows how to build it.
+    """
+    for recipe in RECIPES:
+        if program in recipe.names or program == recipe.name:
+            return recipe
+    known = sorted({name for recipe in RECIPES for name in recipe.names})
+    raise ClusterToolFailed(f"there is no program '{program}' to build", remedy=f"one of {', '.join(known)}")

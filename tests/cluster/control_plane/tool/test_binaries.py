@@ -43,3 +43,11 @@ def test_a_program_is_built_once_and_said_so(empty_cache):
     assert built.stat().st_mode & 0o111
     assert binary("pause", said.append) == built
     assert [line.split()[0] for line in said] == ["building", "built"]
+
+
+def test_a_program_that_nobody_can_build_is_said_with_those_that_can(empty_cache):
+    from tests.cluster.kube.binaries import ensure
+    from tests.cluster.kube.errors import ClusterToolFailed
+
+    with pytest.raises(ClusterToolFailed, match=r"no program 'nonsense'[\s\S]*kubelet"):
+        ensure(["nonsense"])
