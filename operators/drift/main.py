@@ -19,7 +19,7 @@ from operators.drift.cluster import WatchedCluster
 from operators.drift.config import Configuration, load
 from operators.drift.handlers.monitor import MonitorHandler
 from operators.drift.handlers.retrain import RetrainHandler
-from operators.drift.handlers.rollout import NAMESPACE, RolloutHandler
+from operators.drift.handlers.rollout import RolloutHandler
 from operators.drift.metrics import Metrics
 from operators.drift.posting import Postbox
 from operators.drift.reporting import Reporter
@@ -28,7 +28,7 @@ from operators.drift.surroundings import Surroundings
 from operators.drift.traces import Tracing
 from operators.drift.web import serving
 from trimtab.adapters.clock import WallClock
-from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
+from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, NAMESPACE, RETRAIN_POLICY
 from trimtab.api.errors import ExitStatus, TrimtabError
 from trimtab.ports.cluster import Kind
 

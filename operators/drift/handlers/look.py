@@ -1,19 +1,30 @@
-"""What every look has in common: whose it is, how it is logged and measured, and when to look again after trouble."""
+"""What every look has in common: its frame, how it is logged and measured, and when to look again after trouble."""
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime
+from typing import ClassVar, Final, Generic, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from operators.drift import logs
+from operators.drift.config import Configuration
+from operators.drift.handlers.parsed import Parsed
 from operators.drift.metrics import Metrics
+from operators.drift.surroundings import ProviderUnknown, Surroundings
 from operators.drift.traces import Span, Tracing
-from trimtab.adapters.kubernetes import annotated
+from trimtab.adapters.kubernetes import ResourceState, annotated
 from trimtab.api.conditions import Condition, condition
+from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.resources import EPOCH
-from trimtab.ports.cluster import Cluster, Kind, Object
+from trimtab.api.resources.meta import Resource
+from trimtab.ports.clock import Clock
+from trimtab.ports.cluster import Cluster, Kind, Object, Refused
+from trimtab.ports.gateway import RouteRefused
 from trimtab.ports.state import Conflict
 
 FIRST_AGAIN_S: Final = 1.0
@@ -21,7 +32,8 @@ LAST_AGAIN_S: Final = 20.0
 """Trouble is looked at again within this, so that all goes on well within a minute after a fault."""
 CONFLICT_AGAIN_S: Final = 0.2
 log = logging.getLogger(__name__)
-Inner = Callable[[str, str, Span], "Outcome"]
+Key = tuple[str, str]
+"""Namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +51,101 @@ class Outcome:
     trouble: str = ""
 
 
+class Unfounded(Exception):
+    """What a resource names is not there, or cannot be read. Its appearance, or next change, wakes whoever names it.
+
+    Attributes:
+        reason: one CamelCase word for programs.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(slots=True)
 class Troubled:
-    """How often in a row each resource was in trouble: the time until the next look doubles."""
+    """Since when, and how often in a row, each resource was in trouble: the time until the next look doubles."""
 
-    times: dict[tuple[str, str], int] = field(default_factory=dict)
+    times: dict[Key, int] = field(default_factory=dict)
+    since_s: dict[Key, float] = field(default_factory=dict)
 
-    def again_s(self, key: tuple[str, str]) -> float:
+    def again_s(self, key: Key) -> float:
         self.times[key] = times = self.times.get(key, 0) + 1
         return min(LAST_AGAIN_S, FIRST_AGAIN_S * 2.0 ** min(times - 1, 10))
 
-    def over(self, key: tuple[str, str]) -> None:
+    def lasts_s(self, key: Key, now_s: float) -> float:
+        """For how long it has been."""
+        return now_s - self.since_s.setdefault(key, now_s)
+
+    def over(self, key: Key) -> None:
         self.times.pop(key, None)
+        self.since_s.pop(key, None)
 
 
-class Looking:
-    """Runs the looks of one kind; any thread, one at a time for each resource."""
+class Held(Protocol):
+    """What is kept of one resource between looks."""
 
-    def __init__(self, kind: Kind, metrics: Metrics, tracing: Tracing) -> None:
-        self._kind, self._metrics, self._tracing = kind, metrics, tracing
-        self._troubled = Troubled()
+    state: ResourceState
 
-    def look(self, namespace: str, name: str, inner: Inner) -> float | None:
+
+R = TypeVar("R", bound=Resource)
+H = TypeVar("H", bound=Held)
+
+
+class Handler(ABC, Generic[R, H]):
+    """Looks at the resources of one kind; any thread, one at a time for each resource.
+
+    Args:
+        epoch: names this process's leadership.
+    """
+
+    kind: ClassVar[Kind]
+    model: type[R]
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        cluster: Cluster,
+        surroundings: Surroundings,
+        clock: Clock,
+        epoch: Callable[[], str],
+        metrics: Metrics,
+        tracing: Tracing,
+    ) -> None:
+        self._configuration, self._cluster, self._surroundings = configuration, cluster, surroundings
+        self._clock, self._epoch, self._metrics, self._tracing = clock, epoch, metrics, tracing
+        self._parsed, self._troubled = Parsed(self.model), Troubled()
+        self._held: dict[Key, H] = {}
+
+    @abstractmethod
+    def _reconciled(self, resource: R, obj: Object, now: datetime, /) -> Outcome:
+        """What this kind is for."""
+
+    def _deleted(self, resource: R | None, obj: Object, now: datetime, /) -> Outcome:
+        """Its deletion has been asked for; None where its spec is wrong."""
+        return Outcome(None, "it is being deleted")
+
+    def _unattended(self, key: Key, because: str, reason: str) -> tuple[Condition, ...]:
+        """What is said of a resource that cannot be looked after as it is."""
+        return (condition("Ready", False, reason, because),)
+
+    def _lasting(self, key: Key, trouble: str) -> str:
+        """The trouble, where a person should hear of it already; else ""."""
+        return trouble
+
+    def _forget(self, key: Key) -> None:
+        """The resource is gone."""
+        self._held.pop(key, None)
+        self._parsed.forget(*key)
+        self._metrics.forget(*key, self.kind.kind)
+
+    def look(self, namespace: str, name: str) -> float | None:
         """One look; returns seconds until the next one."""
         started, result = time.monotonic(), "error"
         try:
             with self._about(namespace, name) as span:
-                outcome, result = self._inner(namespace, name, span, inner)
+                outcome, result = self._timed((namespace, name), span)
                 span.set_attribute("result", result)
                 if outcome.because:
                     span.set_attribute("because", outcome.because)
@@ -74,13 +154,13 @@ class Looking:
                     level, outcome.trouble or outcome.because or result, extra={"because": outcome.because}
                 )
         finally:
-            self._metrics.looked(self._kind.kind, result, time.monotonic() - started)
+            self._metrics.looked(self.kind.kind, result, time.monotonic() - started)
         return outcome.again_s
 
-    def _inner(self, namespace: str, name: str, span: Span, inner: Inner) -> tuple[Outcome, str]:
-        key = namespace, name
+    def _timed(self, key: Key, span: Span) -> tuple[Outcome, str]:
+        """A look's outcome, its time so that trouble is met again soon, not often."""
         try:
-            outcome = inner(namespace, name, span)
+            outcome = self._looked(key, span)
         except Conflict as conflict:
             return Outcome(CONFLICT_AGAIN_S, str(conflict)), "conflict"
         if not outcome.trouble:
@@ -91,12 +171,57 @@ class Looking:
             again_s = min(again_s, outcome.again_s)
         return Outcome(again_s, outcome.because, outcome.trouble), "trouble"
 
+    def _looked(self, key: Key, span: Span) -> Outcome:
+        obj, now = self._cluster.get(self.kind, *key), self._clock.now()
+        if obj is None:
+            self._forget(key)
+            return Outcome(None, "it is gone")
+        generation = int(obj["metadata"].get("generation", 0))
+        logs.also(generation=generation)
+        span.set_attribute("k8s.generation", generation)
+        resource, because = self._read(obj)
+        if obj["metadata"].get("deletionTimestamp"):
+            return self._deleted(resource, obj, now)
+        if resource is None:
+            return self._rests(key, because, "InvalidSpec", now)
+        try:
+            return self._reconciled(resource, obj, now)
+        except Unfounded as missing:
+            return self._rests(key, str(missing), missing.reason, now)
+        except ProviderUnknown as error:
+            return self._rests(key, str(error), "ProviderUnknown", now)
+        except (SurroundingsFailed, InputRefused, RouteRefused) as error:
+            if lasting := self._lasting(key, str(error)):
+                reason = "Refused" if isinstance(error, Refused) else "Hindered"
+                with suppress(SurroundingsFailed, Refused):
+                    self._say(key, lasting, reason, now)
+            return Outcome(None, "", str(error))
+
+    def _read(self, obj: Object) -> tuple[R | None, str]:
+        """The resource; or what is wrong with a spec that the API server let through."""
+        try:
+            return self._parsed.of(obj), ""
+        except (ValidationError, InputRefused) as error:
+            return None, f"the spec is wrong: {wrong(error)}"
+
+    def _rests(self, key: Key, because: str, reason: str, now: datetime) -> Outcome:
+        """Until a person, or what is missing, changes something."""
+        self._say(key, because, reason, now)
+        return Outcome(None, because)
+
+    def _say(self, key: Key, because: str, reason: str, now: datetime) -> None:
+        self._state(key).publish(self._unattended(key, because, reason), now)
+
+    def _state(self, key: Key) -> ResourceState:
+        held = self._held.get(key)
+        return held.state if held is not None else ResourceState(self._cluster, self.kind, *key)
+
     @contextmanager
     def _about(self, namespace: str, name: str) -> Iterator[Span]:
-        with logs.about(self._kind.kind, namespace, name) as look:
-            named = {"k8s.namespace.name": namespace, "trimtab.kind": self._kind.kind, "trimtab.name": name}
+        with logs.about(self.kind.kind, namespace, name) as look:
+            named = {"k8s.namespace.name": namespace, "trimtab.kind": self.kind.kind, "trimtab.name": name}
             with self._tracing.span(
-                f"reconcile {self._kind.kind}", {**named, "trimtab.reconcile": look}
+                f"reconcile {self.kind.kind}", {**named, "trimtab.reconcile": look}
             ) as span:
                 yield span
 
@@ -112,10 +237,13 @@ def stamped(cluster: Cluster, obj: Object, epoch: str, account: str = "") -> Obj
     return cluster.replace(annotated(obj, EPOCH, epoch), account=account)
 
 
-def wrong(error: Exception) -> str:
-    """What is wrong with a spec that the API server let through: each field with its path, one a line at most."""
-    from pydantic import ValidationError
+def until_s(wake: datetime, now: datetime) -> float:
+    """Seconds until then, and a moment at the least."""
+    return max(0.05, (wake - now).total_seconds())
 
+
+def wrong(error: Exception) -> str:
+    """What is wrong with a spec: each field with its path, one a line at most."""
     if not isinstance(error, ValidationError):
         return str(error)
     told = []
@@ -123,14 +251,3 @@ def wrong(error: Exception) -> str:
         path = ".".join(str(part) for part in one["loc"])
         told.append(f"{path}: {one['msg'].removeprefix('Value error, ')}" if path else one["msg"])
     return "; ".join(told)
-
-
-def refused(message: str, reason: str) -> tuple[Condition, ...]:
-    """The resource cannot be looked after as it is: a person is needed. Said of every kind."""
-    return (condition("Ready", False, reason, message),)
-
-
-def unattended(message: str, reason: str, *, serves: bool) -> tuple[Condition, ...]:
-    """A rollout cannot be looked after as it is. What serves goes on serving: that is no less ready."""
-    stalled = condition("Stalled", True, reason, message)
-    return (stalled,) if serves else (stalled, *refused(message, reason))

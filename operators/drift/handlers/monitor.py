@@ -1,23 +1,13 @@
 """DriftMonitors: each one's rollout, profile and collector in the hands of control."""
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pydantic import ValidationError
-
-from operators.drift import logs
-from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import cohorts
-from operators.drift.handlers.look import Looking, Outcome, refused, stamped, wrong
-from operators.drift.handlers.rollout import route_spec
-from operators.drift.handlers.target import Unfounded, named_rollout, target_of
-from operators.drift.metrics import Metrics
-from operators.drift.surroundings import Models, ProviderUnknown, Surroundings
-from operators.drift.traces import Span, Tracing
-from trimtab.adapters.children import Place
+from operators.drift.handlers.look import Handler, Outcome, stamped, until_s
+from operators.drift.handlers.target import named_rollout, place_of, route_spec, target_of
+from operators.drift.surroundings import Models
 from trimtab.adapters.gateway_api import GatewayApi
 from trimtab.adapters.kubernetes import ResourceState
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR
@@ -26,8 +16,7 @@ from trimtab.api.resources import DriftMonitor, ModelRollout
 from trimtab.api.rollout_status import RevisionRef
 from trimtab.api.values import to_wire
 from trimtab.control import ReconcileMonitor
-from trimtab.ports.clock import Clock
-from trimtab.ports.cluster import Cluster, Object, Refused
+from trimtab.ports.cluster import Object
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.profiles import Profiles, Unprofiled
 
@@ -61,64 +50,12 @@ class Referenced:
         return self._inner.profile(self._uri)
 
 
-class MonitorHandler:
-    """Looks at one DriftMonitor.
+class MonitorHandler(Handler[DriftMonitor, _Held]):
+    """Looks at one DriftMonitor."""
 
-    Args:
-        epoch: names this process's leadership.
-    """
+    kind, model = DRIFT_MONITOR, DriftMonitor
 
-    def __init__(
-        self,
-        configuration: Configuration,
-        cluster: Cluster,
-        surroundings: Surroundings,
-        clock: Clock,
-        epoch: Callable[[], str],
-        metrics: Metrics,
-        tracing: Tracing,
-    ) -> None:
-        self._configuration, self._cluster, self._surroundings = configuration, cluster, surroundings
-        self._clock, self._epoch, self._metrics = clock, epoch, metrics
-        self._looking = Looking(DRIFT_MONITOR, metrics, tracing)
-        self._held: dict[Key, _Held] = {}
-
-    def look(self, namespace: str, name: str) -> float | None:
-        return self._looking.look(namespace, name, self._look)
-
-    def _look(self, namespace: str, name: str, span: Span) -> Outcome:
-        obj = self._cluster.get(DRIFT_MONITOR, namespace, name)
-        if obj is None:
-            self._held.pop((namespace, name), None)
-            self._metrics.forget(namespace, name, DRIFT_MONITOR.kind)
-            return Outcome(None, "it is gone")
-        if obj["metadata"].get("deletionTimestamp"):
-            return Outcome(None, "it is being deleted")
-        generation = int(obj["metadata"].get("generation", 0))
-        logs.also(generation=generation)
-        span.set_attribute("k8s.generation", generation)
-        state = ResourceState(self._cluster, DRIFT_MONITOR, namespace, name)
-        now = self._clock.now()
-        try:
-            monitor = DriftMonitor.from_wire(obj)
-        except (ValidationError, InputRefused) as error:
-            state.publish(refused(wrong(error), "InvalidSpec"), now)
-            return Outcome(None, f"the spec is wrong: {wrong(error)}")
-        try:
-            return self._watched(monitor, obj, now)
-        except Unfounded as missing:
-            state.publish(refused(str(missing), missing.reason), now)
-            return Outcome(None, str(missing))
-        except ProviderUnknown as error:
-            state.publish(refused(str(error), "ProviderUnknown"), now)
-            return Outcome(None, str(error))
-        except (SurroundingsFailed, InputRefused) as error:
-            with suppress(SurroundingsFailed, Refused):
-                reason = "Refused" if isinstance(error, Refused) else "Hindered"
-                state.publish(refused(str(error), reason), now)
-            return Outcome(None, "", str(error))
-
-    def _watched(self, monitor: DriftMonitor, obj: Object, now: datetime) -> Outcome:
+    def _reconciled(self, monitor: DriftMonitor, obj: Object, now: datetime) -> Outcome:
         namespace, name = monitor.metadata.namespace, monitor.metadata.name
         rollout, seen = named_rollout(self._cluster, namespace, monitor.spec.target.rollout_ref)
         stamped(self._cluster, obj, self._epoch())
@@ -140,7 +77,7 @@ class MonitorHandler:
             return Outcome(None, idle)
         if never:
             return Outcome(UNPROFILED_S, trouble)
-        again_s = max(0.05, (held.reconcile.wake(now) - now).total_seconds())
+        again_s = until_s(held.reconcile.wake(now), now)
         return Outcome(again_s, collector or f"revision {stable.revision} is watched", trouble)
 
     def _building(self, monitor: DriftMonitor, rollout: ModelRollout, stable: RevisionRef | None) -> _Held:
@@ -168,10 +105,9 @@ class MonitorHandler:
 
     def _gateway(self, rollout: ModelRollout) -> GatewayApi:
         """The rollout's gateway, for its counts alone: they are what the requests that were seen are a share of."""
-        at = rollout.metadata
         return GatewayApi(
             self._cluster,
-            Place(at.namespace, at.name, at.uid, rollout.spec.service_account_name),
+            place_of(rollout),
             route_spec(rollout),
             backend=lambda revision: None,
             counts=self._surroundings.counts,

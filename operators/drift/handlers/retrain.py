@@ -1,21 +1,15 @@
 """RetrainPolicies: each one's monitor, rollout and pipeline in the hands of control."""
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from pydantic import ValidationError
 
-from operators.drift import logs
-from operators.drift.config import Configuration
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
-from operators.drift.handlers.look import Looking, Outcome, refused, stamped, wrong
-from operators.drift.handlers.target import Unfounded, named_rollout, stored, target_of
-from operators.drift.metrics import Metrics
-from operators.drift.surroundings import ProviderUnknown, Surroundings
-from operators.drift.traces import Span, Tracing
+from operators.drift.handlers.look import Handler, Outcome, Unfounded, stamped, until_s
+from operators.drift.handlers.target import named_rollout, stored, target_of
 from trimtab.adapters.jobs import JobRuns
 from trimtab.adapters.kfp_server import KfpProvider, KfpServerRuns
 from trimtab.adapters.kubernetes import PostedEvents, ResourceState
@@ -26,8 +20,7 @@ from trimtab.api.resources import DriftMonitor, ModelRollout, RetrainPolicy
 from trimtab.api.rollout_status import RolloutStatus
 from trimtab.control import ReconcileRetrain
 from trimtab.control.candidacy import Candidacy
-from trimtab.ports.clock import Clock
-from trimtab.ports.cluster import Cluster, Object, Refused
+from trimtab.ports.cluster import Object
 from trimtab.ports.runs import Run, Runs
 
 RUNNING_S: Final = 30.0
@@ -85,62 +78,10 @@ class _Held:
     lasts: bool
 
 
-class RetrainHandler:
-    """Looks at one RetrainPolicy.
+class RetrainHandler(Handler[RetrainPolicy, _Held]):
+    """Looks at one RetrainPolicy."""
 
-    Args:
-        epoch: names this process's leadership.
-    """
-
-    def __init__(
-        self,
-        configuration: Configuration,
-        cluster: Cluster,
-        surroundings: Surroundings,
-        clock: Clock,
-        epoch: Callable[[], str],
-        metrics: Metrics,
-        tracing: Tracing,
-    ) -> None:
-        self._configuration, self._cluster, self._surroundings = configuration, cluster, surroundings
-        self._clock, self._epoch, self._metrics = clock, epoch, metrics
-        self._looking = Looking(RETRAIN_POLICY, metrics, tracing)
-        self._held: dict[Key, _Held] = {}
-
-    def look(self, namespace: str, name: str) -> float | None:
-        return self._looking.look(namespace, name, self._look)
-
-    def _look(self, namespace: str, name: str, span: Span) -> Outcome:
-        obj = self._cluster.get(RETRAIN_POLICY, namespace, name)
-        if obj is None:
-            self._held.pop((namespace, name), None)
-            self._metrics.forget(namespace, name, RETRAIN_POLICY.kind)
-            return Outcome(None, "it is gone")
-        if obj["metadata"].get("deletionTimestamp"):
-            return Outcome(None, "it is being deleted; its Jobs go with it")
-        generation = int(obj["metadata"].get("generation", 0))
-        logs.also(generation=generation)
-        span.set_attribute("k8s.generation", generation)
-        state = ResourceState(self._cluster, RETRAIN_POLICY, namespace, name)
-        now = self._clock.now()
-        try:
-            policy = RetrainPolicy.from_wire(obj)
-        except (ValidationError, InputRefused) as error:
-            state.publish(refused(wrong(error), "InvalidSpec"), now)
-            return Outcome(None, f"the spec is wrong: {wrong(error)}")
-        try:
-            return self._reconciled(policy, obj, now)
-        except Unfounded as missing:
-            state.publish(refused(str(missing), missing.reason), now)
-            return Outcome(None, str(missing))
-        except ProviderUnknown as error:
-            state.publish(refused(str(error), "ProviderUnknown"), now)
-            return Outcome(None, str(error))
-        except (SurroundingsFailed, InputRefused) as error:
-            with suppress(SurroundingsFailed, Refused):
-                reason = "Refused" if isinstance(error, Refused) else "Hindered"
-                state.publish(refused(str(error), reason), now)
-            return Outcome(None, "", str(error))
+    kind, model = RETRAIN_POLICY, RetrainPolicy
 
     def _reconciled(self, policy: RetrainPolicy, obj: Object, now: datetime) -> Outcome:
         at, spec = policy.metadata, policy.spec
@@ -165,7 +106,7 @@ class RetrainHandler:
             current=held.runs.current(claim.claimed_at) if claim is not None else None,
         )
         self._metrics.policy(at.namespace, at.name, status)
-        again_s = max(0.05, (held.reconcile.wake(now) - now).total_seconds())
+        again_s = until_s(held.reconcile.wake(now), now)
         if claim is not None:
             again_s = min(again_s, RUNNING_S)
         if any(trigger.schedule is not None for trigger in spec.triggers):

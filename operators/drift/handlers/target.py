@@ -6,32 +6,23 @@ from typing import Final, TypeVar
 from pydantic import ValidationError
 
 from operators.drift.handlers.cohorts import Cohorts
+from operators.drift.handlers.look import Unfounded
 from operators.drift.surroundings import Models
 from trimtab.adapters.children import Fact, Place
+from trimtab.adapters.gateway_api import ParentRef, RouteSpec
 from trimtab.adapters.kserve import name_served, template_text
+from trimtab.adapters.kubernetes import ResourceState
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
 from trimtab.adapters.kubernetes.state import PUBLISHED
 from trimtab.api.errors import InputRefused
 from trimtab.api.resources import ModelRollout
-from trimtab.api.rollout_status import RolloutStatus
+from trimtab.api.rollout_status import RevisionRef, RolloutStatus
 from trimtab.api.values import Stored
 from trimtab.control import Target
 from trimtab.ports.cluster import Cluster, Object
 
 CLOSED_EVERY: Final = timedelta(minutes=1)
 S = TypeVar("S", bound=Stored)
-
-
-class Unfounded(Exception):
-    """What a resource names is not there, or cannot be read. Its appearance, or next change, wakes whoever names it.
-
-    Attributes:
-        reason: one CamelCase word for programs.
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 def named_rollout(cluster: Cluster, namespace: str, name: str) -> tuple[ModelRollout, RolloutStatus]:
@@ -43,18 +34,18 @@ def named_rollout(cluster: Cluster, namespace: str, name: str) -> tuple[ModelRol
     if obj is None:
         raise Unfounded("RolloutNotFound", f"there is no ModelRollout '{name}' in namespace {namespace}")
     try:
-        return served(cluster, ModelRollout.from_wire(obj))[0], stored(RolloutStatus, obj)
+        rollout = ModelRollout.from_wire(obj)
     except (ValidationError, InputRefused):
         raise Unfounded(
             "RolloutInvalid", f"the spec of ModelRollout '{name}' is wrong: see its conditions"
         ) from None
+    return served(cluster, rollout)[0], stored(RolloutStatus, obj)
 
 
 def served(cluster: Cluster, rollout: ModelRollout) -> tuple[ModelRollout, Fact]:
     """The rollout under the name by which its servers answer, whatever the spec says by now; and ModelNameFixed."""
-    spec, metadata = rollout.spec, rollout.metadata
-    place = Place(metadata.namespace, metadata.name, metadata.uid, spec.service_account_name)
-    name, fact = name_served(cluster, place, spec.model_name)
+    spec = rollout.spec
+    name, fact = name_served(cluster, place_of(rollout), spec.model_name)
     if name == spec.model_name:
         return rollout, fact
     return rollout.model_copy(update={"spec": spec.model_copy(update={"model_name": name})}), fact
@@ -89,3 +80,34 @@ def target_of(rollout: ModelRollout, models: Models, known: Cohorts, tick: timed
         stable_alias=f"stable_{metadata.namespace}_{metadata.name}" if registry is not None else "stable",
         closed_every=CLOSED_EVERY,
     )
+
+
+def route_spec(rollout: ModelRollout) -> RouteSpec:
+    """How its route is to be."""
+    spec = rollout.spec
+    return RouteSpec(
+        parents=tuple(
+            ParentRef(ref.name, ref.namespace or "", ref.section_name or "", ref.port)
+            for ref in spec.route.parent_refs
+        ),
+        hostnames=spec.route.hostnames,
+        model_name=spec.model_name,
+        match=spec.route.match.value,
+        in_cluster=spec.route.in_cluster,
+        timeout_s=spec.serving.timeout.total_seconds(),
+    )
+
+
+def place_of(rollout: ModelRollout) -> Place:
+    """Whose children its route and servers are."""
+    at = rollout.metadata
+    return Place(at.namespace, at.name, at.uid, rollout.spec.service_account_name)
+
+
+def stable_of(state: ResourceState) -> RevisionRef | None:
+    """The stable revision that a rollout's status names, whatever else is in it."""
+    held = (state.resource() or {}).get("status", {}).get("stable")
+    try:
+        return RevisionRef.model_validate(held) if held else None
+    except ValidationError:
+        return None

@@ -14,7 +14,8 @@ def name_served(cluster: Cluster, place: Place, wished: str) -> tuple[str, Fact]
     The API server refuses another name for a live rollout. One that was made anew beside servers that were retained,
     or by an API server that knew no such rule, may still wish for one: then the old one stays, for those who call it.
     """
-    held = cluster.list(INFERENCE_SERVICE, place.namespace, {ROLLOUT: place.label})
+    there = cluster.installed(INFERENCE_SERVICE)
+    held = cluster.list(INFERENCE_SERVICE, place.namespace, {ROLLOUT: place.label}) if there else ()
     named = {str((one["metadata"].get("annotations") or {}).get(MODEL_NAME) or wished) for one in held}
     if not named or wished in named:
         return wished, Fact(TYPE, "True", "AsServed")

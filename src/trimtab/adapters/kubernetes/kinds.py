@@ -1,4 +1,4 @@
-"""The kinds of trimtab.dev, where the API server serves them."""
+"""The kinds of trimtab.dev, and those that every one of them rests on, where the API server serves them."""
 
 from typing import Final
 
@@ -8,6 +8,7 @@ from trimtab.ports.cluster import Kind
 MODEL_ROLLOUT: Final = Kind(GROUP, VERSION, "ModelRollout", ModelRollout.PLURAL)
 DRIFT_MONITOR: Final = Kind(GROUP, VERSION, "DriftMonitor", DriftMonitor.PLURAL)
 RETRAIN_POLICY: Final = Kind(GROUP, VERSION, "RetrainPolicy", RetrainPolicy.PLURAL)
+NAMESPACE: Final = Kind("", "v1", "Namespace", "namespaces", namespaced=False)
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
 
 REGISTRY: Final = f"{GROUP}/registry"

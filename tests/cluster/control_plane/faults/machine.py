@@ -17,9 +17,9 @@ from operators.drift import watches
 from operators.drift.caches import Caches
 from operators.drift.cluster import WatchedCluster
 from operators.drift.config import Configuration
-from operators.drift.handlers.rollout import NAMESPACE
 from operators.drift.reporting import Reporter
 from operators.drift.runtime import Client
+from trimtab.adapters.kubernetes.kinds import NAMESPACE
 from trimtab.ports.cluster import Cluster, Kind, Object
 
 FILLED_WITHIN_S = 60.0

@@ -100,10 +100,9 @@ def test_a_deleted_candidate_gets_nothing(make_stage: "Make", fault: "Row") -> N
 
 
 def test_a_namespace_that_goes_is_let_go(make_stage: "Make", fault: "Row") -> None:
-    from operators.drift.handlers.rollout import NAMESPACE
     from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
     from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
-    from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
+    from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT, NAMESPACE
 
     fault.says("somebody deletes the namespace at 50 %", "nothing is made in it again, nothing hangs")
     stage = make_stage()

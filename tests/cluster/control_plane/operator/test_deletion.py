@@ -62,7 +62,7 @@ def test_a_policy_that_is_changed_changes_what_is_kept(scene: "Scene", start_ope
 
 
 def test_in_a_namespace_that_goes_nothing_is_kept(scene: "Scene", start_operator: Start) -> None:
-    from operators.drift.handlers.rollout import NAMESPACE
+    from trimtab.adapters.kubernetes.kinds import NAMESPACE
 
     start_operator()
     scene.serve_first()
