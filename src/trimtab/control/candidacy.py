@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.api.rollout_status import RevisionRef
@@ -18,6 +19,9 @@ from trimtab.rollout.rejection import (
     standing,
     without,
 )
+
+KEY: Final = "trimtab.key"
+"""Tag of a version that a policy asked for, as register writes it."""
 
 
 class Candidacy:
@@ -54,6 +58,11 @@ class Candidacy:
             self._polled = now
             self._barred.clear()
         return self._newest
+
+    def made_by(self, key: str) -> ModelVersion | None:
+        """The version under the candidate's alias, if the run of this key put it there."""
+        held = self._registry.alias(self._target.model, self._target.alias)
+        return held if held is not None and held.tags.get(KEY) == key else None
 
     def barred(self, ref: RevisionRef) -> bool:
         """Whether a revision is rejected; False while the registry cannot say."""

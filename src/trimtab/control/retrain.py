@@ -1,5 +1,6 @@
 """One retraining policy, reconciled: claim, then start; settle what has ended."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -111,7 +112,7 @@ class ReconcileRetrain:
     def _observe(
         self, status: RetrainStatus, rollout: RolloutStatus, monitor: MonitorStatus, now: datetime
     ) -> Observed:
-        run = self._runs.find(status.claim.key) if status.claim is not None else None
+        run = self._found(status.claim.key) if status.claim is not None else None
         episodes = tuple(
             OpenEpisode(e.id, e.cause, e.opened_at) for e in monitor.episodes if e.closed_at is None
         )
@@ -129,6 +130,26 @@ class ReconcileRetrain:
             posted=self._posted(),
             surplus=self._beside(last, run),
             labelled_since=lambda since: self._labelled_since(rollout.stable, since, now),
+        )
+
+    def _found(self, key: str) -> Run | None:
+        """The run of a key. One that died when its model was the candidate took effect: its last word is missing."""
+        run = self._runs.find(key)
+        if run is None or run.state is not RunState.FAILED:
+            return run
+        made = self._candidacy.made_by(key)
+        if made is None:
+            return run
+        because = (
+            f"{made.tags.get('trimtab.because', '')}; it died when its model was the candidate: {run.because}"
+        )
+        return replace(
+            run,
+            state=RunState.SUCCEEDED,
+            version=made.version,
+            passed=True,
+            because=because.removeprefix("; "),
+            labelled=int(made.tags.get("trimtab.rows", "0")),
         )
 
     def _posted(self) -> tuple[PostedEvent, ...]:

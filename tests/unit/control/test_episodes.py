@@ -94,6 +94,38 @@ def test_a_failed_run_keeps_to_the_rearm_and_is_told(make_stage):
     assert "re-arms" in stage.loop.retrain.status.waiting
 
 
+def test_a_run_that_died_when_its_model_was_the_candidate_took_effect(make_stage):
+    """Between the alias and its last word: a second run of the episode would be one too many."""
+
+    def dies_late(world, key):
+        run = registers(loss=-0.03)(world, key)
+        world.versions[-1].tags.update(
+            {"trimtab.key": key, "trimtab.because": "log_loss 0.4", "trimtab.rows": "70"}
+        )
+        return replace(run, state=RunState.FAILED, version=None, passed=None, because="evicted", labelled=0)
+
+    stage = make_stage(skills=drops(0.06), run_makes=dies_late)
+    first = stage.serve_first()
+    assert stage.until(lambda s: s.status.stable.revision != first)
+    stage.until(lambda s: False, days=1)
+    (attempt,) = stage.loop.retrain.status.attempts
+    assert attempt.outcome is Outcome.PROMOTED
+    assert (attempt.version, attempt.labelled) == (stage.status.stable.version, 70)
+    assert attempt.because == "log_loss 0.4; it died when its model was the candidate: evicted"
+
+
+def test_a_run_that_died_before_its_model_was_the_candidate_has_failed(make_stage):
+    def dies(world, key):
+        world.candidate("somebody's")
+        world.versions[-1].tags.update({"trimtab.key": "another"})
+        return fails(world, key)
+
+    stage = make_stage(skills=drops(0.06), run_makes=dies)
+    stage.serve_first()
+    assert stage.until(lambda s: "RunEnded" in s.world.kinds(), step=timedelta(hours=6))
+    assert stage.loop.retrain.status.attempts[0].outcome is Outcome.FAILED
+
+
 def test_a_rejected_candidate_re_arms_too(make_stage):
     stage = make_stage(skills=drops(0.06), run_makes=registers(loss=0.09))
     stage.serve_first()
