@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class KfpApi:
         faults: by "METHOD /path" prefix, what happens to the next such calls: `500`, `slow`, `lost` (takes effect,
             but no answer comes), `twice` (two rows), `unlisted` (a workflow without a row).
         workflows: ids of all that was really started.
+        started: by those ids, what was asked for.
     """
 
     token: str = ""
@@ -48,6 +50,7 @@ class KfpApi:
     experiments: dict[str, Any] = field(default_factory=dict)
     runs: dict[str, Any] = field(default_factory=dict)
     workflows: list[str] = field(default_factory=list)
+    started: dict[str, Any] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     url: str = ""
@@ -117,6 +120,7 @@ class KfpApi:
         for _ in range(2 if fault == "twice" else 1):
             identity = str(uuid4())
             self.workflows.append(identity)
+            self.started[identity] = wanted
             if fault == "unlisted":
                 raise Refused((500, 13), "Failed to create a run row: database is locked")
             at = datetime.now(UTC) + timedelta(seconds=len(self.runs))
@@ -131,9 +135,16 @@ class KfpApi:
         return self.runs[identity]
 
 
+@cache
+def declared_parameters() -> dict[str, Any]:
+    declared: dict[str, Any] = next(yaml.safe_load_all(IR.read_text()))["root"]["inputDefinitions"][
+        "parameters"
+    ]
+    return declared
+
+
 def check_parameters(given: dict[str, Any]) -> None:
-    root = next(yaml.safe_load_all(IR.read_text()))["root"]
-    declared = root["inputDefinitions"]["parameters"]
+    declared = declared_parameters()
     kinds = {"STRING": str, "BOOLEAN": bool}
     for name, value in given.items():
         if name not in declared:
@@ -217,7 +228,7 @@ def serving(api: KfpApi) -> Iterator[KfpApi]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         api.url = f"http://127.0.0.1:{server.server_port}/pipeline"

@@ -2,22 +2,21 @@
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cluster.control_plane.runs.shelf import Killed, Mortal, OnShelf, Shelf
 from trimtab.adapters.claims import InClusterClaims, read_claim
 from trimtab.adapters.claims.config_map import CONFIG_MAP
 from trimtab.api.errors import AnswerIsNo, InputRefused, SurroundingsFailed
 from trimtab.ports.claims import Effect
-from trimtab.ports.registry import ModelVersion
 from trimtab.retrain import run_key
 from trimtab.steps.model_folder import ModelFolder
-from trimtab.steps.register import CANDIDATE, Holder, register_once
+from trimtab.steps.register import Holder, register_once
 
 KEY = run_key("a", "b", 1)
 UNTIL = datetime(2013, 7, 1, tzinfo=UTC)
@@ -115,70 +114,6 @@ def test_where_nothing_is_claimed_every_run_is_admitted() -> None:
 
     assert component.admit("", "", "one")
     assert component.admit("any key", "", "two")
-
-
-class Killed(BaseException):
-    """SIGKILL, to order."""
-
-
-@dataclass
-class Shelf:
-    """A registry that many runs share, and that remembers who moved the alias: to be killed between two calls."""
-
-    held: dict[str, ModelVersion] = field(default_factory=dict)
-    candidate: list[tuple[str, str]] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-@dataclass
-class OnShelf:
-    """ports.registry.Registry of one run."""
-
-    shelf: Shelf
-    run: str
-
-    def register(self, name: str, uri: str, digest: str, tags: Mapping[str, str]) -> ModelVersion:
-        with self.shelf.lock:
-            made = ModelVersion(name, str(len(self.shelf.held) + 1), uri, digest, dict(tags))
-            return self.shelf.held.setdefault(digest, made)
-
-    def versions(self, name: str) -> Sequence[ModelVersion]:
-        return list(self.shelf.held.values())
-
-    def version(self, name: str, version: str) -> ModelVersion | None:
-        return next((held for held in self.versions(name) if held.version == version), None)
-
-    def alias(self, name: str, alias: str) -> ModelVersion | None:
-        return self.version(name, self.shelf.candidate[-1][1]) if self.shelf.candidate else None
-
-    def set_alias(self, name: str, alias: str, version: str) -> None:
-        assert alias == CANDIDATE
-        self.shelf.candidate.append((self.run, version))
-
-    def tag(self, name: str, version: str, key: str, value: str) -> None: ...
-
-    def untag(self, name: str, version: str, key: str) -> None: ...
-
-
-class Mortal:
-    """A port whose process is killed before or after one of its calls."""
-
-    def __init__(self, port: Any, fuse: list[int]) -> None:
-        self._port, self._fuse = port, fuse
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any) -> Any:
-            self._burn()
-            answer = getattr(self._port, name)(*arguments)
-            self._burn()
-            return answer
-
-        return call
-
-    def _burn(self) -> None:
-        self._fuse[0] -= 1
-        if self._fuse[0] == 0:
-            raise Killed
 
 
 def run(
