@@ -139,17 +139,17 @@ class EnvoyCounts:
     def _copied(self, place: Place, split: Split, total: Mapping[str, Tally]) -> Mapping[str, Tally] | None:
         """Copies by revision: what a route's mirrors sent while it was the mirror; None where there is no counter."""
         counted = of_mirror(total, place.namespace, route_name(place.rollout))
-        if counted is None:
-            return None
         key = place.namespace, place.rollout
+        if counted is None:
+            # Nothing was copied yet: all that will be is the first mirror's.
+            self._copies.setdefault(key, _Copies(None, Tally()))
+            return None
         mirror = split.mirror if split.mirror_percent else None
         held = self._copies.setdefault(key, _Copies(mirror, counted))
-        if held.whose is not None:
+        if (whose := held.whose or mirror) is not None:
             # The first read after a change: what was copied until then is still the last one's.
             grown = counted.since(held.counted)
-            held.shares[held.whose] = replace(
-                held.shares.get(held.whose, Tally()).plus(grown), pending=counted.pending
-            )
+            held.shares[whose] = replace(held.shares.get(whose, Tally()).plus(grown), pending=counted.pending)
         held.whose, held.counted = mirror or held.whose, counted
         return held.shares
 
@@ -159,7 +159,7 @@ class _Copies:
     """What a route's mirrors sent, by the revision that was the mirror.
 
     Attributes:
-        whose: the mirror, or the last one.
+        whose: the mirror, or the last one; None before the first.
         counted: what had been sent at the last read.
     """
 

@@ -169,6 +169,26 @@ def test_a_copy_belongs_to_whom_the_route_copied_to_when_it_was_sent(world: Worl
     assert settled(world, 7, later)[THIRD].mirrored == 7
 
 
+def test_what_is_copied_before_the_first_look_at_a_mirror_is_its_own(world: World):
+    from tests.cluster.kube.poll import eventually
+
+    world.proxy("10.0.0.1")
+    whole, without = (
+        world.fetch,
+        EnvoyCounts(
+            world.cluster,
+            fetch=lambda address, port: "\n".join(
+                line for line in world.fetch(address, port).splitlines() if "-mirror-" not in line
+            ),
+            clock_s=lambda: world.now_s,
+        ),
+    )
+    assert world.sent(Split({STABLE: 100}), without)[STABLE].requests == 0
+    world.ask("10.0.0.1", 10)
+    without._fetch = whole  # the route's first mirror has come
+    eventually("the copies are counted", lambda: world.sent(counts=without)[CANDIDATE].mirrored == 10, 10)
+
+
 def test_what_was_copied_before_this_process_is_nobodys(world: World):
     world.proxy("10.0.0.1")
     world.sent()
