@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from operators.drift.caches import Caches, resource_of
 from operators.drift.reporting import Reporter
@@ -17,6 +17,7 @@ from operators.drift.runtime import (
     NotFound,
     Resource,
     uid_of,
+    waited,
 )
 from operators.drift.runtime import Conflict as Stale
 from operators.drift.runtime import Forbidden as NotAllowed
@@ -88,11 +89,11 @@ class WatchedCluster:
 
         async def made() -> Object | None:
             try:
-                return await self._client.create(resource, obj, user=user)
+                return await self._kept(self._client.create(resource, obj, user=user))
             except AlreadyExists:
                 return None
 
-        return self._written(obj, made())
+        return self._call(named(obj), made())
 
     def apply(self, obj: Object, *, account: str = "", dry_run: bool = False) -> Object:
         applied = self._client.apply(
@@ -140,24 +141,19 @@ class WatchedCluster:
         """The object is gone."""
         self._wrote.pop(_key(obj), None)
 
-    def _written(self, obj: Object, writing: Awaitable[T]) -> T:
-        kind = self._kind(obj)
+    def _written(self, obj: Object, writing: Coroutine[Any, Any, Object]) -> Object:
+        return self._call(named(obj), self._kept(writing))
 
-        async def write() -> T:
-            found = await writing
-            if found is not None:
-                self._wrote[_key(found)] = found["metadata"]["resourceVersion"]  # type: ignore[index, arg-type]  # T is an Object or None
-                self._caches.assume(found, kind)  # type: ignore[arg-type]
-            return found
+    async def _kept(self, writing: Coroutine[Any, Any, Object]) -> Object:
+        """What is written is read at once."""
+        found = await writing
+        self._wrote[_key(found)] = str(found["metadata"]["resourceVersion"])
+        self._caches.assume(found, self._kind(found))
+        return found
 
-        return self._call(named(obj), write())
-
-    def _call(self, about: str, call: Awaitable[T]) -> T:
-        async def awaited() -> T:
-            return await call
-
+    def _call(self, about: str, call: Coroutine[Any, Any, T]) -> T:
         with told(about):
-            return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result(WAIT_S)
+            return waited(call, self._loop, WAIT_S)
 
     def _kind(self, obj: Object) -> Kind:
         return self._kinds[(str(obj["apiVersion"]), str(obj["kind"]))]
@@ -181,8 +177,6 @@ def told(about: str) -> Iterator[None]:
         raise Refused(f"{about}: {error}", reason=error.reason) from error
     except ApiError as error:
         raise SurroundingsFailed(f"{about}: {error}") from error
-    except TimeoutError as error:
-        raise SurroundingsFailed(f"{about}: no answer within {WAIT_S:.0f} s") from error
 
 
 def user_of(obj: Object, account: str) -> str:

@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from operators.drift.runtime import ApiError, Client, Object, Resource, RuntimeFailure
+from operators.drift.caches import resource_of
+from operators.drift.runtime import ApiError, Client, Object, RuntimeFailure
+from trimtab.adapters.kubernetes import kinds
 
-EVENT: Final = Resource("events.k8s.io", "v1", "Event", "events")
+EVENT: Final = resource_of(kinds.EVENT)
 CONTROLLER: Final = "trimtab.dev/drift-operator"
 SAME_S: Final = 600.0
 SERIES_EVERY_S: Final = 300.0

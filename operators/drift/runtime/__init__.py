@@ -1,13 +1,14 @@
 """What any controller needs and no controller should write twice: a cache fed by watches, a keyed queue, a lease.
 
 A process makes one Client, runs a Reflector a kind on every replica, and one Elector; the Elector's work runs
-Controllers, whose handlers write through a Blocking client behind the Elector's fence. Nothing here knows what the
-objects mean.
+Controllers, whose handlers write through the Client, `waited` for in their threads, behind the Elector's fence.
+Nothing here knows what the objects mean.
 """
 
 from operators.drift.runtime.backoff import Backoff
-from operators.drift.runtime.blocking import Blocking
-from operators.drift.runtime.client import Call, Client, Event, Page
+from operators.drift.runtime.blocking import waited
+from operators.drift.runtime.calls import Call
+from operators.drift.runtime.client import Client, Page
 from operators.drift.runtime.controller import (
     Controller,
     Handler,
@@ -37,12 +38,12 @@ from operators.drift.runtime.queue import Queue
 from operators.drift.runtime.reflector import Reflector, drop_managed_fields, wait_all_synced
 from operators.drift.runtime.resource import Key, Object, Resource, key_of, labels_of, uid_of, version_of
 from operators.drift.runtime.store import Store
+from operators.drift.runtime.watch import Event
 
 __all__ = [
     "AlreadyExists",
     "ApiError",
     "Backoff",
-    "Blocking",
     "Call",
     "Client",
     "Conflict",
@@ -79,4 +80,5 @@ __all__ = [
     "uid_of",
     "version_of",
     "wait_all_synced",
+    "waited",
 ]

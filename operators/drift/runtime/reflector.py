@@ -16,10 +16,11 @@ from time import monotonic
 from typing import Final
 
 from operators.drift.runtime.backoff import Backoff
-from operators.drift.runtime.client import QUIET_S, Client, Event
+from operators.drift.runtime.client import Client
 from operators.drift.runtime.errors import ApiError, Expired, NotInstalled, Unavailable
 from operators.drift.runtime.resource import Key, Object, Resource, key_of, labels_of, version_of
 from operators.drift.runtime.store import Change, Index, Store
+from operators.drift.runtime.watch import QUIET_S, Event
 
 OnChange = Callable[[Object | None, Object | None], None]
 LIVED_S: Final = 30.0

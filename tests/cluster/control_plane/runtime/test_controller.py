@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("control-plane-runtime")
 def test_a_handler_sees_each_change_fails_and_tries_again_and_others_do_not_wait_for_one_that_hangs(
     straight: str, namespace: str
 ) -> None:
-    from operators.drift.runtime import Backoff, Blocking, Controller, Queue, Reflector, Resource
+    from operators.drift.runtime import Backoff, Controller, Queue, Reflector, Resource, waited
 
     maps = Resource("", "v1", "ConfigMap", "configmaps")
     looks: list[Looked] = []
@@ -27,7 +27,7 @@ def test_a_handler_sees_each_change_fails_and_tries_again_and_others_do_not_wait
 
     async def scenario(client: "Client") -> None:
         reflector = Reflector(client, maps, namespace=namespace, labels={"made-by": "test"})
-        blocking = Blocking(client, {maps: reflector})
+        loop = asyncio.get_running_loop()
         failures = iter(range(3))
 
         def handler(space: str, name: str) -> float | None:
@@ -37,7 +37,8 @@ def test_a_handler_sees_each_change_fails_and_tries_again_and_others_do_not_wait
                 raise ZeroDivisionError
             held = reflector.store.get(space, name)
             if held is not None and held["data"]["seen"] != held["data"]["wish"]:
-                blocking.replace(maps, {**held, "data": {**held["data"], "seen": held["data"]["wish"]}})
+                seen = {**held["data"], "seen": held["data"]["wish"]}
+                waited(client.replace(maps, {**held, "data": seen}), loop, 15)
             return None
 
         controller = Controller(

@@ -1,7 +1,7 @@
 """A cache stays equal to what the API server holds, whatever stands between them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -203,25 +203,33 @@ def test_a_kind_that_comes_later_is_taken_up_and_one_that_goes_is_let_go(
 
 def test_own_writes_are_read_at_once(straight: str, namespace: str) -> None:
     """From a thread, as handlers do: a hundred times written and read back, the cache is never behind."""
-    from operators.drift.runtime import Blocking, Reflector, Resource
+    from operators.drift.runtime import Object, Reflector, Resource, waited
 
     maps = Resource("", "v1", "ConfigMap", "configmaps")
 
     async def scenario(client: "Client") -> None:
         reflector = Reflector(client, maps, namespace=namespace)
-        blocking = Blocking(client, {maps: reflector})
+        loop = asyncio.get_running_loop()
+
+        async def kept(writing: Coroutine[Any, Any, Object]) -> None:
+            reflector.assume(await writing)
+
+        async def gone(held: Object) -> None:
+            await client.delete(maps, namespace, held["metadata"]["name"], uid=held["metadata"]["uid"])
+            reflector.assume_deleted(held)
 
         def write_and_read() -> None:
             for number in range(100):
-                blocking.create(maps, config_map(namespace, f"n{number}", a="0"))
+                made = config_map(namespace, f"n{number}", a="0")
+                waited(kept(client.create(maps, made)), loop, 15)
                 held = reflector.store.get(namespace, f"n{number}")
                 assert held is not None
                 assert "managedFields" not in held["metadata"]
-                blocking.replace(maps, {**held, "data": {"a": "1"}})
+                waited(kept(client.replace(maps, {**held, "data": {"a": "1"}})), loop, 15)
                 changed = reflector.store.get(namespace, f"n{number}")
                 assert changed is not None
                 assert changed["data"] == {"a": "1"}
-                blocking.delete(maps, namespace, f"n{number}", uid=held["metadata"]["uid"])
+                waited(gone(changed), loop, 15)
                 assert reflector.store.get(namespace, f"n{number}") is None
 
         async with running(reflector.run()):
@@ -229,7 +237,7 @@ def test_own_writes_are_read_at_once(straight: str, namespace: str) -> None:
             await asyncio.to_thread(write_and_read)
             assert names(reflector) == []
             with pytest.raises(RuntimeError, match="own thread"):
-                blocking.get(maps, namespace, "n1")
+                waited(client.get(maps, namespace, "n1"), loop, 15)
 
     play(scenario, straight)
 
