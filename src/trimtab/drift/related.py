@@ -62,8 +62,9 @@ def _cramer(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     if rows < FEWEST_PAIRS:
         return 0.0
     a, b = one[both], other[both]
-    table = np.bincount(a * (b.max() + 1) + b).astype(np.float64)
-    table = np.pad(table, (0, -len(table) % (int(b.max()) + 1))).reshape(-1, int(b.max()) + 1)
+    width = int(b.max()) + 1
+    counts = np.bincount(a * width + b).astype(np.float64)
+    table = np.pad(counts, (0, -len(counts) % width)).reshape(-1, width)
     table = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     r, c = table.shape
     if min(r, c) < 2:
