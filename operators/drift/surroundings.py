@@ -23,6 +23,7 @@ from trimtab.adapters.namespaced_collector import NamespacedCollector, address
 from trimtab.adapters.prometheus import PrometheusMetrics
 from trimtab.api.errors import InputRefused
 from trimtab.api.resources import ModelRollout
+from trimtab.api.rollout_status import RevisionRef
 from trimtab.control.single import SingleVersion, digest_of_address
 from trimtab.ports.cluster import Cluster
 from trimtab.ports.evidence import Evidence
@@ -99,10 +100,16 @@ class Surroundings:
         )
         self.counts = None if configuration.services else EnvoyCounts(cluster)
 
-    def models(self, rollout: ModelRollout, lineage: Lineage | None = None) -> Models:
+    def models(
+        self,
+        rollout: ModelRollout,
+        lineage: Lineage | None = None,
+        under_way: Sequence[RevisionRef] = (),
+    ) -> Models:
         """
         Args:
             lineage: of the rollout's own writes.
+            under_way: revisions that the rollout has in hand, whatever its spec says by now.
 
         Raises:
             ProviderUnknown
@@ -117,7 +124,8 @@ class Surroundings:
                 spec.model.uri,
                 spec.model.digest or digest_of_address(spec.model.uri),
             )
-            return Models(metadata.name, SingleVersion(version, notes), NoProfiles(), lambda uri: ())
+            in_hand = [ModelVersion(metadata.name, one.version, one.uri, one.digest) for one in under_way]
+            return Models(metadata.name, SingleVersion(version, notes, in_hand), NoProfiles(), lambda uri: ())
         named = spec.model.registry
         provider = self.provider(
             "mlflow", self._configuration.providers.mlflow, named.provider_ref, metadata.namespace

@@ -8,7 +8,7 @@ from typing import Any, Final
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
 from operators.drift.handlers.look import Handler, Key, Outcome, stamped, until_s
 from operators.drift.handlers.releasing import finalized, released, stays
-from operators.drift.handlers.target import place_of, route_spec, served, stable_of, target_of
+from operators.drift.handlers.target import in_hand, place_of, route_spec, served, stable_of, target_of
 from operators.drift.surroundings import Models
 from trimtab.adapters.children import Fact
 from trimtab.adapters.gateway_api import GatewayApi
@@ -165,7 +165,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         held = self._adapters(rollout)
         models = held.models
         if models is None or held.built[0] != metadata.generation:
-            models = self._surroundings.models(rollout, held.state.lineage)
+            models = self._surroundings.models(rollout, held.state.lineage, in_hand(held.state))
         stable = stable_of(held.state)
         built = metadata.generation, stable.revision if stable is not None else "", spec.model_name
         if held.built != built:

@@ -106,7 +106,17 @@ def place_of(rollout: ModelRollout) -> Place:
 
 def stable_of(state: ResourceState) -> RevisionRef | None:
     """The stable revision that a rollout's status names, whatever else is in it."""
-    held = (state.resource() or {}).get("status", {}).get("stable")
+    return _named(state, "stable")
+
+
+def in_hand(state: ResourceState) -> list[RevisionRef]:
+    """The revisions that a rollout's status names: what is to become of each is still to be noted."""
+    found = (_named(state, role) for role in ("stable", "previous", "candidate"))
+    return [one for one in found if one is not None]
+
+
+def _named(state: ResourceState, role: str) -> RevisionRef | None:
+    held = (state.resource() or {}).get("status", {}).get(role)
     try:
         return RevisionRef.model_validate(held) if held else None
     except ValidationError:

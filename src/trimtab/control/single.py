@@ -28,10 +28,17 @@ class SingleVersion:
     Args:
         wished: as the spec has it; where its version was another model before, it goes by version and digest.
         notes: each change is kept before it returns.
+        under_way: versions that the spec named before and that are still in hand; of these nothing may be noted yet.
     """
 
-    def __init__(self, wished: ModelVersion, notes: MutableMapping[str, str]) -> None:
+    def __init__(
+        self,
+        wished: ModelVersion,
+        notes: MutableMapping[str, str],
+        under_way: Sequence[ModelVersion] = (),
+    ) -> None:
         self._notes = notes
+        self._under_way = {one.version: one for one in under_way}
         held = self._remembered(wished.name, wished.version)
         if held is not None and (held.digest, held.uri) != (wished.digest, wished.uri):
             wished = replace(wished, version=f"{wished.version}-{wished.digest[:8]}")
@@ -51,7 +58,8 @@ class SingleVersion:
         return next((one for one in self.versions(name) if one.version == version), None)
 
     def versions(self, name: str) -> Sequence[ModelVersion]:
-        named = [key.removeprefix("version/") for key in self._notes if key.startswith("version/")]
+        noted = [key.removeprefix("version/") for key in self._notes if key.startswith("version/")]
+        named = dict.fromkeys((*noted, *self._under_way))
         held = [self._remembered(name, version) for version in named if version != self._wished.version]
         wished = replace(self._wished, tags=self._tags(self._wished.version))
         return (*(one for one in held if one is not None), wished)
@@ -94,12 +102,13 @@ class SingleVersion:
             self._notes[key] = value
 
     def _remembered(self, name: str, version: str) -> ModelVersion | None:
-        """None too where somebody else wrote into the notes."""
+        """What is under way goes without notes; None too where somebody else wrote into them."""
         try:
             held = json.loads(self._notes.get(f"version/{version}", ""))
             return ModelVersion(name, version, str(held["uri"]), str(held["digest"]), self._tags(version))
         except (ValueError, TypeError, KeyError):
-            return None
+            one = self._under_way.get(version)
+            return None if one is None else replace(one, tags=self._tags(version))
 
     def _tags(self, version: str) -> dict[str, str]:
         start = f"tag/{version}/"

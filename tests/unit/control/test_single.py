@@ -34,6 +34,26 @@ def test_what_was_said_of_a_version_outlives_its_time_in_the_spec():
     assert SingleVersion(wished(), notes).alias("flights", "candidate").tags == {}
 
 
+def test_a_version_under_way_that_the_spec_no_longer_names_can_be_barred():
+    """Wished for, taken as candidate, and replaced in the spec before anything was noted of it."""
+    notes = {}
+    registry = SingleVersion(wished("3", "s3://m/3"), notes, [wished("2", "s3://m/2")])
+    assert registry.version("flights", "2").uri == "s3://m/2"
+    registry.tag("flights", "2", "trimtab.rejected.a/b", "no")
+    assert registry.version("flights", "2").tags == {"trimtab.rejected.a/b": "no"}
+    later = SingleVersion(wished("3", "s3://m/3"), json.loads(json.dumps(notes)))
+    assert later.version("flights", "2") == registry.version("flights", "2")
+    assert registry.alias("flights", "candidate").version == "3"
+
+
+def test_another_model_under_the_version_of_one_under_way_is_another_version():
+    registry = SingleVersion(wished("2", "s3://m/other"), {}, [wished("2", "s3://m/2")])
+    assert registry.alias("flights", "candidate").version.startswith("2-")
+    assert registry.version("flights", "2").uri == "s3://m/2"
+    same = SingleVersion(wished("2", "s3://m/2"), {}, [wished("2", "s3://m/2")])
+    assert [one.version for one in same.versions("flights")] == ["2"]
+
+
 def test_another_model_under_an_old_version_is_another_version():
     notes = {}
     SingleVersion(wished(), notes).set_alias("flights", "stable", "1")

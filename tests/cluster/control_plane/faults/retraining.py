@@ -67,7 +67,9 @@ class Around(Surroundings):
     def evidence(self, namespace: str) -> Evidence:
         return Served(self._stage.recording)  # type: ignore[return-value]  # what monitors and policies ask of it
 
-    def models(self, rollout: ModelRollout, lineage: Lineage | None = None) -> Models:
+    def models(
+        self, rollout: ModelRollout, lineage: Lineage | None = None, under_way: Sequence[RevisionRef] = ()
+    ) -> Models:
         shelf = self._stage.shelf
         return Models(NAME, OnShelf(shelf), Profiled(self._stage.recording, shelf), lambda uri: ())
 
