@@ -10,7 +10,9 @@ UV_VERSION := 0.13.9
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 STAMP := $(VENV)/.ready
+ALL := $(VENV)/.ready-all
 WORKERS ?= 2
+INSTALL = $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock
 
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
@@ -22,11 +24,11 @@ export FEAST_USAGE := False
 demo: $(STAMP) ## The main job: the whole loop over a year of real flights (about 10 minutes)
 	$(BIN)/trimtab demo
 
-test: $(STAMP) ## All tests that run unattended
+test: $(ALL) ## All tests that run unattended
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
 
 .PHONY: test-cluster cluster cluster-down
-test-cluster: $(STAMP) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
+test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
 	$(BIN)/python -m pytest tests/cluster/node -q
 
 cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole node with KServe and a gateway)
@@ -37,27 +39,27 @@ cluster-down: $(STAMP) ## Take it away again
 
 ##@ While you work
 .PHONY: check format verify generate bench lock clean
-check: $(STAMP) ## Lint, types, layers, and generated files current
+check: $(ALL) ## Lint, types, layers, and generated files current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) --no-print-directory verify
 
-format: $(STAMP) ## Rewrite the code in the house style
+format: $(ALL) ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-verify: $(STAMP) ## Fail when a generated file is stale
+verify: $(ALL) ## Fail when a generated file is stale
 	$(BIN)/python docs/generated.py --check
 
-generate: $(STAMP) ## Write the generated files anew
+generate: $(ALL) ## Write the generated files anew
 	$(BIN)/python docs/generated.py
 
-bench: $(STAMP) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
+bench: $(ALL) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
 
-lock: $(STAMP) ## Resolve requirements.lock anew
+lock: $(ALL) ## Resolve requirements.lock anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header -q -o requirements.lock
 
@@ -66,14 +68,19 @@ clean: ## Remove the environment and what runs left behind
 
 ##@ Set-up
 .PHONY: setup help
-setup: $(STAMP) ## The environment, from requirements.lock (done by every task that needs it)
+setup: $(ALL) ## The environment, from requirements.lock (done by every task that needs it)
 
 $(STAMP): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo "trimtab needs Python 3.11, 3.12 or 3.13 on the PATH (or: make PYTHON=/path/to/python)"; exit 2; }
 	@echo "setting up $(VENV) with $$($(PYTHON) -V) (1.5 GB; a few minutes on a slow line)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[local,operator]' --group dev
+	@$(INSTALL) -e '.[local,operator]' --group dev
+	@touch $@
+
+$(ALL): $(STAMP)
+	@echo "adding what only tests and training at scale need: torch, ray, optuna (another 6 GB)"
+	@$(INSTALL) -e '.[all]'
 	@touch $@
 
 help: ## This list
