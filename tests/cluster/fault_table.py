@@ -14,13 +14,17 @@ CASES: Final = "fault cases"
 
 
 class Row:
-    """A row that is being made."""
+    """A row that is being made.
 
-    def __init__(self, note: Callable[[str, object], None]) -> None:
-        self._note = note
+    Args:
+        setting: what is served, and how, while the fault is there.
+    """
+
+    def __init__(self, note: Callable[[str, object], None], setting: str) -> None:
+        self._note, self._setting = note, setting
 
     def says(self, fault: str, must_hold: str) -> None:
-        self._note(PROPERTY, f"{fault} | {must_hold}")
+        self._note(PROPERTY, f"{fault} | {self._setting} | {must_hold}")
 
     def cases(self, number: int) -> None:
         """How many different harms were done."""
@@ -28,9 +32,10 @@ class Row:
 
 
 @pytest.fixture
-def fault(record_property: Callable[[str, object], None]) -> Row:
-    """The test's row in the table of faults."""
-    return Row(record_property)
+def fault(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Row:
+    """The test's row in the table of faults, in the setting of a test that has one."""
+    chosen = request.getfixturevalue("setting") if "setting" in request.fixturenames else "any"
+    return Row(record_property, str(chosen))
 
 
 def rows(terminalreporter: "pytest.TerminalReporter") -> Iterator[str]:
@@ -46,6 +51,6 @@ def rows(terminalreporter: "pytest.TerminalReporter") -> Iterator[str]:
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     if told := sorted(set(rows(terminalreporter))):
-        terminalreporter.section("faults: fault | what must hold | held? | cases | seconds")
+        terminalreporter.section("faults: fault | setting | what must hold | held? | cases | seconds")
         for row in told:
             terminalreporter.write_line(row)

@@ -36,3 +36,8 @@ def kserve() -> Path:
 def kserve_install() -> Path:
     """What `kubectl apply -f` of a release installs, CRDs aside."""
     return kserve() / "install" / versions.KSERVE / "kserve.yaml"
+
+
+def kserve_cluster_resources() -> Path:
+    """What a release installs for all namespaces: its serving runtimes."""
+    return kserve() / "install" / versions.KSERVE / "kserve-cluster-resources.yaml"

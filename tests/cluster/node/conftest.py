@@ -65,11 +65,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
 @pytest.fixture
 def namespace(node: "Node") -> Iterator[str]:
     """A new namespace; all in it goes after the test."""
-    name = f"t-{uuid4().hex[:8]}"
-    node.kubectl("create", "namespace", name)
-    node.wait("create", "serviceaccount", "default", name)
+    from tests.cluster.kube.poll import eventually
+    from trimtab.ports.cluster import Kind
+
+    name, kind = f"t-{uuid4().hex[:8]}", Kind("", "v1", "Namespace", "namespaces", namespaced=False)
+    account = Kind("", "v1", "ServiceAccount", "serviceaccounts")
+    node.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    eventually("the default account", lambda: node.cluster.read(account, name, "default"), 30)
     yield name
-    node.kubectl("delete", "namespace", name, "--wait=false")
+    node.cluster.delete(kind, "", name)
 
 
 @pytest.fixture

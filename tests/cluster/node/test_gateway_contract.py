@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from trimtab.adapters.gateway_api.envoy_counts import POD
+from trimtab.ports.cluster import Object
 from trimtab.ports.gateway import Gateway, Sent, Split
 from trimtab.ports.state import Conflict
 
@@ -109,23 +111,24 @@ class NodeWorld:
         )
 
     def serve(self, revision: str, delay_s: float = 0.0) -> None:
+        from tests.cluster.kube.poll import eventually
+
         name = f"r-{revision}"
         metadata = {"name": name, "namespace": self.namespace, "labels": {"app": name}}
-        self.node.apply(
-            {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _pod(revision, delay_s)},
-            {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": metadata,
-                "spec": {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": PORT}]},
-            },
-        )
-        self.node.wait("Ready", "pod", name, self.namespace)
+        served = {"selector": {"app": name}, "ports": [{"port": 80, "targetPort": PORT}]}
+        for kind, spec in (("Service", served), ("Pod", _pod(revision, delay_s))):
+            made = {"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec}
+            self.node.cluster.create(made)
+        eventually(f"{name} is ready", lambda: self._is_ready(name), 60)
         self.live.add(revision)
 
     def retire(self, revision: str) -> None:
         """Its server ends; its Service stays, as a revision's does until no route names it."""
-        self.node.kubectl("delete", "pod", f"r-{revision}", "-n", self.namespace)
+        from tests.cluster.kube.poll import eventually
+
+        name = f"r-{revision}"
+        self.node.cluster.delete(POD, self.namespace, name)
+        eventually(f"{name} is gone", lambda: self._pod_of(name) is None, 30)
 
     def ask(self, headers: dict[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
         connection = getattr(self._local, "connection", None)
@@ -139,12 +142,22 @@ class NodeWorld:
         return answer.status, told["revision"], told["headers"]
 
     def seen(self, revision: str) -> dict[str, int]:
-        address = self.node.get("pod", f"r-{revision}", self.namespace)["status"]["podIP"]
+        held = self._pod_of(f"r-{revision}")
+        assert held is not None
+        address = held["status"]["podIP"]
         connection = http.client.HTTPConnection("127.0.0.1", self.node.forward(address, PORT), timeout=5)
         connection.request("GET", "/seen")
         found: dict[str, int] = json.loads(connection.getresponse().read())
         connection.close()
         return found
+
+    def _pod_of(self, name: str) -> Object | None:
+        return self.node.cluster.read(POD, self.namespace, name)
+
+    def _is_ready(self, name: str) -> bool:
+        held = self._pod_of(name) or {}
+        conditions = (held.get("status") or {}).get("conditions") or ()
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     def _stats(self, address: str, port: int) -> str:
         import urllib.request

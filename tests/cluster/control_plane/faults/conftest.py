@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.machine import Machine
+    from tests.cluster.control_plane.faults.settings import Mode, Setting
     from tests.cluster.control_plane.faults.stage import Stage
+    from tests.cluster.control_plane.faults.worlds import World
     from tests.cluster.kube.control_plane import ControlPlane
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -19,14 +20,16 @@ ANY_ACCOUNT = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name":
 @pytest.fixture(scope="session")
 def harmed_plane() -> Iterator["ControlPlane"]:
     """An API server with all CRDs, on which any service account may write what a rollout writes."""
+    from tests.cluster.control_plane.faults.worlds import stock_runtime
     from tests.cluster.control_plane.public_gateway import public_gateway
-    from tests.cluster.kube.manifests import install
+    from tests.cluster.kube.manifests import install, put
     from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
     from tests.cluster.kube.planes import running_control_plane
 
     with running_control_plane(audit=False) as plane:
         install(plane.cluster, [ROOT / "manifests" / "crds", *gateway_api_crds(), *kserve_crds()])
         public_gateway(plane.cluster)
+        put(plane.cluster, [stock_runtime()])
         allow_accounts(plane)
         yield plane
 
@@ -52,9 +55,34 @@ def machine(harmed_plane: "ControlPlane") -> Iterator["Machine"]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def kserve_worlds() -> "Iterator[Callable[[Mode], World]]":
+    """Planes with KServe's own manager, each begun when it is first asked for."""
+    from contextlib import ExitStack
+    from functools import cache
+
+    from tests.cluster.control_plane.faults.worlds import kserve_world
+
+    with ExitStack() as stack:
+        yield cache(lambda mode: stack.enter_context(kserve_world(mode)))
+
+
 @pytest.fixture
-def make_stage(machine: "Machine", tmp_path: Path) -> "Callable[..., Stage]":
+def make_stage(setting: "Setting", request: pytest.FixtureRequest, tmp_path: Path) -> "Callable[..., Stage]":
     """A new stage in a new namespace, at each call."""
     from tests.cluster.control_plane.faults.stage import Stage
+    from tests.cluster.control_plane.faults.worlds import World
 
-    return lambda **settings: Stage(machine, f"f-{uuid4().hex[:10]}", tmp_path, **settings)
+    if setting.real:
+        world = request.getfixturevalue("kserve_worlds")(setting.mode)
+    else:
+        world = World(request.getfixturevalue("machine"))
+    return lambda **settings: Stage(world.machine, world.players(setting), tmp_path, **settings)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A row of the table in each setting that its module names by SETTINGS; those that are played by themselves."""
+    if "setting" in metafunc.fixturenames:
+        from tests.cluster.control_plane.faults.settings import PLAYED
+
+        metafunc.parametrize("setting", getattr(metafunc.module, "SETTINGS", PLAYED), ids=str)

@@ -12,6 +12,7 @@ from operators.drift.surroundings import Surroundings
 from operators.drift.traces import Tracing
 from tests.cluster.control_plane.faults.machine import Killed, Machine, Mortal, Time, Writes, configuration
 from tests.cluster.control_plane.faults.players import Players
+from tests.cluster.control_plane.faults.settings import own_runtime
 from trimtab.adapters.children import ROLLOUT
 from trimtab.adapters.collector import Collector
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
@@ -28,9 +29,6 @@ NAME: Final = "flights"
 START: Final = datetime(2026, 11, 1, 0, 0, 30, tzinfo=UTC)
 MINUTE: Final = timedelta(minutes=1)
 REQUESTS_A_MINUTE: Final = 5000
-TEMPLATE: Final[Mapping[str, Any]] = {
-    "predictor": {"containers": [{"name": "kserve-container", "image": "played"}]}
-}
 STRATEGY: Final[Mapping[str, Any]] = {
     "warmUp": {"requests": 2, "timeout": "5m"},
     "steps": [
@@ -49,12 +47,9 @@ def model(version: str) -> dict[str, str]:
     return {"uri": f"s3://models/flights/{version}", "version": version, "digest": f"{version:0>2}" * 32}
 
 
-def revision(version: str) -> str:
-    """How the operator names a version's revision."""
-    return revision_id(model(version)["digest"], NAME, template_text(TEMPLATE))
-
-
-def rollout(namespace: str, checks: Sequence[Mapping[str, Any]] = CHECKS) -> dict[str, Any]:
+def rollout(
+    namespace: str, template: Mapping[str, Any], checks: Sequence[Mapping[str, Any]] = CHECKS
+) -> dict[str, Any]:
     return {
         "apiVersion": MODEL_ROLLOUT.api_version,
         "kind": MODEL_ROLLOUT.kind,
@@ -63,7 +58,7 @@ def rollout(namespace: str, checks: Sequence[Mapping[str, Any]] = CHECKS) -> dic
             "model": model("1"),
             "modelName": NAME,
             "serviceAccountName": "default",
-            "serving": {"template": TEMPLATE},
+            "serving": {"template": template},
             "route": {
                 "parentRefs": [{"name": "public", "namespace": "gateways"}],
                 "hostnames": [f"{namespace}.example.com"],
@@ -155,26 +150,31 @@ class Around(Surroundings):
 
 
 class Stage:
-    """One run of a story."""
+    """One run of a story.
+
+    Args:
+        players: everybody else in the namespace, who serve in a setting.
+    """
 
     def __init__(
         self,
         machine: Machine,
-        namespace: str,
+        players: Players,
         folder: Path,
         checks: Sequence[Mapping[str, Any]] = CHECKS,
         **settings: Any,
     ) -> None:
-        self.machine, self.namespace = machine, namespace
+        self.machine, self.players, self.namespace = machine, players, players.namespace
+        self.setting = players.setting
         self._settings = configuration(folder, **settings)
-        self.players = Players(machine.cluster, namespace)
         self.evidence, self.time, self.writes = Told(), Time(START), Writes()
         self.broken: list[str] = []
         self.restarts = 0
         self.looks = 0
-        namespaced = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+        namespaced = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
         machine.cluster.create(namespaced)
-        machine.cluster.create(rollout(namespace, checks))
+        machine.cluster.create(own_runtime(self.namespace))
+        machine.cluster.create(rollout(self.namespace, self.setting.template, checks))
         self.restart()
 
     # what a test does
@@ -207,7 +207,7 @@ class Stage:
         raise AssertionError(f"{what}: not within {looks} looks; {self.status}; {self.weights}")
 
     def serve_first(self) -> None:
-        self.until("the first revision serves", lambda: self.stable == revision("1") and self.idle, 20)
+        self.until("the first revision serves", lambda: self.stable == self.revision("1") and self.idle, 20)
 
     def wish(self, version: str) -> None:
         """A person writes another model into the rollout."""
@@ -228,6 +228,10 @@ class Stage:
         self.machine.cluster.write_status({**held, "status": {}})
 
     # what a test sees
+
+    def revision(self, version: str) -> str:
+        """How the operator names a version's revision."""
+        return revision_id(model(version)["digest"], NAME, template_text(self.setting.template))
 
     @property
     def rollout(self) -> Object:
@@ -333,3 +337,10 @@ class Stage:
                 self.broken.append(f"{weight} on {name}, which is not ready")
         if now.mirror and not self.players.serves(now.mirror):
             self.broken.append(f"a mirror to {now.mirror}, which is not ready")
+        if past := [name for name in led_to(obj) if not name.endswith(f"-{self.setting.entry}")]:
+            self.broken.append(f"led past the entry: {past}")
+
+
+def led_to(route: Object) -> list[str]:
+    """The Services of a route's backends."""
+    return [ref["name"] for rule in route["spec"]["rules"] for ref in rule["backendRefs"]]

@@ -29,9 +29,7 @@ def never_ready(stage: "Stage", candidate: str) -> None:
 
 
 def crashes(stage: "Stage", candidate: str) -> None:
-    from tests.cluster.control_plane.faults.stage import revision
-
-    stage.at("Canary", {revision("1"): 50, candidate: 50})
+    stage.at("Canary", {stage.revision("1"): 50, candidate: 50})
     stage.players.away.add(candidate)
 
 
@@ -57,21 +55,19 @@ def not_a_number(stage: "Stage", candidate: str) -> None:
 def test_a_bad_candidate_is_rolled_back(
     make_stage: "Make", harm: "Callable[[Stage, str], None]", fault: "Row"
 ) -> None:
-    from tests.cluster.control_plane.faults.stage import revision
-
     fault.says(
         f"candidate {harm.__name__.replace('_', ' ')}", "rolled back, stable unhurt, its replicas as before"
     )
     stage = make_stage(checks=CHECKS)
     stage.serve_first()
-    before, candidate = stage.servers, revision("2")
+    before, candidate = stage.servers, stage.revision("2")
     stage.wish("2")
     harm(stage, candidate)
     stage.until("it is refused", lambda: stage.refused(candidate) and stage.settled)
-    assert stage.weights == {revision("1"): 100}
+    assert stage.weights == {stage.revision("1"): 100}
     assert stage.servers == before
     assert not stage.broken
     for _ in range(5):
         stage.look()
-    assert stage.weights == {revision("1"): 100}
+    assert stage.weights == {stage.revision("1"): 100}
     assert stage.servers == before

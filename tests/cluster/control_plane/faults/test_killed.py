@@ -1,10 +1,15 @@
-"""The operator dies before, or after, any single write: it ends where an unharmed one ends."""
+"""The operator dies before, or after, any single write: it ends where an unharmed one ends.
+
+In every setting: tests/cluster/node/faults.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.cluster.control_plane.faults.settings import PLAYED
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.stage import Stage
@@ -14,29 +19,26 @@ if TYPE_CHECKING:
     Story = Callable[[Stage], None]
 
 pytestmark = pytest.mark.xdist_group("faults")
+SETTINGS = PLAYED[1:2]
 AT_ONCE = 6
 
 
 def promoted(stage: "Stage") -> None:
     """From the first apply to the end of `keepPrevious` after a good candidate."""
-    from tests.cluster.control_plane.faults.stage import revision
-
     stage.serve_first()
     stage.wish("2")
-    stage.until("the second is promoted", lambda: stage.stable == revision("2") and stage.settled)
+    stage.until("the second is promoted", lambda: stage.stable == stage.revision("2") and stage.settled)
 
 
 def refused(stage: "Stage") -> None:
     """A bad candidate, from its wish until its server is gone. Its writes are counted from the wish on."""
-    from tests.cluster.control_plane.faults.stage import revision
-
     planned, stage.writes.at = stage.writes.at, -1
-    stage.evidence.errors[revision("2")] = 0.5
+    stage.evidence.errors[stage.revision("2")] = 0.5
     stage.serve_first()
     stage.writes.done.clear()
     stage.writes.at = planned
     stage.wish("2")
-    stage.until("the second is refused", lambda: stage.refused(revision("2")) and stage.settled)
+    stage.until("the second is refused", lambda: stage.refused(stage.revision("2")) and stage.settled)
 
 
 STORIES = (promoted, refused)

@@ -26,20 +26,16 @@ def still(stage: "Stage", looks: int = LONG) -> None:
 
 
 def goes_on(stage: "Stage") -> None:
-    from tests.cluster.control_plane.faults.stage import revision
-
-    stage.until("the second is promoted", lambda: stage.stable == revision("2") and stage.settled)
+    stage.until("the second is promoted", lambda: stage.stable == stage.revision("2") and stage.settled)
     assert not stage.broken
 
 
 def test_the_collector_is_down_in_a_canary(make_stage: "Make", fault: "Row") -> None:
-    from tests.cluster.control_plane.faults.stage import revision
-
     fault.says("collector down at 50 %", HELD)
     stage = make_stage()
     stage.serve_first()
     stage.wish("2")
-    stage.at("Canary", {revision("1"): 50, revision("2"): 50})
+    stage.at("Canary", {stage.revision("1"): 50, stage.revision("2"): 50})
     stage.evidence.down = True
     still(stage, 40)
     assert stage.condition("Stalled")[0] == "True" or "collector" in str(stage.status["conditions"])
@@ -48,8 +44,6 @@ def test_the_collector_is_down_in_a_canary(make_stage: "Make", fault: "Row") -> 
 
 
 def test_prometheus_is_down(make_stage: "Make", fault: "Row") -> None:
-    from tests.cluster.control_plane.faults.stage import revision
-
     fault.says("Prometheus down at 50 %", HELD)
     check = {
         "name": "load",
@@ -60,7 +54,7 @@ def test_prometheus_is_down(make_stage: "Make", fault: "Row") -> None:
     stage = make_stage(checks=[check], providers={"prometheus": [{"name": "prometheus", "url": NOWHERE}]})
     stage.serve_first()
     stage.wish("2")
-    stage.at("Canary", {revision("1"): 50, revision("2"): 50})
+    stage.at("Canary", {stage.revision("1"): 50, stage.revision("2"): 50})
     still(stage, 10)
     assert "'prometheus' cannot be asked" in str(stage.status["checks"])
     assert stage.status["phase"] == "Canary"
@@ -92,7 +86,6 @@ def test_kserve_is_down(make_stage: "Make", fault: "Row") -> None:
 
 
 def test_the_gateway_accepts_nothing(make_stage: "Make", fault: "Row") -> None:
-    from tests.cluster.control_plane.faults.stage import revision
     from trimtab.adapters.gateway_api.route import split_of
 
     fault.says("gateway does not accept the canary's route", HELD)
@@ -100,7 +93,7 @@ def test_the_gateway_accepts_nothing(make_stage: "Make", fault: "Row") -> None:
     stage.serve_first()
     stage.wish("2")
     stage.players.refuses = lambda route: len(split_of(route).weights) == 2
-    stage.until("the canary", lambda: stage.weights == {revision("1"): 50, revision("2"): 50})
+    stage.until("the canary", lambda: stage.weights == {stage.revision("1"): 50, stage.revision("2"): 50})
     still(stage, 30)
     assert stage.condition("RouteAccepted")[0] == "False"
     assert stage.condition("Ready")[1] == "RouteNotAccepted"
