@@ -4,9 +4,6 @@
 
 from tests.cluster.control_plane.faults.conftest import kserve_worlds, make_stage, pytest_generate_tests
 from tests.cluster.control_plane.faults.settings import REAL
-from tests.cluster.control_plane.faults.test_random_meddling import (
-    test_random_meddling_over_a_real_api_server,
-)
 from tests.cluster.control_plane.faults.test_bad_candidates import test_a_bad_candidate_is_rolled_back
 from tests.cluster.control_plane.faults.test_forgotten import (
     test_a_clock_that_jumps_promotes_nothing_early,
@@ -20,6 +17,9 @@ from tests.cluster.control_plane.faults.test_meddled import (
     test_a_deleted_route_is_made_again,
     test_a_namespace_that_goes_is_let_go,
     test_an_edited_route_is_put_back,
+)
+from tests.cluster.control_plane.faults.test_random_meddling import (
+    test_random_meddling_over_a_real_api_server,
 )
 from tests.cluster.control_plane.faults.test_surroundings_down import (
     test_kserve_is_down,
