@@ -21,6 +21,7 @@ from trimtab.adapters.kserve import template_text
 from trimtab.adapters.kserve.asking import Http
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT, REGISTRY
+from trimtab.api.resources.act import ACT, Act, Verb
 from trimtab.ports.cluster import Object
 from trimtab.ports.evidence import Agreement, Evidence, Latencies, RequestCount
 from trimtab.rollout import revision_id
@@ -218,6 +219,13 @@ class Stage:
         held = self.rollout
         self.machine.cluster.replace({**held, "spec": {**held["spec"], **fields}})
 
+    def order(self, verb: Verb, revision: str) -> None:
+        """A person orders something."""
+        act = Act(id=f"{verb}-{self.looks}", verb=verb, revision=revision, by="ann")
+        held = self.rollout
+        notes = {**(held["metadata"].get("annotations") or {}), ACT: act.text()}
+        self.machine.cluster.replace({**held, "metadata": {**held["metadata"], "annotations": notes}})
+
     def at(self, phase: str, weights: Mapping[str, int]) -> None:
         """Until a rollout is there."""
         self.until(phase, lambda: self.status.get("phase") == phase and self.weights == weights)
@@ -247,6 +255,10 @@ class Stage:
     @property
     def stable(self) -> str:
         return str((self.status.get("stable") or {}).get("revision", ""))
+
+    @property
+    def candidate(self) -> str:
+        return str((self.status.get("candidate") or {}).get("revision", ""))
 
     @property
     def idle(self) -> bool:

@@ -1,6 +1,6 @@
 """People, clocks and machines meddle at random: weights sum up, stable serves, what is others' stays.
 
-In every setting: tests/cluster/node/faults.
+In every setting, a thousand looks in all: tests/cluster/node/faults.
 """
 
 import random
@@ -14,6 +14,7 @@ from tests.cluster.control_plane.faults.settings import PLAYED
 from tests.cluster.control_plane.faults.test_meddled import MINE, THEIRS, edited
 
 if TYPE_CHECKING:
+    from tests.cluster.control_plane.faults.settings import Setting
     from tests.cluster.control_plane.faults.stage import Stage
     from tests.cluster.fault_table import Row
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("faults")
 SETTINGS = PLAYED[2:3]
-RECONCILES = 160
+SEEDS = range(4)
+LOOKS = {"played": 40, "real": 63}
+"""Of each seed while things happen, by who plays KServe; then as many as it takes to end."""
 
 
 def foreign(namespace: str) -> list[dict[str, Any]]:
@@ -46,13 +49,16 @@ def foreign(namespace: str) -> list[dict[str, Any]]:
     ]
 
 
-def meddle(stage: "Stage", dice: random.Random) -> None:
-    """One thing that people, clocks and machines do."""
+def meddle(stage: "Stage", dice: random.Random) -> str:
+    """One thing that people, clocks and machines do; the revision that somebody ordered away, "" mostly."""
     from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
     from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
+    from trimtab.api.resources.act import Verb
 
     what = dice.choice(
-        ["time"] * 6 + ["wish", "wipe", "restart", "route", "edit", "server", "away", "back", "bad", "down"]
+        ["time"] * 6
+        + ["wish", "wipe", "restart", "route", "edit", "server", "away", "back", "bad", "down"]
+        + ["abort"] * 6
     )
     match what:
         case "wish":
@@ -77,17 +83,22 @@ def meddle(stage: "Stage", dice: random.Random) -> None:
             stage.evidence.errors = {stage.revision(str(dice.randrange(2, 6))): 0.4}
         case "down":
             stage.evidence.down = not stage.evidence.down
+        case "abort" if (unwanted := stage.candidate) and not stage.refused(unwanted):
+            stage.order(Verb.ABORT, unwanted)
+            return unwanted
+    return ""
 
 
-@pytest.mark.parametrize("seeds", [range(4)])
-def test_random_meddling_over_a_real_api_server(make_stage: "Make", seeds: range, fault: "Row") -> None:
+def test_random_meddling_over_a_real_api_server(make_stage: "Make", setting: "Setting", fault: "Row") -> None:
     from trimtab.ports.cluster import Object
 
     fault.says(
-        f"random interleavings, seeds {seeds.start} to {seeds.stop - 1}",
-        "weights sum to 100; stable always serves; every rollout ends; what is others' stays",
+        f"random interleavings, seeds {SEEDS.start} to {SEEDS.stop - 1}",
+        "weights sum to 100; stable always serves; abort reaches 0 in one reconcile; every rollout ends; "
+        "foreign routes, labels, annotations intact",
     )
-    each = RECONCILES // len(seeds)
+    aborted: list[str] = []
+    each = LOOKS["real" if setting.real else "played"]
 
     def story(seed: int) -> list[str]:
         dice, stage, said = random.Random(seed), make_stage(), []
@@ -98,8 +109,11 @@ def test_random_meddling_over_a_real_api_server(make_stage: "Make", seeds: range
             theirs.append(made)
         stage.serve_first()
         for _ in range(each):
-            meddle(stage, dice)
+            unwanted = meddle(stage, dice)
             stage.look()
+            aborted.extend([unwanted] if unwanted else [])
+            if stage.weights.get(unwanted):
+                said.append(f"look {stage.looks}: {unwanted} was aborted, and has {stage.weights[unwanted]}")
             if stage.weights and sum(stage.weights.values()) != 100:
                 said.append(f"{stage.weights}")
             if (
@@ -120,10 +134,11 @@ def test_random_meddling_over_a_real_api_server(make_stage: "Make", seeds: range
                 said.append(f"{made['kind']} of others was touched")
         return [*said, *stage.broken]
 
-    with ThreadPoolExecutor(4) as pool:
-        found = dict(zip(seeds, pool.map(story, seeds), strict=True))
-    fault.cases(RECONCILES)
+    with ThreadPoolExecutor(len(SEEDS)) as pool:
+        found = dict(zip(SEEDS, pool.map(story, SEEDS), strict=True))
+    fault.cases(each * len(SEEDS))
     assert {seed: said for seed, said in found.items() if said} == {}
+    assert len(aborted) >= len(SEEDS)
 
 
 def KINDS() -> tuple[Any, ...]:  # imported late
