@@ -26,6 +26,15 @@ PROBE: Final = {
 }
 
 
+class Awaited(str):
+    """What is awaited; true when it is nothing."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return not len(self)
+
+
 class BesideKServe(Players):
     """Everybody else in a namespace of a plane that has KServe's manager."""
 
@@ -49,7 +58,7 @@ class BesideKServe(Players):
 
     def serve(self) -> None:
         self._has_account()
-        eventually("all that was asked of KServe is done", self._done, SETTLES_WITHIN_S, 0.02)
+        eventually("all that was asked of KServe is done", self._awaited, SETTLES_WITHIN_S, 0.02)
 
     def _has_account(self) -> None:
         """A namespace's account comes a moment after it, and pods before that are tried again ever later."""
@@ -63,53 +72,50 @@ class BesideKServe(Players):
             return False
         return True
 
-    def _done(self) -> bool:
-        """Nothing is on its way."""
+    def _awaited(self) -> "Awaited":
+        """What is on its way. KServe says of a server that was ready once that it is, whatever becomes of its pods."""
         wanted: set[str] = set()
         for service in self.cluster.list(INFERENCE_SERVICE, self.namespace):
+            name = service["metadata"]["name"]
             if "deletionTimestamp" in service["metadata"]:
-                return False
+                return Awaited(f"{name} goes")
             revision = (service["metadata"].get("labels") or {}).get(REVISION)
             if revision is None:
                 continue
             wanted.add(revision)
-            if not all(self._stands(service, component) for component in self.setting.components):
-                return False
+            for component in self.setting.components:
+                if lacks := self._lacking(service, component):
+                    return Awaited(f"{name}-{component}: {lacks}")
             status = service.get("status") or {}
-            said = {one["type"]: one["status"] for one in status.get("conditions") or []}
-            if not status.get("address") or (said.get("Ready") == "True") == (revision in self.away):
-                return False
+            ready = {one["type"]: one["status"] for one in status.get("conditions") or []}.get("Ready")
+            if not status.get("address") or (ready != "True" and revision not in self.away):
+                return Awaited(f"{name} has the address {status.get('address')} and is ready: {ready}")
         left = [*self.cluster.list(DEPLOYMENT, self.namespace), *self.cluster.list(POD, self.namespace)]
-        return {one["metadata"]["labels"].get(REVISION) for one in left} <= {*wanted, None}
+        gone = {one["metadata"]["labels"].get(REVISION) for one in left} - {*wanted, None}
+        return Awaited(f"what is left of {', '.join(sorted(map(str, gone)))}" if gone else "")
 
-    def _stands(self, service: Object, component: str) -> bool:
-        """Its Deployment has the replicas that are asked for, and as many pods as are to answer do."""
+    def _lacking(self, service: Object, component: str) -> str:
+        """What keeps its Deployment from having the replicas that are asked for, and as many that answer as are to."""
         name, revision = service["metadata"]["name"], service["metadata"]["labels"][REVISION]
         deployment = self.cluster.get(DEPLOYMENT, self.namespace, f"{name}-{component}")
         if deployment is None:
-            return False
+            return "no Deployment"
         replicas = service["spec"][component].get("minReplicas", 1)
-        mine = [
-            pod
-            for pod in self.cluster.list(POD, self.namespace, {REVISION: revision})
-            if pod["metadata"]["labels"].get("component") == component
-        ]
+        mine = self.pods(revision, component)
         if len(mine) != replicas or any("deletionTimestamp" in pod["metadata"] for pod in mine):
-            return False
+            return f"{len(mine)} pods of {replicas}, or one that goes"
         for pod in mine:
             if (pod.get("status") or {}).get("phase") != "Running":
-                return False
+                return "a pod that does not run"
             if _is_ready(pod) == (revision in self.away):
                 self._turn(pod, well=revision not in self.away)
-                return False
+                return "a pod that turns"
         counts = deployment.get("status") or {}
-        current = counts.get("observedGeneration") == deployment["metadata"]["generation"]
-        expected = 0 if revision in self.away else replicas
-        return (
-            current
-            and deployment["spec"]["replicas"] == replicas == counts.get("replicas")
-            and (counts.get("availableReplicas", 0) == expected)
-        )
+        if counts.get("observedGeneration") != deployment["metadata"]["generation"]:
+            return "a look of the Deployment's controller"
+        seen = (deployment["spec"]["replicas"], counts.get("replicas"), counts.get("availableReplicas", 0))
+        expected = (replicas, replicas, 0 if revision in self.away else replicas)
+        return "" if seen == expected else f"replicas {seen} of {expected}"
 
     def _turn(self, pod: Object, *, well: bool) -> None:
         """A pod's containers crash, or run again."""
