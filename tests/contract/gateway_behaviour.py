@@ -189,7 +189,7 @@ class GatewayBehaviour:
                 )[turn % 2]
                 world.gateway.apply(world.host, Split({STABLE: 100}, **more))
                 load.wait_for(10)
-        assert load.failed == []
+        assert load.failed == [], f"{len(load.failed)} of {load.requests}: {load.failed[:5]}"
         assert load.requests >= 360
 
     def test_no_request_fails_while_revisions_come_and_go(self, world: World):
@@ -206,7 +206,7 @@ class GatewayBehaviour:
                 load.wait_for(20)
                 world.retire(THIRD)
                 world.gateway.apply(world.host, Split({STABLE: 100}))
-        assert load.failed == []
+        assert load.failed == [], f"{len(load.failed)} of {load.requests}: {load.failed[:5]}"
 
     def test_a_mirror_that_is_gone_hurts_nobody(self, world: World):
         world.serve(STABLE)

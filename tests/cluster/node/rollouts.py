@@ -228,4 +228,4 @@ class Rollout:
         """By Service, as the route says."""
         route = self.node.cluster.read(HTTP_ROUTE, self.namespace, f"{MODEL}-trimtab")
         assert route is not None
-        return {ref["name"]: int(ref["weight"]) for ref in route["spec"]["rules"][-1]["backendRefs"]}
+        return {ref["name"]: int(ref["weight"]) for ref in route["spec"]["rules"][0]["backendRefs"]}

@@ -4,8 +4,12 @@ Every field is written that the API server would fill in, so that what is stored
 `trimtab.dev/split` says what was told and which Service is whose; `trimtab.dev/written` is a digest of the spec, so
 that a foreign edit can be told from another version of this module.
 
-An audience by header is a rule of its own. A preview is a second route, since a rule cannot name a host; what it should
-be stands with all else in the first one's annotation.
+An audience by header is a rule of its own, after everybody's: its further header gives it precedence wherever it
+stands, and gateways name what they set up for a rule by its place. Were everybody's moved by one that comes or goes,
+Envoy Gateway 1.9 would answer 503 until its routes follow its clusters (11 of 25,558 requests at 36 changes).
+
+A preview is a second route, since a rule cannot name a host; what it should be stands with all else in the first
+one's annotation.
 """
 
 import hashlib
@@ -81,13 +85,18 @@ def route_spec(place: Place, spec: RouteSpec, split: Split, legs: Mapping[str, L
         legs: of every revision that the split names.
     """
     used = {revision: legs[revision] for revision in named(replace(split, preview=None))}
-    rules = []
+    ways = [({revision: leg.port for revision, leg in used.items()}, matches(spec))]
     # Models that share a host cannot be told apart by gRPC's path, which is the same for each.
     if spec.match == "Host" and all(leg.grpc is not None for leg in used.values()):
-        grpc = {revision: leg.grpc or 0 for revision, leg in used.items()}
-        rules += _rules(spec, split, used, grpc, GRPC_MATCHES)
-    http = {revision: leg.port for revision, leg in used.items()}
-    rules += _rules(spec, split, used, http, matches(spec))
+        ways.insert(0, ({revision: leg.grpc or 0 for revision, leg in used.items()}, GRPC_MATCHES))
+    rules = [_rule(spec, split, used, ports, which) for ports, which in ways]
+    if split.chosen is not None and split.audience is not None and split.audience.header is not None:
+        wanted = split.audience.header
+        header = {"type": "Exact", "name": wanted.name, "value": wanted.value}
+        alone = Split({split.chosen: 100})
+        for ports, which in ways:
+            theirs = [{**match, "headers": [*match.get("headers", []), header]} for match in which]
+            rules.append(_rule(spec, alone, used, ports, theirs))
     found: Json = {"parentRefs": [parent.to_json() for parent in spec.parents], "rules": rules}
     if names := hostnames(spec, place.rollout, place.namespace):
         found["hostnames"] = names
@@ -167,20 +176,22 @@ def told(held: Object) -> Told | None:
 
 
 def split_of(held: Object) -> Split:
-    """What the route does, by its last rule and the one before; a Service that nobody told us of stands under its own
-    name. A preview is no matter of this route.
+    """What the route does, by its last rule and the last for everybody; a Service that nobody told us of stands under
+    its own name. A preview is no matter of this route.
     """
     known = told(held)
     whose = {leg.service: revision for revision, leg in known.legs.items()} if known else {}
     rules = (held.get("spec") or {}).get("rules") or [{}]
+    audience = _audience_of(rules[-1])
+    everybody = next((rule for rule in reversed(rules) if _audience_of(rule) is None), {})
     weights: dict[str, int] = {}
-    for ref in rules[-1].get("backendRefs") or []:
+    for ref in everybody.get("backendRefs") or []:
         name = whose.get(ref["name"], ref["name"])
         weights[name] = weights.get(name, 0) + int(ref.get("weight", 1))
-    if len(rules) > 1 and (audience := _audience_of(rules[-2])) is not None:
-        service = next((str(ref["name"]) for ref in rules[-2].get("backendRefs") or []), "")
+    if audience is not None:
+        service = next((str(ref["name"]) for ref in rules[-1].get("backendRefs") or []), "")
         return Split(weights, chosen=whose.get(service, service), audience=audience)
-    for one in rules[-1].get("filters") or []:
+    for one in everybody.get("filters") or []:
         if one.get("type") == "RequestMirror":
             mirror = one["requestMirror"]
             service = mirror["backendRef"]["name"]
@@ -208,23 +219,6 @@ def _audience_of(rule: Mapping[str, Any]) -> Audience | None:
         return Audience.model_validate({"header": header})
     except ValueError:
         return None
-
-
-def _rules(
-    spec: RouteSpec,
-    split: Split,
-    legs: Mapping[str, Leg],
-    ports: Mapping[str, int],
-    which: list[Json],
-) -> list[Json]:
-    """The audience's rule, if there is one, and everybody's."""
-    everybody = _rule(spec, split, legs, ports, which)
-    if split.chosen is None or split.audience is None or split.audience.header is None:
-        return [everybody]
-    wanted = split.audience.header
-    header = {"type": "Exact", "name": wanted.name, "value": wanted.value}
-    theirs = [{**match, "headers": [*match.get("headers", []), header]} for match in which]
-    return [_rule(spec, Split({split.chosen: 100}), legs, ports, theirs), everybody]
 
 
 def _rule(

@@ -140,12 +140,12 @@ def test_the_api_server_stores_what_was_built_for_every_kind_of_split(world: Wor
 
 
 @pytest.mark.parametrize("match", ["Model", "Host"])
-def test_an_audience_is_a_rule_of_the_same_paths_and_the_header(world: World, match: Any):
+def test_an_audience_is_a_rule_after_everybody_s_of_the_same_paths_and_the_header(world: World, match: Any):
     world.gateway.respec(Place(world.namespace, "flights", "uid-of-the-rollout"), spec(match=match))
     world.serve(STABLE)
     world.serve(CANDIDATE)
     world.gateway.apply("", Split({STABLE: 100}, chosen=CANDIDATE, audience=BETA))
-    chosen, everybody = world.route()["spec"]["rules"]
+    everybody, chosen = world.route()["spec"]["rules"]
     header = {"type": "Exact", "name": "X-Cohort", "value": "beta"}
     assert [match["headers"] for match in chosen["matches"]] == [[header]] * len(everybody["matches"])
     assert [match["path"] for match in chosen["matches"]] == [match["path"] for match in everybody["matches"]]
