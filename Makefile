@@ -29,7 +29,7 @@ test: $(ALL) ## All tests that run unattended
 
 .PHONY: test-cluster cluster cluster-down
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
-	$(BIN)/python -m pytest tests/cluster/node -q
+	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q
 
 cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole node with KServe and a gateway)
 	$(BIN)/python -m tests.cluster.kube up $(if $(NODE),--node)

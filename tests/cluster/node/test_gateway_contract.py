@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway as Installed
     from tests.cluster.kube.node import Node
 
+pytestmark = pytest.mark.xdist_group("node")
+
 BEHAVIOUR = Path(__file__).parents[2] / "contract" / "gateway_behaviour.py"
 SETTLE_S = 0.5
 """Envoy does as Envoy Gateway accepted within 0.3 s."""

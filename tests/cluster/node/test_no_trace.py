@@ -7,8 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
+
+pytestmark = pytest.mark.xdist_group("node")
 
 SYSTEM_FOLDERS = ("/var/lib", "/run", "/etc/cni", "/opt/cni", "/var/log/pods", "/var/log/containers", "/etc")
 OURS = ("kubelet", "containerd", "cni", "etcd", "kubernetes", "calico", "pods", "containers", "netns")

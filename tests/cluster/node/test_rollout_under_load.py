@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.cluster.node.shares import Note, note_cost
 from tests.cluster.node.under_load import (
     LONG,
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway
     from tests.cluster.node.exported import Models
     from tests.cluster.node.rollouts import Rollout
+
+pytestmark = pytest.mark.xdist_group("node")
 
 
 def test_v2_takes_over_by_shadow_and_canary_and_is_undone_and_no_request_fails(

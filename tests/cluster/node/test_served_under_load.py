@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
     from tests.cluster.node.exported import Models
 
+pytestmark = pytest.mark.xdist_group("node")
+
 RATE = 300
 SECONDS = 10
 

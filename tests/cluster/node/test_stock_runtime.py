@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
     from tests.cluster.node.rollouts import Rollout
 
+pytestmark = pytest.mark.xdist_group("node")
+
 RATE = 100
 """Python's server of KServe's SDK and an agent beside it, twice, on two cores."""
 VERSIONS = {"1": 1.0, "2": 2.0}

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.cluster.node.shares import Note, assert_share
 from tests.cluster.node.under_load import RATE, answered_by, assert_no_failure, begin, start_load
 
@@ -9,6 +11,8 @@ if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway
     from tests.cluster.node.exported import Models
     from tests.cluster.node.rollouts import Rollout
+
+pytestmark = pytest.mark.xdist_group("node")
 
 PERCENT = 30
 STEP = {

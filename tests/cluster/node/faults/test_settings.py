@@ -2,6 +2,8 @@
 
 # ruff: noqa: F401  # tests and fixtures are imported
 
+import pytest
+
 from tests.cluster.control_plane.faults.conftest import kserve_worlds, make_stage, pytest_generate_tests
 from tests.cluster.control_plane.faults.settings import REAL
 from tests.cluster.control_plane.faults.test_bad_candidates import test_a_bad_candidate_is_rolled_back
@@ -29,4 +31,5 @@ from tests.cluster.control_plane.faults.test_surroundings_down import (
     test_the_registry_is_down,
 )
 
+pytestmark = pytest.mark.xdist_group("faults")
 SETTINGS = REAL
