@@ -183,7 +183,7 @@ def split_of(held: Object) -> Split:
     whose = {leg.service: revision for revision, leg in known.legs.items()} if known else {}
     rules = (held.get("spec") or {}).get("rules") or [{}]
     audience = _audience_of(rules[-1])
-    everybody = next((rule for rule in reversed(rules) if _audience_of(rule) is None), {})
+    everybody: Mapping[str, Any] = next((rule for rule in reversed(rules) if _audience_of(rule) is None), {})
     weights: dict[str, int] = {}
     for ref in everybody.get("backendRefs") or []:
         name = whose.get(ref["name"], ref["name"])
