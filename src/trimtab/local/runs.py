@@ -16,18 +16,22 @@ from typing import Any
 from trimtab.adapters.kfp.client import PipelineHost
 from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import ExitStatus, InputRefused, SurroundingsFailed
+from trimtab.api.provenance import PROVENANCE
 from trimtab.bootstrap.local import Prepared
 from trimtab.ports.runs import Run, RunState
 
 RECORD = "run.json"
-PAGES = {
-    "build.json": "build/judged",
-    "validate.html": "validate/report",
-    "validate.json": "validate/outcome",
-    "evaluate.html": "evaluate/report",
-    "report.html": "report/page",
-}
-"""Where a task leaves what a person reads, by the name that it gets beside run.json."""
+PAGES = (
+    ("build.json", "build/judged"),
+    ("validate.html", "validate/report"),
+    ("validate.json", "validate/outcome"),
+    ("evaluate.html", "evaluate/report"),
+    ("report.html", "report/page"),
+    (PROVENANCE, f"train/model/{PROVENANCE}"),
+    (PROVENANCE, f"export/{PROVENANCE}"),
+    (PROVENANCE, f"export-2/{PROVENANCE}"),
+)
+"""What of a run is read later: the name that it gets beside run.json, and where a task leaves it. The last one wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +242,7 @@ class LocalRuns:
 def keep_pages(folder: Path) -> None:
     """Put the pages of a run beside run.json: kfp keeps them deep, and without an ending."""
     for executed in sorted((folder / "artifacts").glob("*")):  # named by when they began: the latest wins
-        for name, artefact in PAGES.items():
+        for name, artefact in PAGES:
             if (executed / artefact).is_file():
                 shutil.copyfile(executed / artefact, folder / name)
 
