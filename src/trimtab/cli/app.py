@@ -39,6 +39,7 @@ def build() -> typer.Typer:
         demo,
         doctor,
         drift,
+        lineage,
         pipeline,
         plane,
         predict,
@@ -57,7 +58,20 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(top)
-    for module in (project, run, reproduce, plane, predict, rollout, drift, register, pipeline, doctor, demo):
+    for module in (
+        project,
+        run,
+        reproduce,
+        lineage,
+        plane,
+        predict,
+        rollout,
+        drift,
+        register,
+        pipeline,
+        doctor,
+        demo,
+    ):
         module.register(app)
     return app
 

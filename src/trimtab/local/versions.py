@@ -56,7 +56,7 @@ def provenance_of(version: ModelVersion) -> Provenance:
         InputRefused: it was made elsewhere.
         SurroundingsFailed: its folder cannot be read.
     """
-    held = read_model_folder(Path(version.uri)).metadata.get("provenance")
+    held = provenance_in(version)
     if held is None:
         because = version.tags.get("trimtab.because", "")
         raise InputRefused(
@@ -64,4 +64,14 @@ def provenance_of(version: ModelVersion) -> Provenance:
             + (f": it was {because}" if because.startswith("registered") else ""),
             remedy="a run of trimtab records what made its model; a model from elsewhere has no such record",
         )
-    return Provenance.model_validate(held)
+    return held
+
+
+def provenance_in(version: ModelVersion) -> Provenance | None:
+    """What made a version; None for a model from elsewhere.
+
+    Raises:
+        SurroundingsFailed: its folder cannot be read.
+    """
+    held = read_model_folder(Path(version.uri)).metadata.get("provenance")
+    return None if held is None else Provenance.model_validate(held)
