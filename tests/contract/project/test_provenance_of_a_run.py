@@ -2,23 +2,27 @@
 
 import json
 import shutil
-import subprocess
-import sys
-from pathlib import Path
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 pytestmark = pytest.mark.xdist_group("kfp")
-TRIMTAB = Path(sys.executable).parent / "trimtab"
 
 
-def asked(folder, *arguments, status=0):
-    """A command's standard output, once it has ended as it should."""
-    done = subprocess.run(
-        [str(TRIMTAB), *arguments], cwd=folder, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
+@pytest.fixture
+def asked(monkeypatch, capsys):
+    """What a command printed in a folder, once it has ended as it should."""
+    from trimtab.cli.app import invoke
+
+    def ask(folder, *arguments, status=0):
+        monkeypatch.chdir(folder)
+        ended = invoke(list(arguments))
+        said = capsys.readouterr()
+        assert ended == status, f"{arguments}: {ended}\n{said.out}\n{said.err}"
+        return said.out if status == 0 else said.err
+
+    return ask
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def named(project):
     return [record["id"], trained["outputs"]["run"], "churn/1"]
 
 
-def test_a_run_is_made_again_to_the_bit(project, named):
+def test_a_run_is_made_again_to_the_bit(project, named, asked):
     told = json.loads(asked(project[0], "reproduce", named[0], "--json"))
     assert told["identical"]
     assert told["first"] is None
@@ -49,7 +53,7 @@ def test_one_provenance_travels_with_pipeline_run_mlflow_run_and_model(project, 
     assert first.hardware.cores >= 1
 
 
-def test_a_version_is_walked_down_to_its_source(project, named):
+def test_a_version_is_walked_down_to_its_source(project, named, asked):
     told = json.loads(asked(project[0], "lineage", "churn@candidate", "--json"))
     assert told["name"].startswith("churn/")
     printed = asked(project[0], "lineage", "churn/1")
@@ -63,11 +67,11 @@ def test_a_version_is_walked_down_to_its_source(project, named):
         assert line in printed
 
 
-def test_a_version_that_is_not_there_is_answered_with_those_that_are(project):
+def test_a_version_that_is_not_there_is_answered_with_those_that_are(project, asked):
     assert "there are churn/1" in asked(project[0], "lineage", "churn/99", status=2)
 
 
-def test_a_prediction_is_walked_down_to_its_row_and_its_model(project, tmp_path):
+def test_a_prediction_is_walked_down_to_its_row_and_its_model(project, tmp_path, asked):
     from trimtab.adapters.mlflow import MlflowRegistry
     from trimtab.adapters.mlflow.client import local_uri
     from trimtab.collector.log import Kind, Log, Record
@@ -92,3 +96,53 @@ def test_a_prediction_is_walked_down_to_its_row_and_its_model(project, tmp_path)
     assert row["values"]["Kunde"] == "k0594"
     assert features["name"] == "k0594 in _features/data@0"
     assert (model["kind"], model["name"]) == ("model", "churn/1")
+
+
+@pytest.fixture
+def catalogue():
+    """An HTTP server that takes events as a catalogue does; its address and what came."""
+    came = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            came.append((self.path, body))
+            self.send_response(201)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", came
+        server.shutdown()
+
+
+def test_a_run_tells_a_catalogue_what_each_task_read_and_wrote(project, tmp_path, asked, catalogue):
+    folder = tmp_path / "churn"
+    shutil.copytree(project[0], folder, symlinks=True)
+    address, came = catalogue
+    asked(folder, "run", "--openlineage", address)
+    assert {path for path, _ in came} == {"/api/v1/lineage"}
+    events = [event for _, event in came]
+    assert [(event["eventType"], event["job"]["name"]) for event in (events[0], events[-1])] == [
+        ("START", "churn.training"),
+        ("COMPLETE", "churn.training"),
+    ]
+    ended = {event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"}
+    started = {event["job"]["name"]: event for event in events if event["eventType"] == "START"}
+    assert ended.keys() == started.keys()
+    for name, event in ended.items():
+        assert event["run"]["runId"] == started[name]["run"]["runId"]
+        if name != "churn.training":
+            parent = event["run"]["facets"]["parent"]
+            assert parent["run"]["runId"] == events[0]["run"]["runId"]
+    assert next(one["name"] for one in ended["churn.training.ingest"]["inputs"]).endswith("customers.csv")
+    (features,) = ended["churn.training.featurize"]["outputs"]
+    assert features["name"] == str(folder / ".trimtab/tables/_features/data")
+    assert features["facets"]["version"]["datasetVersion"] == "1"
+    assert {"name": "visits", "type": "number"} in features["facets"]["schema"]["fields"]
+    assert features["outputFacets"]["outputStatistics"]["rowCount"] == 600
+    assert ended["churn.training.train"]["inputs"][0]["name"] == features["name"]
+    assert ended["churn.training.register"]["outputs"][0]["namespace"] == "mlflow"
