@@ -20,6 +20,7 @@ sources: {visits: {files: visits.csv}}
 tables:
   seen: seen.sql
   regions: regions.sql
+expectations: expectations.yaml
 examples: {table: seen, key: [id], time: seen_at, label: {column: bought}}
 features: features.py
 model: model.py
@@ -28,6 +29,7 @@ training: {split: {validation: 10d, test: 10d}}
 """
 FILES = {
     "trimtab.yaml": PROJECT,
+    "expectations.yaml": "visits: [{check: complete, column: region, else: quarantine}]\n",
     "seen.sql": "select id, seen_at, region, visits, bought = 1 as bought from visits",
     "regions.sql": """
         select region, date_trunc('day', seen_at) + interval 1 day as known_at, avg(visits) as usual
@@ -90,7 +92,8 @@ def table() -> str:
     rows = [
         f"k{i:03d},{times[i]}Z,{'east' if i % 3 else 'west'},{visits[i]},{bought[i]}" for i in range(ROWS)
     ]
-    return "\n".join(["id,seen_at,region,visits,bought", *rows]) + "\n"
+    bad = "lost,2024-01-02T00:00:00Z,,3,1"
+    return "\n".join(["id,seen_at,region,visits,bought", *rows, bad]) + "\n"
 
 
 def run_here(folder: Path) -> None:

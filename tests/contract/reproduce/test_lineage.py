@@ -35,7 +35,9 @@ def test_the_features_lead_over_tables_to_the_source_and_its_file(ran: Path) -> 
     node = features_node(provenance(ran))
     assert node.name == "_features/seen@0"
     assert {(one.kind, one.name) for one in node.made_of} == {("table", "seen@0"), ("table", "regions@0")}
-    (source,) = {below.name: below for one in node.made_of for below in one.made_of}.values()
+    (good,) = {below.name: below for one in node.made_of for below in one.made_of}.values()
+    assert good.name == "_valid/visits@0"
+    (source,) = good.made_of
     assert (source.kind, source.name, source.facts["files"]) == ("source", "visits@0", ["visits.csv"])
 
 

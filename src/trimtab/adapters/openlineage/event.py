@@ -58,7 +58,7 @@ class Dataset:
     rows: int | None = None
 
     def to_dict(self, *, written: bool) -> dict[str, Any]:
-        facets = {}
+        facets: dict[str, Any] = {}
         if self.version:
             facets |= facet("version", datasetVersion=self.version)
         if self.columns:

@@ -50,12 +50,12 @@ def provenance_named(run: str, loaded: Loaded, home: Home) -> Provenance:
 
 
 def _unknown(name: str, home: Home) -> InputRefused:
-    if (home.runs / name).is_dir():
+    runs = [record.id for record in recorded(home)]
+    if name in runs:
         return InputRefused(
             f"run {name} ended before it trained a model: there is nothing to make again",
             remedy="trimtab status shows how each run ended",
         )
-    runs = [record.id for record in recorded(home)]
     near = difflib.get_close_matches(name, runs, n=3, cutoff=0.5) or runs[:3]
     return InputRefused(
         f"there is no run '{name}'",
