@@ -22,11 +22,17 @@ def provenance(folder: Path) -> Any:
 def rows(folder: Path, key: str, at: datetime, **features: Any) -> Any:
     from trimtab.adapters.projects.home import Home
     from trimtab.adapters.projects.load import load
+    from trimtab.features.plan import ServingPlan
     from trimtab.local.lineage.logged import Logged
     from trimtab.local.lineage.rows import row_nodes
 
-    logged = Logged(key, "0a1b2c3d", at, 0.5, features)
-    return row_nodes(logged, provenance(folder), load(folder).project, Home.of(folder))
+    made = provenance(folder)
+    plan = ServingPlan.from_json(
+        (folder / ".trimtab/models" / made.results.exported[:16] / "plan.json").read_bytes()
+    )
+    return row_nodes(
+        Logged(key, "0a1b2c3d", at, 0.5, features), made, plan, load(folder).project, Home.of(folder)
+    )
 
 
 def test_the_features_lead_over_tables_to_the_source_and_its_file(ran: Path) -> None:
@@ -73,3 +79,12 @@ def test_a_row_that_is_nowhere_says_so(ran: Path) -> None:
     assert view.facts["because"] == "region is not known"
     (view,) = rows(ran, "unheard", datetime(2024, 1, 9, tzinfo=UTC), region="north")
     assert view.facts["because"] == "there was none at that time"
+
+
+def test_a_version_that_is_gone_is_told_and_the_rest_is_shown(copy: Path) -> None:
+    for file in (copy / ".trimtab/tables/regions").glob("*.parquet"):
+        file.unlink()
+    example, features, view = rows(copy, "k040", datetime(2024, 1, 9, 8, tzinfo=UTC))
+    assert {example.name, features.name} == {"k040 in seen@0", "k040 in _features/seen@0"}
+    assert view.name == "unknown in regions@0"
+    assert view.facts["because"].startswith("this version cannot be read: ")

@@ -146,6 +146,13 @@ def test_a_version_that_was_vacuumed_is_the_surroundings_fault(copy: Path) -> No
         reproduced(copy)
 
 
+def test_a_version_that_is_torn_is_the_surroundings_fault(copy: Path) -> None:
+    path = parquet(copy)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(SurroundingsFailed, match="version 0 of source 'visits' cannot be read"):
+        reproduced(copy)
+
+
 def test_a_run_that_is_not_there_is_answered_with_those_that_are(copy: Path) -> None:
     with pytest.raises(InputRefused, match="no run '20240401-000000-001'") as refused:
         reproduced(copy, "20240401-000000-001")

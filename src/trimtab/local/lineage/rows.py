@@ -1,40 +1,61 @@
 """The rows behind a prediction: its key's in the examples and features tables, and those that its views had for it."""
 
-from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.projects.home import Home
+from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.api.provenance import DataVersion, Provenance
 from trimtab.features.plan import PlannedView, ServingPlan
 from trimtab.local.lineage.logged import Logged
 from trimtab.local.lineage.node import Node
 from trimtab.ports.dialect import literal, quoted
-from trimtab.ports.engine import Session
+from trimtab.ports.engine import Session, SqlFailed
 from trimtab.ports.tables import Pointer
 from trimtab.steps.inputs import ID
 
 HELD = "held"
 
 
-def row_nodes(logged: Logged, made: Provenance, project: Project, home: Home) -> tuple[Node, ...]:
-    """A node a row. A row that the model's own table versions lack, since it is newer, is sought in today's."""
+def row_nodes(
+    logged: Logged, made: Provenance, plan: ServingPlan, project: Project, home: Home
+) -> tuple[Node, ...]:
+    """A node a row. A row that the model's own table versions lack, since it is newer, is sought in today's.
+
+    Args:
+        made, plan: of the model that answered.
+    """
     tables = DeltaTables(home.tables)
     read = {name: made.version(key) for name, key in made.features.reads.items()}
-    plan = ServingPlan.from_json(tables.at(made.features.table, made.features.version).metadata["plan"])
     with DuckEngine(tables, scratch=home.path / "tmp").session() as session:
-        learned = _by_id(made.features, logged.id, session)
-        example = _example(read.get(project.examples_table), project, logged.id, session, tables)
-        fields: dict[str, Any] = {**logged.features, **(example.facts["values"] if example else {})}
-        views = [
-            _viewed(view, read[view.name], fields, logged, session)
-            for view in plan.views
-            if view.name in read
-        ]
+        key = {"name": logged.id, "session": session}
+        learned = _kept(made.features, partial(_by_id, **key))
+        example = _kept(
+            read.get(project.examples_table), partial(_example, project=project, tables=tables, **key)
+        )
+        fields: dict[str, Any] = {**logged.features, **(example.facts.get("values", {}) if example else {})}
+        asked = {"fields": fields, "logged": logged, "session": session}
+        views = [_kept(read.get(view.name), partial(_viewed, view=view, **asked)) for view in plan.views]
     return tuple(one for one in (example, learned, *views) if one is not None)
+
+
+def _kept(held: DataVersion | None, look: Callable[[DataVersion], Node | None]) -> Node | None:
+    """What is found in a version; that it is gone, where its files were removed."""
+    if held is None:
+        return None
+    try:
+        return look(held)
+    except (TrimtabError, SqlFailed) as error:
+        because = str(error).splitlines()[0]
+        told = {"table": held.table, "version": held.version}
+        return Node(
+            "row", f"unknown in {held.key}", {**told, "because": f"this version cannot be read: {because}"}
+        )
 
 
 def _by_id(held: DataVersion, name: str, session: Session) -> Node | None:
@@ -47,11 +68,11 @@ def _by_id(held: DataVersion, name: str, session: Session) -> Node | None:
 
 
 def _example(
-    held: DataVersion | None, project: Project, name: str, session: Session, tables: DeltaTables
+    held: DataVersion, project: Project, name: str, session: Session, tables: DeltaTables
 ) -> Node | None:
     """The example of this key, in the version that the model read, else in the newest."""
     key = project.examples.key
-    if held is None or not key:
+    if not key:
         return None
     identity = f"concat_ws('|', {', '.join(f'{quoted(column)}::varchar' for column in key)})"
     versions = [held.version]
@@ -72,7 +93,7 @@ def _example(
 
 
 def _viewed(
-    view: PlannedView, held: DataVersion, fields: Mapping[str, Any], logged: Logged, session: Session
+    held: DataVersion, view: PlannedView, fields: Mapping[str, Any], logged: Logged, session: Session
 ) -> Node:
     """The row that a view had for the prediction, as of its time, in the version that the model read."""
     told = {"table": held.table, "version": held.version}
@@ -80,7 +101,7 @@ def _viewed(
         return Node("row", f"none in {held.key}", {**told, "because": f"{', '.join(lacking)} is not known"})
     asked = ", ".join(f"{column} {fields[column]}" for column in view.by)
     session.mount(HELD, _pointer(held))
-    where = [f"{quoted(column)}::varchar = {literal(str(fields[column]))}" for column in view.by]
+    where = [f"{quoted(column)}::varchar = {literal(_text(fields[column]))}" for column in view.by]
     newest = ""
     if view.time:
         where.append(f"{quoted(view.time)}::timestamptz <= {literal(logged.at)}")
@@ -95,7 +116,8 @@ def _viewed(
 def _too_old(view: PlannedView, values: Mapping[str, Any], logged: Logged) -> dict[str, str]:
     if view.time is None or view.max_age_s is None:
         return {}
-    age = (logged.at - datetime.fromisoformat(values[view.time])).total_seconds()
+    at = datetime.fromisoformat(values[view.time])
+    age = (logged.at - (at if at.tzinfo else at.replace(tzinfo=UTC))).total_seconds()  # a date begins in UTC
     return (
         {"because": f"older than its max_age, so it counted as missing: {age / 3600:.1f} h"}
         if age > view.max_age_s
@@ -107,6 +129,11 @@ def _selected(session: Session, where: str) -> Iterator[dict[str, Any]]:
     """Rows of the mounted table, as JSON values."""
     for row in session.arrow(f"select * from {HELD} where {where}").to_pylist():
         yield {name: _json(value) for name, value in row.items()}
+
+
+def _text(value: Any) -> str:
+    """A key as SQL writes it: the log holds each number as a fraction."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _json(value: Any) -> Any:

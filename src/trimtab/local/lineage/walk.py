@@ -1,10 +1,12 @@
 """lineage: from what a person names, a model version or a prediction, down to the sources."""
 
 from itertools import groupby
+from pathlib import Path
 
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.bootstrap.local import registry
+from trimtab.features.plan import ServingPlan
 from trimtab.local.extras import need
 from trimtab.local.lineage.logged import Logged, predictions
 from trimtab.local.lineage.model import model_node
@@ -49,7 +51,10 @@ def _answer(answers: list[Logged], version: ModelVersion | None, loaded: Loaded,
         because = "no version of the registry here was served as this revision"
         return Node("answer", newest.revision, {**facts, "because": because})
     made = provenance_in(version)
-    rows = row_nodes(newest, made, loaded.project, home) if made is not None else ()
+    if made is None:
+        return Node("answer", newest.revision, facts, (model_node(version, home),))
+    plan = ServingPlan.from_json((Path(version.uri) / "plan.json").read_bytes())
+    rows = row_nodes(newest, made, plan, loaded.project, home)
     return Node("answer", newest.revision, facts, (*rows, model_node(version, home)))
 
 

@@ -10,7 +10,7 @@ from trimtab.adapters.projects.load import Loaded
 from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
 from trimtab.api.provenance import DataVersion, Provenance
 from trimtab.local.reproduce.comparison import NOTHING, Cause, Difference
-from trimtab.ports.engine import Engine
+from trimtab.ports.engine import Engine, SqlFailed
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.steps.content import sums
 
@@ -46,17 +46,25 @@ def changed_versions(recorded: Provenance, tables: Tables, engine: Engine) -> It
     """Source versions whose rows are others than those that the run read; every row is read for it.
 
     Raises:
-        SurroundingsFailed: a version is gone.
+        SurroundingsFailed: a version is gone, or cannot be read.
     """
     for name, held in recorded.sources().items():
         _demand(name, held, tables)
-        now = _digest(held, tables, engine)
+        try:
+            now = _digest(held, tables, engine)
+        except SqlFailed as error:
+            raise SurroundingsFailed(
+                f"version {held.version} of source '{name}' cannot be read: {error.message.splitlines()[0]}",
+                remedy=f"restore table '{held.table}' from a backup",
+            ) from error
         if now != held.digest:
             yield Difference(Cause.DATA, f"{name} (version {held.version})", held.digest, now)
 
 
 def _demand(name: str, held: DataVersion, tables: Tables) -> None:
-    remedy = f"restore table '{held.table}' from a backup; trimtab itself never removes a version"
+    remedy = (
+        f"restore table '{held.table}' from a backup; only `trimtab clean` and Delta's vacuum remove versions"
+    )
     try:
         tables.at(held.table, held.version)
         files = tables.files(held.table, held.version)
@@ -74,7 +82,7 @@ def _demand(name: str, held: DataVersion, tables: Tables) -> None:
 
 
 def _digest(held: DataVersion, tables: Tables, engine: Engine) -> str:
-    """The digest of the rows as they lie there now; that of the commit where they cannot be read."""
+    """The digest of the rows as they lie there now."""
     version = tables.at(held.table, held.version)
     with engine.session() as session:
         session.mount("held", Pointer(held.table, held.version, version.rows, version.digest))
