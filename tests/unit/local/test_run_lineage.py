@@ -131,6 +131,7 @@ def test_nothing_is_sent_where_nobody_asked(runs, tmp_path):
     [
         ("kafka://broker/topic", "kafka is not known here"),
         ("http:///path", "no host"),
+        ("https://${NO_SUCH_HOST_9}", "a variable of it is not set"),
         ("nowhere/events.jsonl", "cannot be written"),
     ],
 )

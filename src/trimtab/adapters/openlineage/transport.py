@@ -28,19 +28,22 @@ def transport(address: str) -> Transport:
 
     Args:
         address: http://… or https://…, to whose `/api/v1/lineage` events are posted unless it has a path of its own;
-            or a file, to which they are appended.
+            or a file, to which they are appended. `${NAME}` stands for a variable of the environment.
 
     Raises:
-        InputRefused: another scheme, no host, or a file that cannot be written.
+        InputRefused: another scheme, no host, a variable that is not set, or a file that cannot be written.
     """
+    address = os.path.expandvars(said := address)
+    if "${" in address:
+        raise InputRefused(f"openlineage {said}: a variable of it is not set", remedy="set it, and run again")
     scheme, host, path = urlsplit(address)[:3]
     if scheme in ("http", "https"):
         if not host:
-            raise InputRefused(f"openlineage {address}: no host", remedy="such as http://marquez:5000")
+            raise InputRefused(f"openlineage {said}: no host", remedy="such as http://marquez:5000")
         return _posted(address if path.strip("/") else address.rstrip("/") + ENDPOINT)
     if scheme and "://" in address and scheme != "file":
         raise InputRefused(
-            f"openlineage {address}: {scheme} is not known here", remedy="give http://…, https://… or a file"
+            f"openlineage {said}: {scheme} is not known here", remedy="give http://…, https://… or a file"
         )
     return _appended(Path(path if scheme == "file" else address))
 
