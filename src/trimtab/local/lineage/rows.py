@@ -33,14 +33,19 @@ def row_nodes(
     tables = DeltaTables(home.tables)
     read = {name: made.version(key) for name, key in made.features.reads.items()}
     with DuckEngine(tables, scratch=home.path / "tmp").session() as session:
-        key = {"name": logged.id, "session": session}
-        learned = _kept(made.features, partial(_by_id, **key))
+        learned = _kept(made.features, partial(_by_id, name=logged.id, session=session))
         example = _kept(
-            read.get(project.examples_table), partial(_example, project=project, tables=tables, **key)
+            read.get(project.examples_table),
+            partial(_example, project=project, name=logged.id, session=session, tables=tables),
         )
         fields: dict[str, Any] = {**logged.features, **(example.facts.get("values", {}) if example else {})}
-        asked = {"fields": fields, "logged": logged, "session": session}
-        views = [_kept(read.get(view.name), partial(_viewed, view=view, **asked)) for view in plan.views]
+        views = [
+            _kept(
+                read.get(view.name),
+                partial(_viewed, view=view, fields=fields, logged=logged, session=session),
+            )
+            for view in plan.views
+        ]
     return tuple(one for one in (example, learned, *views) if one is not None)
 
 
