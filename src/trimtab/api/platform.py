@@ -31,6 +31,9 @@ class Platform(Spec):
     sources: Annotated[dict[str, Address], Field(max_length=64)] = Field(
         default_factory=dict, description="files to read instead of those that trimtab.yaml names, by source"
     )
+    openlineage: Address | None = Field(
+        None, description="where runs send OpenLineage events: http://…, or a file that they are appended to"
+    )
 
 
 class Platforms(Spec):

@@ -1,4 +1,4 @@
-"""What tasks hand to each other: pointers to tables, and what validation found, as small JSON files."""
+"""What tasks hand to each other: pointers to tables, what validation found, and a model's provenance, as JSON files."""
 
 import hashlib
 import json
@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trimtab.api.provenance import PROVENANCE, Provenance
 from trimtab.ports.tables import Pointer
+from trimtab.ports.tracking import RunRecord
 
 if TYPE_CHECKING:
+    from trimtab.ports.tracking import Tracking
     from trimtab.steps.validate import Validated
 
 
@@ -36,6 +39,18 @@ def read_outcome(artifact: Any) -> "Validated":
     from trimtab.steps.validate import Validated
 
     return Validated.from_json(json.loads(Path(artifact.path).read_text(encoding="utf-8")))
+
+
+def keep_provenance(provenance: Provenance, folder: Path, tracking: "Tracking | None" = None) -> None:
+    """Write it beside what it tells of, and to its run in the tracking server."""
+    path = folder / PROVENANCE
+    path.write_text(provenance.to_json(), encoding="utf-8")
+    if tracking is not None and provenance.run:
+        tracking.add(provenance.run, RunRecord(tags=provenance.tags(), artefacts=(path,)))
+
+
+def read_provenance(folder: Path) -> Provenance:
+    return Provenance.from_json((folder / PROVENANCE).read_bytes())
 
 
 def digest_of(parts: Iterable[str]) -> str:

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from trimtab.api.errors import AnswerIsNo, InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
+from trimtab.api.provenance import Results
 from trimtab.api.values import parse_duration
-from trimtab.bootstrap.artefacts import read_outcome, read_pointers, write_outcome, write_pointers
+from trimtab.bootstrap.artefacts import (
+    keep_provenance,
+    read_outcome,
+    read_pointers,
+    read_provenance,
+    write_outcome,
+    write_pointers,
+)
 from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
@@ -178,18 +186,23 @@ def train(
     from trimtab.steps.train import model_source
     from trimtab.steps.train import train as step
 
-    place = Workplace.open(project)
-    declared = place.loaded.project
+    place, pointer = Workplace.open(project), read_pointers(features)["features"]
+    declared, tracking = place.loaded.project, place.tracking()
+    made_by = place.provenance(pointer, until, window)
     made = step(
         declared,
         model_source(declared, place.loaded.root),
-        read_pointers(features)["features"],
+        pointer,
         place.engine,
         place.tables,
-        place.tracking(),
+        tracking,
         Path(model.path),
         window_of(window),
-        place.lineage(),
+        made_by.tags(),
+    )
+    results = Results(trained=made.answers)
+    keep_provenance(
+        made_by.model_copy(update={"run": made.run_id, "results": results}), Path(model.path), tracking
     )
     for name, value in made.metrics.items():
         metrics.log_metric(name, value)
@@ -231,18 +244,21 @@ def refit(project: str, window: str, features: Any, model: Any, final: Any) -> N
     from trimtab.steps.refit import refit as step
     from trimtab.steps.train import model_source
 
-    place = Workplace.open(project)
-    declared = place.loaded.project
+    place, pointer = Workplace.open(project), read_pointers(features)["features"]
+    declared, before = place.loaded.project, read_provenance(Path(model.path))
     made = step(
         declared,
         model_source(declared, place.loaded.root),
         Path(model.path),
-        read_pointers(features)["features"],
+        pointer,
         place.engine,
         place.tables,
         Path(final.path),
         window_of(window),
     )
+    after = place.provenance(pointer, before.until, before.window)
+    told = {"run": before.run, "results": before.results, "refitted": made.refitted}
+    keep_provenance(after.model_copy(update=told), Path(final.path))
     print(made)  # noqa: T201  a task's log is its standard output
 
 
@@ -284,8 +300,10 @@ def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
         place.engine,
         place.tables,
         place.home.models,
-        place.lineage(),
+        read_provenance(Path(model.path)),
     )
+    if made.provenance is not None:
+        keep_provenance(made.provenance, Path(servable.path).parent, place.tracking())
     print(f"differs from its source by at most {made.difference:.2g} on {made.rows} rows")  # noqa: T201
     Path(servable.path).write_text(
         json.dumps({"folder": str(made.folder.path), "digest": made.folder.digest})

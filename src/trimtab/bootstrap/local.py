@@ -36,12 +36,14 @@ class Prepared:
     Attributes:
         bundle: its content, by digest.
         ir: the pipeline, compiled for its environment.
+        openlineage: where runs send what they read and wrote; None sends nothing.
     """
 
     loaded: Loaded
     home: Home
     bundle: Path
     ir: Path
+    openlineage: str | None = None
 
 
 def open_project(folder: Path, platform: str | None = None) -> tuple[Loaded, Home]:
@@ -67,7 +69,8 @@ def prepare(loaded: Loaded, home: Home) -> Prepared:
         making = ir.with_suffix(f".{os.getpid()}.yaml")
         compile_training(loaded.project, making)
         making.replace(ir)
-    return Prepared(loaded, home, bundle, ir)
+    platform = load_platform(loaded.root, os.environ.get(PLATFORM_VARIABLE) or None)
+    return Prepared(loaded, home, bundle, ir, platform.openlineage)
 
 
 def graph_digest() -> str:

@@ -1,22 +1,27 @@
 """What a pipeline task works with: a bundle's project and the adapters over its `.trimtab`."""
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import distributions
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trimtab.adapters import machine
 from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.files import LocalFiles
+from trimtab.adapters.projects.bundle import content, digest
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
 from trimtab.api.document import read, validate
 from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
+from trimtab.api.provenance import Bundle, Code, Provenance
 from trimtab.api.sources import Source
-from trimtab.bootstrap.artefacts import digest_of
+from trimtab.ports.tables import Pointer
+from trimtab.steps.data_versions import data_versions
 
 if TYPE_CHECKING:
     from trimtab.adapters.mlflow import MlflowTracking
@@ -25,7 +30,8 @@ if TYPE_CHECKING:
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
 COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 MLFLOW_VARIABLE = "TRIMTAB_MLFLOW"
-"""Address of an MLflow server that tracks and registers in place of `.trimtab/mlflow`."""
+"""Address of an MLflow server that tracks and registers in place of `.trimtab/mlflow`; `none` tracks nothing."""
+UNTRACKED = "none"
 MODELS_VARIABLE = "TRIMTAB_MODELS"
 """What `.trimtab/models` is called by who serves from it, such as pvc://models/flights."""
 
@@ -72,10 +78,13 @@ class Workplace:
             return None
         return validate(Expectations, read((self.loaded.root / file).read_text(encoding="utf-8"), file))
 
-    def tracking(self) -> "MlflowTracking":
+    def tracking(self) -> "MlflowTracking | None":
+        server = os.environ.get(MLFLOW_VARIABLE)
+        if server == UNTRACKED:
+            return None
         from trimtab.adapters.mlflow import MlflowTracking
 
-        if server := os.environ.get(MLFLOW_VARIABLE):
+        if server:
             return MlflowTracking(server)
         return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
 
@@ -102,14 +111,32 @@ class Workplace:
         inside = bool(elsewhere) and uri.startswith(f"{str(elsewhere).rstrip('/')}/")
         return self.home.models / uri.rsplit("/", 1)[1] if inside else Path(uri)
 
-    def lineage(self) -> dict[str, str]:
-        """What made a model, besides its data: bundle, code commit, installed packages."""
-        installed = sorted(f"{one.name}=={one.version}" for one in distributions())
-        return {
-            "trimtab.bundle": self.loaded.root.name,
-            "trimtab.commit": os.environ.get(COMMIT_VARIABLE, ""),
-            "trimtab.lock": digest_of(installed),
-        }
+    def provenance(self, features: Pointer, until: str, window: str) -> Provenance:
+        """What makes a model of these features, here and now; its results are still to come.
+
+        Args:
+            until, window: the run's, as it was started.
+        """
+        root = self.loaded.root
+        files = content(self.loaded)
+        commit, _, changes = os.environ.get(COMMIT_VARIABLE, "").partition("+")
+        return Provenance(
+            project=self.loaded.project.name,
+            recorded_at=datetime.now(UTC).isoformat(),
+            until=until,
+            window=window,
+            bundle=Bundle(
+                name=root.name,
+                digest=digest(root, files),
+                files={name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in files},
+            ),
+            code=Code(commit=commit, changed=bool(changes)),
+            data=data_versions(features, self.tables),
+            libraries=machine.libraries(),
+            image=os.environ.get(machine.IMAGE_VARIABLE, ""),
+            hardware=machine.hardware(),
+            determinism=machine.determinism(self.loaded.project.training.seed),
+        )
 
 
 def tracking_uri(home: Home) -> str:

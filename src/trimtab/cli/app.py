@@ -35,7 +35,20 @@ Exit status: 0 done, 1 the answer is no, 2 your input, 3 inconclusive, 4 the sur
 
 def build() -> typer.Typer:
     """The command with all its verbs."""
-    from trimtab.cli import demo, doctor, drift, pipeline, plane, predict, project, register, rollout, run
+    from trimtab.cli import (
+        demo,
+        doctor,
+        drift,
+        lineage,
+        pipeline,
+        plane,
+        predict,
+        project,
+        register,
+        reproduce,
+        rollout,
+        run,
+    )
 
     app = typer.Typer(
         help=HELP,
@@ -45,7 +58,20 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(top)
-    for module in (project, run, plane, predict, rollout, drift, register, pipeline, doctor, demo):
+    for module in (
+        project,
+        run,
+        reproduce,
+        lineage,
+        plane,
+        predict,
+        rollout,
+        drift,
+        register,
+        pipeline,
+        doctor,
+        demo,
+    ):
         module.register(app)
     return app
 

@@ -36,6 +36,12 @@ def run(
     force_past_gate: Annotated[
         bool, typer.Option("--force-past-gate", help="Let a refused model through; the report says so.")
     ] = False,
+    openlineage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL", help="Send OpenLineage events there. Default: platform.yaml's, else none."
+        ),
+    ] = None,
 ) -> int:
     """Run the training pipeline here: ingest, build, validate, featurize, train, evaluate, export, register.
 
@@ -43,6 +49,7 @@ def run(
     trimtab run
     trimtab run --until 2013-07-01T00:00:00Z --window 90d
     trimtab run --resume latest
+    trimtab run --openlineage http://marquez:5000
 
     A step that fails says why, and where its log is; --resume goes on from there. Exit status 1: the gates
     refused the model.
@@ -52,13 +59,21 @@ def run(
 
     moment, length = _moment(until), _window(window)
     loaded, home = open_project(Path.cwd(), platform)
-    if resume is not None and (until or window or force_past_gate):
+    if resume is not None and (until or window or force_past_gate or openlineage):
         raise InputRefused("--resume takes a run's own settings", remedy="leave the other options out")
     with Steps() as shown:
         if resume is not None:
             ended = go_on(loaded, home, shown, resume)
         else:
-            ended = train(loaded, home, shown, until=moment, window=length, force_past_gate=force_past_gate)
+            ended = train(
+                loaded,
+                home,
+                shown,
+                until=moment,
+                window=length,
+                force_past_gate=force_past_gate,
+                openlineage=openlineage,
+            )
         shown.end(ended, home.runs / ended.id)
     return ExitStatus.DONE if ended.passed else ExitStatus.NO
 
@@ -113,6 +128,9 @@ class Steps:
             self._wait("starting: libraries load (about 15 s)")
         elif event["event"] == "task_started":
             self._wait(event["task"])
+        elif event["event"] == "warned":
+            self._stop()
+            self._line("warned", "", event["said"], "yellow")
         elif event["event"] == "task_ended":
             self._stop()
             done = bool(event["succeeded"])

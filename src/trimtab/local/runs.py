@@ -14,20 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.adapters.kfp.client import PipelineHost
+from trimtab.adapters.openlineage import transport
 from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import ExitStatus, InputRefused, SurroundingsFailed
+from trimtab.api.provenance import PROVENANCE
 from trimtab.bootstrap.local import Prepared
+from trimtab.local.run_lineage import RunLineage
 from trimtab.ports.runs import Run, RunState
 
 RECORD = "run.json"
-PAGES = {
-    "build.json": "build/judged",
-    "validate.html": "validate/report",
-    "validate.json": "validate/outcome",
-    "evaluate.html": "evaluate/report",
-    "report.html": "report/page",
-}
-"""Where a task leaves what a person reads, by the name that it gets beside run.json."""
+PAGES = (
+    ("build.json", "build/judged"),
+    ("validate.html", "validate/report"),
+    ("validate.json", "validate/outcome"),
+    ("evaluate.html", "evaluate/report"),
+    ("report.html", "report/page"),
+    (PROVENANCE, f"train/model/{PROVENANCE}"),
+    (PROVENANCE, f"export/{PROVENANCE}"),
+    (PROVENANCE, f"export-2/{PROVENANCE}"),
+)
+"""What of a run is read later: the name that it gets beside run.json, and where a task leaves it. The last one wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,7 @@ class LocalRuns:
         on_event: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
         self._home, self._ir, self._project = prepared.home, prepared.ir, prepared.bundle
+        self._prepared = prepared
         self._host, self._on_event = host, on_event
 
     def start(self, key: str, parameters: Mapping[str, Any]) -> Run:
@@ -187,19 +194,34 @@ class LocalRuns:
                 record = replace(record, tasks=(*others, task))
                 record.write(folder)
             self._on_event(event)
+            lineage(event)
 
         try:
-            ended = self._host().run(self._ir, record.arguments, folder, hear)
-            keep_pages(folder)
-            state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
-            said = "" if any(task.failure for task in record.tasks) else str(ended.get("error", ""))
-            record = replace(record, state=state.value, ended=_now(), error=said)
-            record.write(folder)
+            with self._lineage(record, folder) as lineage:
+                ended = self._host().run(self._ir, record.arguments, folder, hear)
+                keep_pages(folder)
+                state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
+                said = "" if any(task.failure for task in record.tasks) else str(ended.get("error", ""))
+                record = replace(record, state=state.value, ended=_now(), error=said)
+                record.write(folder)
+                lineage.end("" if state is RunState.SUCCEEDED else record.outcome())
         except OSError as error:
             raise SurroundingsFailed(
                 f"run {identity} broke off: {error}", remedy=f"then: trimtab run --resume {identity}"
             ) from error
         return record
+
+    def _lineage(self, record: Record, folder: Path) -> RunLineage:
+        """Where the run's events for catalogues go; nowhere, unless the platform or the command asked for it."""
+        asked = self._prepared.openlineage
+        return RunLineage(
+            transport(asked) if asked else None,
+            lambda said: self._on_event({"event": "warned", "said": said}),
+            self._prepared.loaded,
+            self._home,
+            f"{record.id}/{record.started}",
+            folder,
+        )
 
     def _task(self, event: Mapping[str, Any]) -> TaskRecord:
         """The record of a task; a failure names the project's files as the user knows them."""
@@ -238,7 +260,7 @@ class LocalRuns:
 def keep_pages(folder: Path) -> None:
     """Put the pages of a run beside run.json: kfp keeps them deep, and without an ending."""
     for executed in sorted((folder / "artifacts").glob("*")):  # named by when they began: the latest wins
-        for name, artefact in PAGES.items():
+        for name, artefact in PAGES:
             if (executed / artefact).is_file():
                 shutil.copyfile(executed / artefact, folder / name)
 

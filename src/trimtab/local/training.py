@@ -1,9 +1,11 @@
 """One run of a project's training pipeline here, for the command and for Python alike."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from trimtab.adapters.openlineage import transport
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.api.errors import InputRefused, SurroundingsFailed
@@ -23,6 +25,7 @@ def train(
     until: datetime | None = None,
     window: str | None = None,
     force_past_gate: bool = False,
+    openlineage: str | None = None,
 ) -> Run:
     """A new run, to its end.
 
@@ -30,6 +33,7 @@ def train(
         on_event: hears `run_started` {run, project, kept: names of steps taken over}, then of each task.
         until: nothing from this time on is read; None for now.
         window: how far back examples go; None for the project's own.
+        openlineage: where the run sends what it read and wrote; None for the platform's.
 
     Raises:
         ExtraMissing: an optional part is not installed.
@@ -37,10 +41,14 @@ def train(
     """
     need("trimtab run", *RUN)
     parameters = run_parameters(until, window, stable_version(loaded, home), force_past_gate)
+    if openlineage is not None:
+        transport(openlineage)  # refuses what it cannot be, before anything runs
     identity = new_id()
     on_event({"event": "run_started", "run": identity, "project": loaded.project.name, "kept": []})
     with pipeline_host(loaded, home) as host:
-        return ended(LocalRuns(prepare(loaded, home), lambda: host, on_event).run(identity, parameters), home)
+        prepared = prepare(loaded, home)
+        asked = replace(prepared, openlineage=openlineage or prepared.openlineage)
+        return ended(LocalRuns(asked, lambda: host, on_event).run(identity, parameters), home)
 
 
 def go_on(loaded: Loaded, home: Home, on_event: Callable[[Mapping[str, Any]], None], identity: str) -> Run:

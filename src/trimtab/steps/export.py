@@ -12,15 +12,16 @@ import numpy as np
 from trimtab.api.errors import InputRefused
 from trimtab.api.monitor import Window
 from trimtab.api.project import Project
+from trimtab.api.provenance import Provenance, Results
 from trimtab.drift import LabelRule, learn_profile
 from trimtab.features.columns import Array, take
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
-from trimtab.steps.fitting.fitted import FittedModel
+from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.refusals import ModelRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
-from trimtab.steps.model_folder import ModelFolder, write_model_folder
+from trimtab.steps.model_folder import ModelFolder, folder_digest, write_model_folder
 from trimtab.steps.refit import lineage_of
 from trimtab.steps.scoring import OnnxModel
 
@@ -35,11 +36,13 @@ class Exported:
     Attributes:
         folder: the model folder.
         difference: greatest difference between ONNX Runtime and the source model over `rows` real rows.
+        provenance: with the digests of all that was made; None where none was given.
     """
 
     folder: ModelFolder
     difference: float
     rows: int
+    provenance: Provenance | None = None
 
 
 def export(
@@ -50,7 +53,7 @@ def export(
     engine: Engine,
     tables: Tables,
     models: Path,
-    lineage: Mapping[str, str] | None = None,
+    provenance: Provenance | None = None,
 ) -> Exported:
     """Write the model folder of a fitted model.
 
@@ -59,7 +62,7 @@ def export(
         features: the table that it learned from.
         transform: features.py's bytes; None where the project has none.
         models: root of the model folders.
-        lineage: bundle digest, commit, lock digest.
+        provenance: of the fitted model; it goes into the manifest, with what is made here.
 
     Raises:
         InputRefused: features.py is not the one that the features were made with.
@@ -75,7 +78,7 @@ def export(
         )
     rows = read_learning_rows(features, engine, tables)
     onnx = exported(model.preprocessing, model.estimator, model.plan.outputs, model.plan.task, model.name)
-    difference, proven = _proven(model, onnx, rows)
+    proof = _proven(model, onnx, rows)
     files = {
         "model.onnx": onnx,
         "plan.json": model.plan.to_json().encode(),
@@ -84,21 +87,47 @@ def export(
     }
     if transform is not None:
         files["features.py"] = transform
+    if provenance is not None:
+        provenance = _completed(provenance, files, proof)
     metadata: dict[str, Any] = {
         "project": project.name,
         "metrics": dict(model.metrics),
         "features": features.to_json(),
         **lineage_of(model),
-        **(lineage or {}),
+        **(provenance.tags() | {"provenance": provenance.to_dict()} if provenance else {}),
     }
-    return Exported(write_model_folder(models, files, metadata), difference, proven)
+    folder = write_model_folder(models, files, metadata)
+    return Exported(folder, proof.difference, proof.rows, provenance)
 
 
-def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> tuple[float, int]:
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """How far apart two models' answers are at most, over how many rows; and the digests of both."""
+
+    difference: float
+    rows: int
+    source: str
+    exported: str
+
+
+def _completed(provenance: Provenance, files: Mapping[str, bytes], proof: _Proof) -> Provenance:
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    results = Results(
+        trained=provenance.results.trained,
+        fitted=proof.source,
+        files=digests,
+        exported=folder_digest(digests),
+        predictions=proof.exported,
+    )
+    return provenance.model_copy(update={"results": results})
+
+
+def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> _Proof:
     chosen = np.unique(np.linspace(0, len(rows) - 1, PROVEN_ROWS).round().astype(np.int64))
     real = take(rows.features, chosen)
     expected = model.answers(real)
-    off = np.abs(OnnxModel(onnx, model.plan).answers(real) - expected).max(axis=1)
+    answered = OnnxModel(onnx, model.plan).answers(real)
+    off = np.abs(answered - expected).max(axis=1)
     scale = np.maximum(1.0, np.abs(expected).max(axis=1))  # of a regression, relative to the value
     worst = int(np.argmax(off / scale))
     difference = float(off[worst] / scale[worst])
@@ -109,7 +138,7 @@ def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> tuple[float,
             f"row {rows.ids[chosen[worst]]}: {row}",
             remedy="this estimator does not export exactly; no native categorical splits, see docs on model.py",
         )
-    return difference, len(chosen)
+    return _Proof(difference, len(chosen), digest_of_answers(expected), digest_of_answers(answered))
 
 
 def _profile(model: FittedModel, rows: LearningRows, window: Window) -> bytes:

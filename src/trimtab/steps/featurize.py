@@ -116,6 +116,7 @@ def featurize(
     )
     table = _table(rows, values, features, project.evaluation.slices, examples.time is not None)
     metadata = {
+        "step": "featurize",
         "plan": plan.to_json(),
         "until": until.isoformat() if until else None,
         "reads": {table: asdict(pointer) for table, pointer in pointers.items() if table in held},

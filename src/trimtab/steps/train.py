@@ -15,7 +15,7 @@ from trimtab.ports.tables import Pointer, Tables
 from trimtab.ports.tracking import RunRecord, Tracking
 from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
-from trimtab.steps.fitting.fitted import FittedModel, fit_model
+from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers, fit_model
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
@@ -37,6 +37,7 @@ class Trained:
         rows: training, validation and test rows.
         metrics: on the validation rows.
         epochs: passes that early stopping chose; None where the estimator has none.
+        answers: digest of what the model answers on the validation rows, hex.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Trained:
     rows: Mapping[str, int]
     metrics: Mapping[str, float]
     epochs: int | None
+    answers: str
 
 
 def train(
@@ -86,7 +88,8 @@ def train(
     )
     exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
     names = metric_names(project, rows.plan.task)
-    metrics = measured(names, labels[parts.validation], model.scores(validation.features))
+    scores = model.scores(validation.features)
+    metrics = measured(names, labels[parts.validation], scores)
     if rows.times is not None:
         model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
     if tracking is not None:
@@ -95,7 +98,8 @@ def train(
         model = model.tracked(tracking.start(project.name, f"{source.name}-{features.version}", record))
     model.save(folder)
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
-    return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"))
+    answers = digest_of_answers(scores)
+    return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"), answers)
 
 
 def model_source(project: Project, root: Path) -> ModelSource:

@@ -84,7 +84,8 @@ def _pod(
     if all(mount.get("mountPath") != HOME for mount in mounts):
         mounts.append({"name": "trimtab-home", "mountPath": HOME})
         volumes.append({"name": "trimtab-home", "emptyDir": {}})
-    told = {"HOME": HOME, "TRIMTAB_PARAMETERS": json.dumps(dict(parameters), sort_keys=True), **environment}
+    said = json.dumps(dict(parameters), sort_keys=True)
+    told = {"HOME": HOME, "TRIMTAB_IMAGE": template.image, "TRIMTAB_PARAMETERS": said, **environment}
     run = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
     resources = {"cpu": template.cpu, "memory": template.memory}
     container = {

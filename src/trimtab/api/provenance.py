@@ -1,0 +1,196 @@
+"""Provenance: all that made a model, written down while it is made, so that it can be made again to the bit.
+
+It lies in the run's folder, with the MLflow run, and in the model folder's manifest.json: it goes where the model goes.
+"""
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from trimtab.api.values import Stored
+
+PROVENANCE: Final = "provenance.json"
+
+
+class DataVersion(Stored):
+    """One version of one table.
+
+    Attributes:
+        digest: of its content, hex.
+        step: that wrote it: ingest, build, validate, featurize.
+        files: that a source was read from; the first and last of many.
+        reads: what it was made of: `table@version` by the name that its reader uses.
+    """
+
+    table: str
+    version: int
+    rows: int
+    digest: str
+    step: str = ""
+    files: tuple[str, ...] = ()
+    reads: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.table}@{self.version}"
+
+
+class Bundle(Stored):
+    """The project's files.
+
+    Attributes:
+        name: of the bundle's folder or archive; it ends in the digest's first 16 digits.
+        files: sha256 by file, hex.
+    """
+
+    name: str
+    digest: str
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class Code(Stored):
+    """Where the project's files were taken from.
+
+    Attributes:
+        commit: of the checkout that the run was started in; "" outside one.
+        changed: there were changes on top of it.
+    """
+
+    commit: str = ""
+    changed: bool = False
+
+
+class Libraries(Stored):
+    """What was installed.
+
+    Attributes:
+        digest: over all packages, hex; the tag `trimtab.lock` of run and version.
+        trimtab: sha256 over trimtab's own sources, hex.
+        packages: version by name.
+    """
+
+    digest: str
+    python: str
+    trimtab: str
+    packages: dict[str, str] = Field(default_factory=dict)
+
+
+class Hardware(Stored):
+    """What the model was fitted on.
+
+    Attributes:
+        cores: that the process might use.
+        accelerators: the name of each, in the driver's order.
+    """
+
+    cpu: str
+    architecture: str
+    cores: int
+    memory_bytes: int
+    accelerators: tuple[str, ...] = ()
+
+
+class Determinism(Stored):
+    """What decides between results that are equally right.
+
+    Attributes:
+        seed: training.seed.
+        variables: of the environment, as they were set: threads, hash seed, CUDA's workspace.
+        torch: its own switches, where a fit had loaded torch.
+    """
+
+    seed: int
+    variables: dict[str, str] = Field(default_factory=dict)
+    torch: dict[str, str] = Field(default_factory=dict)
+
+
+class Results(Stored):
+    """Digests of what was made, in the order in which it was made; "" for what was not.
+
+    Attributes:
+        trained: answers on the validation rows, of the model that was judged.
+        fitted: answers of the model that was exported, on up to 10,000 rows, before its export.
+        files: sha256 of each file of the model folder.
+        exported: the model folder's.
+        predictions: answers of the exported file on the same rows, by ONNX Runtime.
+    """
+
+    trained: str = ""
+    fitted: str = ""
+    files: dict[str, str] = Field(default_factory=dict)
+    exported: str = ""
+    predictions: str = ""
+
+
+class Provenance(Stored):
+    """All that made one model.
+
+    Attributes:
+        run: the MLflow run's id; "" where nothing is tracked.
+        until, window: of the pipeline run, as it was started.
+        refitted: the exported model is the tested one, fitted anew on all rows.
+        data: every table version that was read, each after those that it was made of; the features come last.
+        image: of the container, with its digest, where it says so.
+    """
+
+    project: str
+    run: str = ""
+    recorded_at: str
+    until: str
+    window: str = ""
+    refitted: bool = False
+    bundle: Bundle
+    code: Code
+    data: tuple[DataVersion, ...]
+    libraries: Libraries
+    image: str = ""
+    hardware: Hardware
+    determinism: Determinism
+    results: Results = Results()
+
+    @property
+    def features(self) -> DataVersion:
+        return self.data[-1]
+
+    def version(self, key: str) -> DataVersion:
+        """One of `data`, by its key."""
+        return next(one for one in self.data if one.key == key)
+
+    def sources(self) -> dict[str, DataVersion]:
+        """The versions that ingest had left, by the name that SQL and VIEWS use."""
+        found = {}
+        for name, key in self.features.reads.items():
+            held = self.version(key)
+            while held.step == "validate":
+                held = self.version(next(iter(held.reads.values())))
+            if held.step == "ingest":
+                found[name] = held
+        return found
+
+    def tags(self) -> dict[str, str]:
+        """The short of it, for the registry and MLflow."""
+        changes = "+changes" if self.code.changed else ""
+        return {
+            "trimtab.bundle": self.bundle.name,
+            "trimtab.commit": f"{self.code.commit}{changes}",
+            "trimtab.lock": self.libraries.digest,
+            "trimtab.image": self.image,
+            "trimtab.hardware": ", ".join(
+                [f"{self.hardware.cores} x {self.hardware.cpu}", *self.hardware.accelerators]
+            ),
+        }
+
+    def to_json(self) -> str:
+        return self.model_dump_json(by_alias=True, indent=1) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Provenance":
+        """
+        Raises:
+            ValueError: it is no provenance.
+        """
+        return cls.model_validate_json(text)

@@ -1,0 +1,80 @@
+"""The steps of a run from build to export, made again in a scratch folder: what `reproduce` starts as a process.
+
+    python -m trimtab.local.reproduce.rebuild PROVENANCE.json PROJECT_FOLDER SCRATCH_FOLDER
+
+The sources' tables are linked into the scratch folder and read at the versions that the run read; every other table
+is made there anew. It leaves SCRATCH_FOLDER/provenance.json, or failure.json (message, remedy, status).
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from trimtab.adapters.projects.home import Home
+from trimtab.api.errors import TrimtabError
+from trimtab.api.provenance import PROVENANCE, Provenance
+from trimtab.bootstrap import component
+from trimtab.bootstrap.artefacts import read_provenance, write_pointers
+from trimtab.ports.tables import Pointer
+
+FAILURE = "failure.json"
+
+
+def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
+    """Make the run's model again; touches nothing outside `scratch`.
+
+    Raises:
+        TrimtabError: what a step of a run raises.
+    """
+    place = Home.of(scratch)
+    bundle = place.bundles / recorded.bundle.name
+    shutil.copytree(home.bundles / recorded.bundle.name, bundle)
+    sources = recorded.sources()
+    for held in sources.values():
+        _link(home.tables / held.table, place.tables / held.table)
+
+    def artefact(name: str) -> Any:
+        return SimpleNamespace(path=str(scratch / name), metadata={}, log_metric=lambda *_: None)
+
+    named = {name: artefact(name) for name in ("sources", "tables", "judged", "good", "report", "outcome")}
+    write_pointers(
+        {name: Pointer(held.table, held.version, held.rows, held.digest) for name, held in sources.items()},
+        named["sources"],
+    )
+    project, until, window = str(bundle), recorded.until, recorded.window
+    component.build(project, until, "", named["sources"], named["tables"], named["judged"])
+    component.validate(
+        project, until, "", named["tables"], named["judged"], named["good"], named["report"], named["outcome"]
+    )
+    features, model, final = artefact("features"), artefact("model"), artefact("final")
+    component.featurize(project, until, "", named["good"], features)
+    component.train(project, until, window, "", features, model, artefact("metrics"))
+    if recorded.refitted:
+        component.refit(project, window, features, model, final)
+    (scratch / "export").mkdir()
+    component.export(project, features, final if recorded.refitted else model, artefact("export/servable"))
+    return read_provenance(scratch / "export")
+
+
+def _link(table: Path, at: Path) -> None:
+    at.parent.mkdir(parents=True, exist_ok=True)
+    at.symlink_to(table, target_is_directory=True)
+
+
+def main(recorded: str, project: str, scratch: str) -> int:
+    folder = Path(scratch)
+    try:
+        made = rebuild(Provenance.from_json(Path(recorded).read_bytes()), Home.of(Path(project)), folder)
+    except TrimtabError as error:
+        told = {"message": error.message, "remedy": error.remedy, "status": int(error.status)}
+        (folder / FAILURE).write_text(json.dumps(told))
+        return int(error.status)
+    (folder / PROVENANCE).write_text(made.to_json())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

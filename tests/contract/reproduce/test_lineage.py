@@ -1,0 +1,90 @@
+"""From a model to its sources, and from a prediction to its row and those that its views had for it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.xdist_group("reproduce")
+
+RUN = "20240401-000000-000"
+UNTIL = "2024-05-01T00:00:00+00:00"
+
+
+def provenance(folder: Path) -> Any:
+    from trimtab.api.provenance import Provenance
+
+    return Provenance.from_json((folder / ".trimtab/runs" / RUN / "provenance.json").read_bytes())
+
+
+def rows(folder: Path, key: str, at: datetime, **features: Any) -> Any:
+    from trimtab.adapters.projects.home import Home
+    from trimtab.adapters.projects.load import load
+    from trimtab.features.plan import ServingPlan
+    from trimtab.local.lineage.logged import Logged
+    from trimtab.local.lineage.rows import row_nodes
+
+    made = provenance(folder)
+    plan = ServingPlan.from_json(
+        (folder / ".trimtab/models" / made.results.exported[:16] / "plan.json").read_bytes()
+    )
+    return row_nodes(
+        Logged(key, "0a1b2c3d", at, 0.5, features), made, plan, load(folder).project, Home.of(folder)
+    )
+
+
+def test_the_features_lead_over_tables_to_the_source_and_its_file(ran: Path) -> None:
+    from trimtab.local.lineage.model import features_node
+
+    node = features_node(provenance(ran))
+    assert node.name == "_features/seen@0"
+    assert {(one.kind, one.name) for one in node.made_of} == {("table", "seen@0"), ("table", "regions@0")}
+    (good,) = {below.name: below for one in node.made_of for below in one.made_of}.values()
+    assert good.name == "_valid/visits@0"
+    (source,) = good.made_of
+    assert (source.kind, source.name, source.facts["files"]) == ("source", "visits@0", ["visits.csv"])
+
+
+def test_a_prediction_leads_to_its_row_its_features_and_the_row_that_its_view_had(ran: Path) -> None:
+    example, features, view = rows(ran, "k040", datetime(2024, 1, 9, 8, tzinfo=UTC))
+    assert (example.name, example.facts["learned"]) == ("k040 in seen@0", True)
+    assert example.facts["values"]["region"] == "east"
+    assert features.name == "k040 in _features/seen@0"
+    assert view.name == "region east in regions@0"
+    assert view.facts["values"]["known_at"] == "2024-01-09T00:00:00+00:00"
+    assert features.facts["values"]["usual"] == view.facts["values"]["usual"]
+
+
+def test_a_row_that_is_newer_than_the_model_is_found_in_the_tables_of_today(copy: Path) -> None:
+    from trimtab.bootstrap import component
+
+    with (copy / "visits.csv").open("a") as file:
+        file.write("new,2024-04-20T00:00:00Z,west,7,1\n")
+    bundle = str(next((copy / ".trimtab/bundles").iterdir()))
+    sources, tables, judged = (
+        SimpleNamespace(path=str(copy / name), metadata={}) for name in ("sources", "tables", "judged")
+    )
+    component.ingest(bundle, UNTIL, sources)
+    component.build(bundle, UNTIL, "", sources, tables, judged)
+    example, view = rows(copy, "new", datetime(2024, 4, 20, tzinfo=UTC))
+    assert (example.name, example.facts["learned"]) == ("new in seen@1", False)
+    assert view.name == "region west in regions@0"
+    assert view.facts["because"].startswith("older than its max_age, so it counted as missing")
+
+
+def test_a_row_that_is_nowhere_says_so(ran: Path) -> None:
+    (view,) = rows(ran, "unheard", datetime(2024, 1, 9, tzinfo=UTC), visits=3)
+    assert view.facts["because"] == "region is not known"
+    (view,) = rows(ran, "unheard", datetime(2024, 1, 9, tzinfo=UTC), region="north")
+    assert view.facts["because"] == "there was none at that time"
+
+
+def test_a_version_that_is_gone_is_told_and_the_rest_is_shown(copy: Path) -> None:
+    for file in (copy / ".trimtab/tables/regions").glob("*.parquet"):
+        file.unlink()
+    example, features, view = rows(copy, "k040", datetime(2024, 1, 9, 8, tzinfo=UTC))
+    assert {example.name, features.name} == {"k040 in seen@0", "k040 in _features/seen@0"}
+    assert view.name == "unknown in regions@0"
+    assert view.facts["because"].startswith("this version cannot be read: ")
