@@ -24,6 +24,7 @@ PAGES = {
     "build.json": "build/judged",
     "validate.html": "validate/report",
     "validate.json": "validate/outcome",
+    "search.html": "train/model/search.html",
     "evaluate.html": "evaluate/report",
     "report.html": "report/page",
 }
