@@ -182,6 +182,11 @@ class Project(Spec):
                 f"search.folds.gap {format_duration(gap)} is shorter than examples.label.matureAfter "
                 f"{format_duration(mature)}: labels would leak — write auto, or a longer one"
             )
+        if self.examples.time is None and (self.search.folds.length or self.search.folds.window == "sliding"):
+            raise ValueError(
+                "search.folds has a length or a sliding window, but examples have no time — name examples.time, or "
+                "take them out: folds are drawn at random then"
+            )
         families, parameters = self.search.families(), self.search.parameters()
         if isinstance(self.model, str):
             if families or not parameters:

@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
@@ -106,23 +106,25 @@ def grid(space: Space) -> list[Candidate]:
 
 
 def unknown_parameters(
-    space: Space, own: ModelSource, task: Task
+    space: Space, of_file: Sequence[str] | None, task: Task, file: str
 ) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Parameters that a family's estimator, or model.py's `build`, does not take.
+
+    Args:
+        of_file: names that build takes; None for any.
+        file: model.py's name, for messages.
 
     Yields:
         Path below `search.space`, what is wrong, and the remedy.
     """
     for family, parameters in space.items():
-        path = () if family == MODEL_FILE else (family,)
-        takes = _of_build(own) if family == MODEL_FILE else _of_family(family, task)
+        path, who = ((), file) if family == MODEL_FILE else ((family,), family)
+        takes = of_file if family == MODEL_FILE else _of_family(family, task)
         for name in parameters:
             if takes is not None and name not in takes:
                 near = difflib.get_close_matches(name, takes, n=1)
-                remedy = (
-                    f"did you mean `{near[0]}`?" if near else f"one of {', '.join(sorted(takes)) or 'none'}"
-                )
-                who = own.name.rsplit("/", 1)[-1] if family == MODEL_FILE else family
+                known = ", ".join(sorted(takes)) or "none"
+                remedy = f"did you mean `{near[0]}`?" if near else f"it takes {known}"
                 yield (*path, name), f"{who} takes no parameter '{name}'", remedy
 
 
@@ -132,7 +134,8 @@ def check_parameters(space: Space, own: ModelSource, task: Task) -> None:
     Raises:
         InputRefused: naming the field.
     """
-    for path, message, remedy in unknown_parameters(space, own, task):
+    file = own.name.rsplit("/", 1)[-1]
+    for path, message, remedy in unknown_parameters(space, _of_build(own), task, file):
         raise InputRefused(f"trimtab.yaml: search.space.{'.'.join(path)}: {message}", remedy=remedy)
 
 
