@@ -92,7 +92,7 @@ class Sitting:
         return made
 
     def _ended(self, source: ModelSource, tried: Sequence[Tried]) -> Ended:
-        own = next((one.folds for one in tried if one.candidate is None), ())
+        own = next((one.folds for one in tried if one.candidate is None), None)
         may_stop = self.question.best(tried) is not None  # else a late trial is better than none
 
         def tell(step: int, folds: Sequence[float]) -> GivenUp:
@@ -129,12 +129,17 @@ class Sitting:
         return found
 
 
-def beside(folds: Sequence[float], own: Sequence[float]) -> float:
+def beside(folds: Sequence[float], own: Sequence[float] | None) -> float:
     """Mean difference from the project's own model, fold by fold: what a hard fold costs every trial goes out.
 
-    >>> round(beside([0.5, 0.7], [0.4, 0.7, 0.9]), 3)
-    0.05
+    Args:
+        own: of each fold; None for that model itself.
+
+    >>> round(beside([0.5, 0.7], [0.4, 0.7, 0.9]), 3), beside([0.5], None)
+    (0.05, 0.0)
     """
+    if own is None:
+        return 0.0
     known = np.asarray(own[: len(folds)]) if len(own) >= len(folds) else np.zeros(len(folds))
     return float(np.mean(np.asarray(folds) - known))
 
