@@ -48,15 +48,15 @@ class Settings:
     """How a study draws and gives up.
 
     Attributes:
-        last_step: the step of a trial's last report.
+        first_fold, last_fold: the steps at which a trial tells of its first whole fold, and of its last.
     """
 
     greater_is_better: bool
     sampler: Literal["tpe", "random", "grid"]
     pruner: Literal["median", "hyperband", "none"]
     seed: int
-    first_step: int
-    last_step: int
+    first_fold: int
+    last_fold: int
 
 
 class Study(Protocol):
@@ -88,7 +88,7 @@ class Study(Protocol):
         """Begin the trial of the project's own model, which is no point of the space."""
 
     def report(self, step: int, value: float, spent_s: float) -> bool:
-        """Tell of the trial at work; answers whether it is hopeless.
+        """Tell of the trial at work; answers whether it is worse than the pruner lets pass at this step.
 
         Args:
             spent_s: seconds of this sitting.

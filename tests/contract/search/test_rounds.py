@@ -41,7 +41,7 @@ def test_parts_give_the_bits_of_one_fit(stops):
     held = data()[2]
     np.testing.assert_array_equal(in_parts.predict_proba(held), plain.predict_proba(held))
     assert in_parts.n_iter_ == plain.n_iter_
-    assert looks in ([0.25, 0.5], [])
+    assert looks in ([0.25, 0.5, 0.75], [])
 
 
 def test_a_fit_is_broken_off_where_it_is_hopeless():

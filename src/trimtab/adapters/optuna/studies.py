@@ -111,7 +111,10 @@ class OptunaStudy:
         with failures(self._file):
             self._trial.report(value, step)
             self._study.set_user_attr(SPENT, self._before_s + spent_s)
-            return self._trial.should_prune()
+            if self._settings.pruner != "median":
+                return self._trial.should_prune()
+            # Optuna's median pruner takes a trial by the best of all its reports: an easy first fold would save it
+            return self._study.pruner.prune(self._study, _now(step, value))
 
     def tell(self, ended: Ended, spent_s: float) -> Tried:
         import optuna
@@ -150,8 +153,15 @@ def _pruner(settings: Settings) -> "optuna.pruners.BasePruner":
     if settings.pruner == "median":
         return pruners.MedianPruner(n_startup_trials=STARTUP, n_min_trials=STARTUP)
     if settings.pruner == "hyperband":
-        return pruners.HyperbandPruner(settings.first_step, settings.last_step)
+        return pruners.HyperbandPruner(settings.first_fold, settings.last_fold)
     return pruners.NopPruner()
+
+
+def _now(step: int, value: float) -> "optuna.trial.FrozenTrial":
+    """A trial that has told of nothing but this."""
+    from optuna.trial import TrialState, create_trial
+
+    return create_trial(state=TrialState.RUNNING, intermediate_values={step: value})
 
 
 def _sampler(settings: Settings, ended: int) -> "optuna.samplers.BaseSampler":

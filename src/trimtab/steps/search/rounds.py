@@ -8,7 +8,7 @@ from trimtab.features.columns import Array
 from trimtab.features.schema import FeatureSchema
 from trimtab.steps.fitting.contract import ModelSource
 
-SHARES: Final = (0.25, 0.5)
+SHARES: Final = (0.25, 0.5, 0.75)
 """Of the rounds, after which a fit is looked at."""
 
 Look = Callable[[float, Any, Array, FeatureSchema], bool]

@@ -17,7 +17,7 @@ from trimtab.steps.search.question import Found, Question
 from trimtab.steps.search.sitting import Say, Sitting
 from trimtab.steps.search.spaces import check_parameters, space_of
 from trimtab.steps.search.tracked import TrackedSearch
-from trimtab.steps.search.trial import FIRST_STEP, STEPS_A_FOLD
+from trimtab.steps.search.trial import STEPS_A_FOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +108,8 @@ def _sitting(question: Question, means: Means, tracked: TrackedSearch, name: str
         sampler=question.search.sampler,
         pruner=question.search.pruner,
         seed=question.seed,
-        first_step=FIRST_STEP,
-        last_step=STEPS_A_FOLD * len(question.folds),
+        first_fold=STEPS_A_FOLD,
+        last_fold=STEPS_A_FOLD * len(question.folds),
     )
     study = means.studies.open(name, settings)
     return Sitting(

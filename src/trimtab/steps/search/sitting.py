@@ -95,11 +95,12 @@ class Sitting:
         own = next((one.folds for one in tried if one.candidate is None), None)
         may_stop = self.question.best(tried) is not None  # else a late trial is better than none
 
-        def tell(step: int, folds: Sequence[float]) -> GivenUp:
-            hopeless = self.study.report(step, beside(folds, own), self.spent_s)
+        def tell(step: int, folds: Sequence[float], improves: bool) -> GivenUp:
+            # of fits that still get better the fast learners look best, which are seldom the best in the end
+            worse = self.study.report(step, beside(folds, own), self.spent_s)
             if may_stop and self.left_s == 0:
                 return "out of time"
-            return "hopeless" if may_stop and hopeless else ""
+            return "hopeless" if may_stop and worse and not improves else ""
 
         question = self.question
         try:

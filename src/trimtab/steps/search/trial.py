@@ -8,20 +8,20 @@ import numpy as np
 
 from trimtab.features.columns import Array
 from trimtab.features.schema import FeatureSchema
+from trimtab.quality.metrics import METRICS
 from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, answers
 from trimtab.steps.fitting.fitted import fit_model, scores
 from trimtab.steps.fitting.refusals import ModelRefused
 from trimtab.steps.folds import Fold
 from trimtab.steps.learning_rows import LearningRows
-from trimtab.steps.search.rounds import SHARES, looked_at
+from trimtab.steps.search.rounds import looked_at
 
 STEPS_A_FOLD: Final = 100
-FIRST_STEP: Final = round(SHARES[0] * STEPS_A_FOLD)
 
 GivenUp = Literal["", "hopeless", "out of time"]
-Tell = Callable[[int, Sequence[float]], GivenUp]
-"""(step, metric of each fold so far; the last may be of a part of its rounds) to whether to give up."""
+Tell = Callable[[int, Sequence[float], bool], GivenUp]
+"""(step, metric of each fold so far, whether the last one is of a fit that still gets better) to whether to give up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,14 @@ def _fold(
     teach, held = rows.taken(fold.training), rows.taken(fold.validation)
     labels = held.filled()
     broken_off: GivenUp = ""
+    looks: list[float] = []
 
     def look(share: float, estimator: Any, matrix: Array, schema: FeatureSchema) -> bool:
         nonlocal broken_off
         predicted = scores(answers(source.name, estimator, matrix, schema), rows.plan)
-        value = _measured(metric, labels, predicted, source.name, place)
-        broken_off = tell(round((place + share) * STEPS_A_FOLD), [*done, value])
+        looks.append(_measured(metric, labels, predicted, source.name, place))
+        improves = len(looks) < 2 or METRICS[metric].worse_by(looks[-1], looks[-2]) < 0
+        broken_off = tell(round((place + share) * STEPS_A_FOLD), [*done, looks[-1]], improves)
         return bool(broken_off)
 
     model = fit_model(
@@ -92,7 +94,7 @@ def _fold(
     if broken_off:
         return broken_off
     done.append(_measured(metric, labels, model.scores(held.features), source.name, place))
-    return tell((place + 1) * STEPS_A_FOLD, done)
+    return tell((place + 1) * STEPS_A_FOLD, done, False)
 
 
 def _measured(metric: str, labels: Array, predicted: Array, name: str, place: int) -> float:
