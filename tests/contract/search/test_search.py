@@ -2,13 +2,10 @@
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import SPACE, Broken, Hands, World, some_rows
+from search_world import SPACE, Broken, Hands, World, some_rows
 
 from trimtab.api.errors import ExtraMissing, InputRefused, SurroundingsFailed
 

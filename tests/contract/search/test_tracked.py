@@ -1,12 +1,9 @@
 """A search in a real MLflow: a run for it, one nested for each trial, and the page."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import SPACE, Broken, Hands
+from search_world import SPACE, Broken, Hands
 
 pytestmark = pytest.mark.xdist_group("mlflow")
 
