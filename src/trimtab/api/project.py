@@ -9,8 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 from trimtab.api.monitor import Monitor
 from trimtab.api.retrain import Retrain
 from trimtab.api.rollout import Rollout
+from trimtab.api.search import Search
 from trimtab.api.sources import Column, Source, Zone
-from trimtab.api.values import Duration, FileBound, MetricName, Number, Spec
+from trimtab.api.values import Duration, FileBound, MetricName, Number, Spec, format_duration
 
 Task = Literal["binary", "multiclass", "regression"]
 FAMILIES = ("gradient_boosting", "logistic")
@@ -145,6 +146,9 @@ class Project(Spec):
     features: ProjectFile | None = None
     model: ProjectFile | Model = Field(default_factory=Model)
     training: Training = Field(default_factory=Training)
+    search: Search | None = Field(
+        None, description="look for the model and its parameters; default: no search"
+    )
     evaluation: Evaluation = Field(default_factory=Evaluation)
     online: Online = Field(default_factory=Online)
     rollout: Rollout = Field(default_factory=Rollout)
@@ -166,6 +170,39 @@ class Project(Spec):
             raise ValueError(
                 "examples.table is needed: there is more than one table — say which holds the examples"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _search_fits(self) -> Self:
+        if self.search is None:
+            return self
+        gap, mature = self.search.folds.gap, self.examples.label.mature_after
+        if gap != "auto" and gap < mature and self.examples.time is not None:
+            raise ValueError(
+                f"search.folds.gap {format_duration(gap)} is shorter than examples.label.matureAfter "
+                f"{format_duration(mature)}: labels would leak — write auto, or a longer one"
+            )
+        if self.examples.time is None and (self.search.folds.length or self.search.folds.window == "sliding"):
+            raise ValueError(
+                "search.folds has a length or a sliding window, but examples have no time — name examples.time, or "
+                "take them out: folds are drawn at random then"
+            )
+        families, parameters = self.search.families(), self.search.parameters()
+        if isinstance(self.model, str):
+            if families or not parameters:
+                raise ValueError(
+                    f"search.space names no parameter of {self.model} — write those that build takes, such as "
+                    "{learning_rate: {low: 0.01, high: 0.3, log: true}}"
+                )
+            return self
+        if parameters:
+            first = next(iter(parameters))
+            raise ValueError(
+                f"search.space.{first} stands beside the families — put it under its family, such as "
+                f"{{{self.model.family}: {{{first}: …}}}}"
+            )
+        if unknown := [name for name in families if name not in FAMILIES]:
+            raise ValueError(f"search.space.{unknown[0]} is no model family — one of {', '.join(FAMILIES)}")
         return self
 
     @property

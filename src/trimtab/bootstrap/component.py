@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS
 from trimtab.api.errors import AnswerIsNo, InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
@@ -54,6 +55,14 @@ class Registered(NamedTuple):
     version: str
     candidate: bool
     labelled: int
+
+
+def log(line: str) -> None:
+    """Into a task's log, which is its standard output, at once; and to who waits for the task, as its progress."""
+    print(line, flush=True)  # noqa: T201
+    if own_log := os.environ.get(LOG_VARIABLE):
+        with Path(own_log).with_suffix(PROGRESS).open("a", encoding="utf-8") as progress:
+            progress.write(f"{line}\n")
 
 
 def admit(key: str, claims: str, run: str) -> bool:
@@ -182,13 +191,18 @@ def featurize(project: str, until: str, rows_version: str, rows: Any, features: 
 def train(
     project: str, until: str, window: str, features_version: str, features: Any, model: Any, metrics: Any
 ) -> Trained:
-    """A model fitted on the training part."""
+    """A model fitted on the training part, looked for before that where the project says so."""
+    from trimtab.adapters.clock import WallClock
+    from trimtab.adapters.optuna import OptunaStudies
+    from trimtab.steps.search.search import Means
     from trimtab.steps.train import model_source
     from trimtab.steps.train import train as step
 
     place, pointer = Workplace.open(project), read_pointers(features)["features"]
     declared, tracking = place.loaded.project, place.tracking()
     made_by = place.provenance(pointer, until, window)
+    # a run that goes on finds its study there
+    beside = Path(os.environ.get(LOG_VARIABLE) or model.path).parent
     made = step(
         declared,
         model_source(declared, place.loaded.root),
@@ -199,6 +213,7 @@ def train(
         Path(model.path),
         window_of(window),
         made_by.tags(),
+        means=Means(OptunaStudies(beside / "search.db"), WallClock(), log),
     )
     results = Results(trained=made.answers)
     keep_provenance(

@@ -51,8 +51,8 @@ def run(
     trimtab run --resume latest
     trimtab run --openlineage http://marquez:5000
 
-    A step that fails says why, and where its log is; --resume goes on from there. Exit status 1: the gates
-    refused the model.
+    A step that fails says why, and where its log is; --resume goes on from there, a search within its budget
+    too. Exit status 1: the gates refused the model.
     """
     from trimtab.bootstrap.local import open_project
     from trimtab.local.training import go_on, train
@@ -131,6 +131,8 @@ class Steps:
         elif event["event"] == "warned":
             self._stop()
             self._line("warned", "", event["said"], "yellow")
+        elif event["event"] == "task_progress":
+            self._progress(event["task"], event["line"])
         elif event["event"] == "task_ended":
             self._stop()
             done = bool(event["succeeded"])
@@ -154,6 +156,13 @@ class Steps:
         line = Text.assemble("  ", (f"{mark:<6}", colour), "  ", f"{took}  " if took else "", rest)
         terminal = self._console.is_terminal
         self._console.print(line, no_wrap=True, overflow="ellipsis" if terminal else "ignore", crop=terminal)
+
+    def _progress(self, task: str, line: str) -> None:
+        """On a terminal in place of what stood there, else as a line of its own."""
+        if self._status is not None:
+            self._status.update(f"{task}: {line}")
+        else:
+            self._line("", task, line, "dim")
 
     def _wait(self, what: str) -> None:
         self._stop()

@@ -27,6 +27,7 @@ PAGES = (
     ("build.json", "build/judged"),
     ("validate.html", "validate/report"),
     ("validate.json", "validate/outcome"),
+    ("search.html", "train/model/search.html"),
     ("evaluate.html", "evaluate/report"),
     ("report.html", "report/page"),
     (PROVENANCE, f"train/model/{PROVENANCE}"),

@@ -40,6 +40,7 @@ def train(
         TaskFailed: a step failed; names it, its reason and its log.
     """
     need("trimtab run", *RUN)
+    need_of_project(loaded)
     parameters = run_parameters(until, window, stable_version(loaded, home), force_past_gate)
     if openlineage is not None:
         transport(openlineage)  # refuses what it cannot be, before anything runs
@@ -62,6 +63,7 @@ def go_on(loaded: Loaded, home: Home, on_event: Callable[[Mapping[str, Any]], No
         TaskFailed: a step failed.
     """
     need("trimtab run", *RUN)
+    need_of_project(loaded)
     found = latest(home) if identity == LATEST else identity
     if found is None:
         raise InputRefused("there is no run to go on with", remedy="trimtab run")
@@ -71,6 +73,16 @@ def go_on(loaded: Loaded, home: Home, on_event: Callable[[Mapping[str, Any]], No
     on_event({"event": "run_started", "run": found, "project": loaded.project.name, "kept": kept})
     with pipeline_host(loaded, home) as host:
         return ended(LocalRuns(prepared, lambda: host, on_event).resume(before), home)
+
+
+def need_of_project(loaded: Loaded) -> None:
+    """Return when what trimtab.yaml asks for beyond a plain run is here.
+
+    Raises:
+        ExtraMissing: naming what is not.
+    """
+    if loaded.project.search is not None:
+        need("search: of trimtab.yaml", "search")
 
 
 def ended(record: Record, home: Home) -> Run:

@@ -63,6 +63,7 @@ def refit(
         ModelRefused: build or fit raised.
     """
     model = FittedModel.load(tested)
+    source = model.source(source)
     rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
     labels = rows.filled()
     again = project.training.split.refit

@@ -19,9 +19,13 @@ from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers, fit_mod
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.search.before_test import search_before_test
+from trimtab.steps.search.page import lead
+from trimtab.steps.search.search import Means
 from trimtab.steps.split import Parts, split_at_random, split_by_time
 
 EPOCH_ROWS = 20_000
+SEARCH_PAGE = "search.html"
 METRICS: Mapping[str, tuple[str, ...]] = {
     "binary": ("log_loss", "roc_auc", "brier_score"),
     "multiclass": ("log_loss", "roc_auc", "accuracy"),
@@ -38,6 +42,7 @@ class Trained:
         metrics: on the validation rows.
         epochs: passes that early stopping chose; None where the estimator has none.
         answers: digest of what the model answers on the validation rows, hex.
+        searched: what a search found, in a sentence; "" without one.
     """
 
     folder: Path
@@ -46,6 +51,7 @@ class Trained:
     metrics: Mapping[str, float]
     epochs: int | None
     answers: str
+    searched: str = ""
 
 
 def train(
@@ -58,8 +64,9 @@ def train(
     folder: Path,
     window: timedelta | None = None,
     lineage: Mapping[str, str] | None = None,
+    means: Means | None = None,
 ) -> Trained:
-    """Fit the project's model on a features table.
+    """Fit the project's model on a features table, after a search for it where the project asks for one.
 
     Args:
         source: as `model_source` gives.
@@ -67,15 +74,34 @@ def train(
         folder: where the fitted model goes.
         window: only rows at most this much older than the newest; None takes `training.window`.
         lineage: tags for the tracking run: bundle digest, commit, lock digest.
+        means: what a search works with; its page lies in `folder` then.
 
     Raises:
-        TrainingRefused: too few rows, or one class only.
+        TrainingRefused: too few rows, one class only, or a search whose every trial failed.
         ModelRefused: model.py cannot be taken, or cannot be exported.
     """
     rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
     labels = rows.filled()
     parts = split(project, rows)
     _check_classes(rows, labels, parts)
+    names = metric_names(project, rows.plan.task)
+    found = None
+    if project.search is not None and means is not None:
+        page = folder / SEARCH_PAGE
+        found = search_before_test(
+            project,
+            project.search,
+            source,
+            rows,
+            parts,
+            names[0],
+            features,
+            means,
+            tracking,
+            page,
+            lineage or {},
+        )
+        source = found.source
     training, validation = rows.taken(parts.training), rows.taken(parts.validation)
     model = fit_model(
         source,
@@ -87,19 +113,19 @@ def train(
         (validation.features, labels[parts.validation]),
     )
     exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
-    names = metric_names(project, rows.plan.task)
     scores = model.scores(validation.features)
     metrics = measured(names, labels[parts.validation], scores)
     if rows.times is not None:
         model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
     if tracking is not None:
         epochs = _epochs(model, validation, labels[parts.validation], names[0])
-        record = _record(model, features, metrics, epochs, lineage or {}, project)
+        tags = {**(lineage or {}), **({"trimtab.search.run": found.run_id} if found else {})}
+        record = _record(model, features, metrics, epochs, tags, project)
         model = model.tracked(tracking.start(project.name, f"{source.name}-{features.version}", record))
     model.save(folder)
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
-    answers = digest_of_answers(scores)
-    return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"), answers)
+    answers, searched = digest_of_answers(scores), lead(found) if found else ""
+    return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"), answers, searched)
 
 
 def model_source(project: Project, root: Path) -> ModelSource:

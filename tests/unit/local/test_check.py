@@ -88,6 +88,19 @@ def test_a_project_in_order_has_nothing_to_mend(shop):
     assert told(shop) == []
 
 
+def test_a_search_names_parameters_that_build_takes(shop):
+    (shop / "model.py").write_text(MODEL.replace("**params", "strength=1.0, *, rounds=9"))
+    space = "space: {strength: {choices: [1.0]}, round: {low: 1, high: 9}}"
+    changed(
+        shop,
+        "trimtab.yaml",
+        ("training: {", f"model: model.py\nsearch: {{trials: 3, {space}}}\ntraining: {{"),
+    )
+    (file, line, path, text) = told(shop)[0]
+    assert (file, line, path) == ("trimtab.yaml", 17, "search.space.round")
+    assert text == "model.py takes no parameter 'round' | did you mean `rounds`?"
+
+
 def test_every_wrong_field_is_told_at_once_with_its_line(shop):
     changed(shop, "trimtab.yaml", ("matureAfter: 1d", "matureAftr: 1 day"), ("seed: 7", "seed: -7"),
             ("memory: 4Gi", "memory: 4GB"), ("sql/bought.sql", "sql/baught.sql"))  # fmt: skip
@@ -116,6 +129,10 @@ def test_every_wrong_field_is_told_at_once_with_its_line(shop):
         ("trimtab.yaml", "data/orders.csv", "data/order.csv", (5, "sources.orders"), "there is no file"),
         ("trimtab.yaml", "roc_auc, atLeast", "auc, atLeast", (20, "evaluation.gates[0].metric"), "`roc_auc`"),
         ("trimtab.yaml", "[log_loss]", "[r2]", (18, "evaluation.metrics[0]"), "a metric of regression"),
+        ("trimtab.yaml", "training: {", "search: {trials: 3, metric: auc}\ntraining: {",
+         (16, "search.metric"), "did you mean `roc_auc`?"),
+        ("trimtab.yaml", "training: {", "search: {trials: 3, space: {logistic: {c: {choices: [1]}}}}\ntraining: {",
+         (16, "search.space.logistic.c"), "logistic takes no parameter 'c' | did you mean `C`?"),
         ("trimtab.yaml", "table: bought", "table: boght", (1, ""), "neither a table nor a source"),
         ("trimtab.yaml", "name: shop", "name: shop\nname: shop", (4, "name"), "given twice, first on line 3"),
         ("trimtab.yaml", "features: features.py", "features: ../f.py", (15, "features"), "leaves the project's"),

@@ -21,6 +21,11 @@ from trimtab.api.errors import ExitStatus, TrimtabError
 
 Emit = Callable[[Mapping[str, Any]], None]
 
+LOG_VARIABLE = "TRIMTAB_TASK_LOG"
+"""Tells a task where its log lies: in its run's folder, and beside it what it says of its progress."""
+PROGRESS = ".progress"
+LOOK_S = 0.2
+
 PROGRAM = "ephemeral_component.py"
 """Names the part of a lightweight component's command after which its source and arguments stand."""
 
@@ -98,12 +103,20 @@ def warm_tasks(context: ForkServerContext, run_dir: Path, emit: Emit) -> Iterato
 def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) -> bool:
     """Run one task to its end in a child; True when it succeeded."""
     log, failure = run_dir / f"{task.name}.log", run_dir / f"{task.name}.failure.json"
+    progress = log.with_suffix(PROGRESS)
     failure.unlink(missing_ok=True)
+    progress.unlink(missing_ok=True)
     emit({"event": "task_started", "task": task.name})
     started = time.monotonic()
     child = context.Process(target=execute, args=(task, str(log), str(failure), os.getpid()), name=task.name)
     child.start()
-    child.join()
+    said = 0
+    while child.is_alive():
+        child.join(LOOK_S)
+        lines = lines_of(progress)
+        for line in lines[said:]:
+            emit({"event": "task_progress", "task": task.name, "line": line})
+        said = len(lines)
     ended: dict[str, Any] = {
         "event": "task_ended",
         "task": task.name,
@@ -117,6 +130,15 @@ def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) 
         ended["failure"] = read_failure(failure, child.exitcode)
     emit(ended)
     return child.exitcode == 0
+
+
+def lines_of(progress: Path) -> list[str]:
+    """What a task has said so far, whole lines only."""
+    try:
+        text = progress.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    return text[: text.rfind("\n") + 1].splitlines()
 
 
 def output_parameters(executor_input: str) -> dict[str, Any]:
@@ -143,6 +165,7 @@ def execute(task: Task, log: str, failure: str, host_pid: int) -> None:
     die_with_parent()
     redirect_output(log)
     os.environ.update(task.environment)
+    os.environ[LOG_VARIABLE] = log
     try:
         run_component(task, Path(log).with_suffix(""))
     except TrimtabError as error:

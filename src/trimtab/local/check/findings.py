@@ -13,6 +13,7 @@ from trimtab.local.check.decidable import undecidable
 from trimtab.local.check.files import expectation_problems, feature_problems, model_file_problems
 from trimtab.local.check.metrics import metric_problems
 from trimtab.local.check.model import model_problems
+from trimtab.local.check.search import search_problems
 from trimtab.local.extras import missing
 
 
@@ -66,6 +67,8 @@ def check_project(folder: Path, platform: str | None = None) -> Findings:
         problems += column_problems(loaded, seen)
     problems += _of_code(loaded, seen, notes)
     problems += undecidable(loaded)
+    if loaded.project.search is not None and missing("search"):
+        notes.append("search: needs pip install 'trimtab[search]'")
     return Findings(loaded.project.name, _in_order(problems), tuple(notes))
 
 
@@ -78,6 +81,7 @@ def _of_code(loaded: Loaded, seen: Seen | None, notes: list[str]) -> Iterator[Pr
     yield from feature_problems(loaded, seen)
     label = seen.label_kind(loaded.project) if seen else None
     yield from metric_problems(loaded, label)
+    yield from search_problems(loaded, label)
     yield from model_problems(loaded, label, notes)
 
 

@@ -17,15 +17,16 @@ TASKS_OF_LABEL = {
 
 
 def metric_problems(loaded: Loaded, label: str | None) -> Iterator[Problem]:
-    """Metrics of `evaluation` that are unknown, or that no task of this label has.
+    """Metrics of `evaluation` and `search` that are unknown, or that no task of this label has.
 
     Args:
         label: type of the label's column; None when it is not known.
     """
-    evaluation = loaded.project.evaluation
+    evaluation, search = loaded.project.evaluation, loaded.project.search
     named: list[tuple[Path, str]] = [
         *((("evaluation", "metrics", i), name) for i, name in enumerate(evaluation.metrics)),
         *((("evaluation", "gates", i, "metric"), gate.metric) for i, gate in enumerate(evaluation.gates)),
+        *([(("search", "metric"), search.metric)] if search and search.metric else []),
     ]
     possible = TASKS_OF_LABEL.get(label or "", {"binary", "multiclass", "regression"})
     for path, name in named:

@@ -12,7 +12,7 @@ from trimtab.api.errors import SurroundingsFailed
 from trimtab.features.columns import Array, Columns
 from trimtab.features.plan import ServingPlan
 from trimtab.features.schema import FeatureSchema
-from trimtab.steps.fitting.contract import ModelSource, answers, built, fitted, frozen_params
+from trimtab.steps.fitting.contract import ModelSource, answers, built, family_source, fitted, frozen_params
 from trimtab.steps.fitting.preprocessing import Preprocessing, fit_preprocessing
 
 FILE = "fitted.pickle"
@@ -71,6 +71,12 @@ class FittedModel:
             return
         for answered in staged(self.preprocessing.matrix(features)):
             yield scores(np.asarray(answered, np.float64).reshape(len(answered), -1), self.plan)
+
+    def source(self, own: ModelSource) -> ModelSource:
+        """What made it, to fit it anew: the project's own model, or what a search chose beside it."""
+        return (
+            replace(own, params=self.params) if self.model_digest else family_source(self.name, self.params)
+        )
 
     def tracked(self, run_id: str) -> "FittedModel":
         return replace(self, run_id=run_id)

@@ -1,0 +1,5 @@
+"""Searches drawn and pruned by Optuna, kept in an SQLite file."""
+
+from trimtab.adapters.optuna.studies import OptunaStudies
+
+__all__ = ["OptunaStudies"]
