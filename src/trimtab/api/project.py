@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trimtab.api.evaluation import Evaluation
 from trimtab.api.monitor import Monitor
 from trimtab.api.retrain import Retrain
 from trimtab.api.rollout import Rollout
 from trimtab.api.sources import Column, Source, Zone
-from trimtab.api.values import Duration, FileBound, MetricName, Number, Spec
+from trimtab.api.values import Duration, Spec
 
 Task = Literal["binary", "multiclass", "regression"]
 FAMILIES = ("gradient_boosting", "logistic")
@@ -94,31 +95,6 @@ class Training(Spec):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
     workers: Literal[1] = 1
     resources: Resources = Field(default_factory=Resources)
-
-
-class Gate(Spec):
-    """A bound on one metric; the model is refused when it does not hold."""
-
-    metric: MetricName
-    at_least: Number | None = None
-    at_most: Number | None = None
-    no_worse_than_stable_by: FileBound | None = None
-    better_than_stable_by: FileBound | None = None
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        bounds = (self.at_least, self.at_most, self.no_worse_than_stable_by, self.better_than_stable_by)
-        if sum(bound is not None for bound in bounds) != 1:
-            raise ValueError("a gate has one of atLeast, atMost, noWorseThanStableBy, betterThanStableBy")
-        return self
-
-
-class Evaluation(Spec):
-    metrics: Annotated[list[MetricName], Field(max_length=16)] = Field(
-        default_factory=list, description="default: those of the task"
-    )
-    gates: Annotated[list[Gate], Field(max_length=32)] = Field(default_factory=list)
-    slices: Annotated[list[Column], Field(max_length=16)] = Field(default_factory=list)
 
 
 class Online(Spec):
