@@ -97,6 +97,14 @@ class Training(Spec):
     resources: Resources = Field(default_factory=Resources)
 
 
+class Export(Spec):
+    """How the model is written down for servers."""
+
+    quantize: Literal["dynamic", "static"] | None = Field(
+        None, description="matrix products in 8 bits, taken only if the gates still pass; trees gain nothing"
+    )
+
+
 class Online(Spec):
     missing: Literal["nulls", "reject"] = Field("nulls", description="what an unknown key gets")
 
@@ -122,6 +130,7 @@ class Project(Spec):
     model: ProjectFile | Model = Field(default_factory=Model)
     training: Training = Field(default_factory=Training)
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    export: Export = Field(default_factory=Export)
     online: Online = Field(default_factory=Online)
     rollout: Rollout = Field(default_factory=Rollout)
     monitor: Monitor = Field(default_factory=Monitor)

@@ -75,29 +75,48 @@ def metric_interval(
     Args:
         blocks: number of each row's block, shape (rows,), as `evidence_blocks` gives.
     """
-    sizes = np.unique(blocks, return_counts=True)[1]
+    _, block, sizes = np.unique(blocks, return_inverse=True, return_counts=True)
     if metric.row_loss is not None:
         losses = metric.losses(labels, predictions, beside)
-        sums = np.bincount(np.unique(blocks, return_inverse=True)[1], weights=losses)
-
-        def mean(counts: NDArray[np.int64]) -> Array:
-            means = (counts @ sums) / (counts @ sizes)
-            return np.asarray(1 - means if metric.greater_is_better else means)
-
-        return interval_of(mean, len(sizes), seed)
+        values = 1 - losses if metric.greater_is_better else losses
+        return _of_mean(values, block, len(sizes), seed)
+    if metric.needs == "group" and beside.groups is not None:
+        values, first = _of_groups(metric, labels, predictions, beside.groups)
+        return _of_mean(values, block[first], len(sizes), seed)
     members = np.split(np.argsort(blocks, kind="stable"), np.cumsum(sizes)[:-1])
 
     def each(counts: NDArray[np.int64]) -> Array:
         values = []
         for drawn in counts:
-            taken = [(members[k], copy) for k in np.flatnonzero(drawn) for copy in range(drawn[k])]
-            rows = np.concatenate([part for part, _ in taken])
-            copies = np.repeat([copy for _, copy in taken], [len(part) for part, _ in taken])
-            values.append(metric.value(labels[rows], predictions[rows], beside.taken(rows, copies)))
+            rows = np.concatenate([np.tile(members[k], drawn[k]) for k in np.flatnonzero(drawn)])
+            values.append(metric.value(labels[rows], predictions[rows], beside.taken(rows)))
         return np.asarray(values)
 
     draws = int(np.clip(MOST_ROWS // max(1, len(labels)), LEAST_DRAWS, DRAWS))
     return interval_of(each, len(sizes), seed, draws)
+
+
+def _of_mean(values: Array, block: NDArray[np.int64], blocks: int, seed: int) -> Interval:
+    """Of the mean of values, each of a block."""
+    sums, sizes = np.bincount(block, values, blocks), np.bincount(block, minlength=blocks)
+
+    def mean(counts: NDArray[np.int64]) -> Array:
+        drawn = counts @ sizes
+        return np.divide(counts @ sums, drawn, out=np.full(len(counts), nan), where=drawn > 0)
+
+    return interval_of(mean, blocks, seed)
+
+
+def _of_groups(
+    metric: Metric, labels: Array, predictions: Array, groups: NDArray[np.int64]
+) -> tuple[Array, NDArray[np.intp]]:
+    """The metric of each group in which something can be ranked, and the number of its first row."""
+    order = np.argsort(groups, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    each = [metric.compute(labels[part], predictions[part], groups[part]) for part in parts]
+    values = np.asarray(each, np.float64)
+    held = np.isfinite(values)
+    return values[held], np.asarray([part[0] for part in parts], np.intp)[held]
 
 
 def interval_of(

@@ -99,8 +99,9 @@ def fairness(
     return Fairness(
         attribute,
         tuple(
-            Group(str(names[k]), int(rows[k]), *rates[k].tolist(), bool(k in judged))
-            for k in np.argsort(-rows, kind="stable")[:MOST_GROUPS]
+            Group(str(names[k]), int(rows[k]), float(r[0]), float(r[1]), float(r[2]), bool(k in judged))
+            for k in largest
+            for r in (rates[k],)
         ),
         {name: float(gaps[0, i]) if known else nan for i, name in enumerate(GAPS)},
         {name: drawn(i) if known else Interval(nan, nan, n_blocks) for i, name in enumerate(GAPS)},

@@ -60,7 +60,7 @@ def permutation_importance(
     for name, values in held.items():
         dealt = np.concatenate([values[rng.permutation(len(rows))] for _ in range(REPEATS)])
         answers = np.split(ask({**thrice, name: dealt}), REPEATS)
-        worse = np.mean([metric.losses(y, answer, beside) for answer in answers], axis=0) - before
+        worse = np.mean([metric.losses(y, answer, beside) - before for answer in answers], axis=0)
         found.append(Importance(name, float(worse.mean()), _error(worse, block)))
     return tuple(sorted(found, key=lambda one: -one.mean))
 

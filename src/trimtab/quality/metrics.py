@@ -45,16 +45,9 @@ class Beside:
     groups: NDArray[np.int64] | None = None
     scale: float | None = None
 
-    def taken(self, rows: Any, copies: Any = 0) -> Beside:
-        """For the chosen rows (mask or indices).
-
-        Args:
-            copies: number of the copy that each row belongs to, where rows are drawn more than once: a group
-                drawn twice is two groups.
-        """
-        if self.groups is None:
-            return self
-        return Beside(self.groups[rows] + copies * (int(self.groups.max(initial=0)) + 1), self.scale)
+    def taken(self, rows: Any) -> Beside:
+        """For the chosen rows (mask or indices)."""
+        return Beside(None if self.groups is None else self.groups[rows], self.scale)
 
 
 NOTHING: Final = Beside()

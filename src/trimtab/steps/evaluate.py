@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
-from trimtab.features.columns import Array, Columns
+from trimtab.features.columns import Array, Columns, take
 from trimtab.features.declaration import Request
 from trimtab.features.definition import FeatureDefinition
 from trimtab.features.plan import ServingPlan
@@ -25,6 +25,7 @@ from trimtab.quality.metrics import METRICS, Metric
 from trimtab.quality.slice_search import Searched, worst_slices
 from trimtab.quality.slices import Slice, slices
 from trimtab.steps.behaviour import BehaviourResult
+from trimtab.steps.cheaper import Cheaper, consider
 from trimtab.steps.evaluation_report import render
 from trimtab.steps.fitting.fitted import FittedModel
 from trimtab.steps.judgement import (
@@ -67,6 +68,7 @@ class Evaluated:
         searched: slices where the loss is highest; None where they were not asked for.
         importances: of each feature, by the loss.
         loss: the metric of both.
+        cheaper: what became of the 8-bit form; None where it was not asked for.
     """
 
     passed: bool
@@ -87,6 +89,7 @@ class Evaluated:
     importances: tuple[Importance, ...]
     loss: str
     calibration: tuple[CalibrationBin, ...]
+    cheaper: Cheaper | None
 
 
 def evaluate(
@@ -154,8 +157,13 @@ def evaluate(
         ),
         loss=loss.name,
         calibration=calibration(held.labels, found.answers) if rows.plan.task == "binary" else (),
+        cheaper=consider(project, model, held, found, take(rows.features, split(project, rows).training)),
     )
-    replace(model, metrics=found.metrics).save(fitted)
+    small = evaluated.cheaper
+    if small is not None and small.taken and small.after is not None:
+        replace(model, metrics=small.after.metrics, quantize=small.mode).save(fitted)
+    else:
+        replace(model, metrics=evaluated.metrics, quantize="").save(fitted)
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(render(project, model, evaluated))

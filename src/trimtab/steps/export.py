@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.steps.fitting.fitted import FittedModel
 from trimtab.steps.fitting.graph import exported
+from trimtab.steps.fitting.quantised import Mode, quantised
 from trimtab.steps.fitting.refusals import ModelRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
 from trimtab.steps.model_folder import ModelFolder, write_model_folder
@@ -34,7 +35,8 @@ class Exported:
 
     Attributes:
         folder: the model folder.
-        difference: greatest difference between ONNX Runtime and the source model over `rows` real rows.
+        difference: greatest difference between ONNX Runtime and the source model over `rows` real rows; before
+            it was quantised, where it was.
     """
 
     folder: ModelFolder
@@ -76,6 +78,9 @@ def export(
     rows = read_learning_rows(features, engine, tables)
     onnx = exported(model.preprocessing, model.estimator, model.plan.outputs, model.plan.task, model.name)
     difference, proven = _proven(model, onnx, rows)
+    if model.quantize:
+        learned = take(rows.features, np.flatnonzero(_learned_from(model, rows)))
+        onnx = quantised(onnx, cast(Mode, model.quantize), model.plan.outputs, learned) or onnx
     files = {
         "model.onnx": onnx,
         "plan.json": model.plan.to_json().encode(),
@@ -89,6 +94,7 @@ def export(
         "metrics": dict(model.metrics),
         "features": features.to_json(),
         **lineage_of(model),
+        **({"trimtab.quantized": model.quantize} if model.quantize else {}),
         **(lineage or {}),
     }
     return Exported(write_model_folder(models, files, metadata), difference, proven)
