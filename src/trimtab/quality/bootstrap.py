@@ -102,7 +102,7 @@ def _of_mean(values: Array, block: NDArray[np.int64], blocks: int, seed: int) ->
 
     def mean(counts: NDArray[np.int64]) -> Array:
         drawn = counts @ sizes
-        return np.divide(counts @ sums, drawn, out=np.full(len(counts), nan), where=drawn > 0)
+        return np.asarray(np.divide(counts @ sums, drawn, out=np.full(len(counts), nan), where=drawn > 0))
 
     return interval_of(mean, blocks, seed)
 

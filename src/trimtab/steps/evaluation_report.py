@@ -130,19 +130,15 @@ def _forms(cheaper: "Cheaper") -> list[tuple[str, str, tuple[str, str]]]:
     before, after = cheaper.before, cheaper.after
     if before is None or after is None:
         return []
-    size = [f"{form.size_bytes / 1024:,.1f} KiB" for form in (before, after)]
-    rows = [
-        ("Size", *size, before.size_bytes, after.size_bytes),
-        ("One row", f"{before.one_us:,.0f} µs", f"{after.one_us:,.0f} µs", before.one_us, after.one_us),
-        (
-            "A row of many",
-            f"{before.many_us:,.2f} µs",
-            f"{after.many_us:,.2f} µs",
-            before.many_us,
-            after.many_us,
-        ),
+    figures_of = [
+        ("Size", before.size_bytes / 1024, after.size_bytes / 1024, "KiB", 1),
+        ("One row", before.one_us, after.one_us, "µs", 0),
+        ("A row of many", before.many_us, after.many_us, "µs", 2),
     ]
-    told = [(name, was, (now, f"× {b / a:.2f}")) for name, was, now, a, b in rows]
+    told = [
+        (name, f"{was:,.{digits}f} {unit}", (f"{now:,.{digits}f} {unit}", f"× {now / was:.2f}"))
+        for name, was, now, unit, digits in figures_of
+    ]
     return told + [
         (name, figure(value), (figure(after.metrics[name]), signed(after.metrics[name] - value)))
         for name, value in before.metrics.items()

@@ -16,6 +16,7 @@ from trimtab.drift import LabelRule, learn_profile
 from trimtab.features.columns import Array, take
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
+from trimtab.steps.background import FROM, background, to_json
 from trimtab.steps.fitting.fitted import FittedModel
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.quantised import Mode, quantised
@@ -86,6 +87,7 @@ def export(
         "plan.json": model.plan.to_json().encode(),
         "profile.json": _profile(model, rows, project.monitor.window),
         "samples.json": _samples(tables, features),
+        "background.json": _background(model, rows),
     }
     if transform is not None:
         files["features.py"] = transform
@@ -148,6 +150,13 @@ def _learned_from(model: FittedModel, rows: LearningRows) -> Array:
         np.datetime64(moment.removesuffix("Z"), "us") for moment in (model.learned_from, model.learned_to)
     )
     return np.asarray(rows.usable() & (rows.times >= first) & (rows.times <= last))
+
+
+def _background(model: FittedModel, rows: LearningRows) -> bytes:
+    learned = np.flatnonzero(_learned_from(model, rows))
+    even = learned[np.linspace(0, len(learned) - 1, min(FROM, len(learned))).astype(np.int64)]
+    held = take(rows.features, even)
+    return to_json(background(held, model.answers(held)))
 
 
 def _samples(tables: Tables, features: Pointer) -> bytes:
