@@ -68,15 +68,35 @@ def behave(
     Raises:
         InputRefused: a test names no input, or a value of another type; see the message.
     """
-    return tuple(_asked(test, inputs, kinds, ids, ask, classes) for test in tests)
+    for test in tests:
+        check_test(test, kinds)
+        if classes > 2 and not isinstance(test, Invariance):
+            raise _refused(test, f"a {test.test} test needs one answer a row, and this model answers {classes}",
+                           "test invariance, or train a binary model")  # fmt: skip
+    return tuple(_asked(test, inputs, kinds, ids, ask) for test in tests)
+
+
+def check_test(test: Behaviour, kinds: Mapping[str, Kind]) -> None:
+    """Every input that a test names is there, and every value is of its kind.
+
+    Raises:
+        InputRefused: one is not; the message names the test and the input.
+    """
+    given: list[tuple[str, Given]] = [(name, one) for name, values in test.where.items() for one in values]
+    if isinstance(test, Direction):
+        for name, by in test.add.items():
+            _step(test, name, by, kinds)
+    elif isinstance(test, Invariance):
+        given += [(name, one) for name, values in test.set.items() for one in values]
+    else:
+        given += test.set.items()
+    for name, one in given:
+        _value(test, name, one, kinds)
 
 
 def _asked(
-    test: Behaviour, inputs: Columns, kinds: Mapping[str, Kind], ids: Array, ask: Ask, classes: int
+    test: Behaviour, inputs: Columns, kinds: Mapping[str, Kind], ids: Array, ask: Ask
 ) -> BehaviourResult:
-    if classes > 2 and not isinstance(test, Invariance):
-        raise _refused(test, f"a {test.test} test needs one answer a row, and this model answers {classes}",
-                       "test invariance, or train a binary model")  # fmt: skip
     about = np.ones(len(ids), bool)
     for name, values in test.where.items():
         about &= _is_one_of(inputs[_known(test, name, kinds)], [_value(test, name, v, kinds) for v in values])
