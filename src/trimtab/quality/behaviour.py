@@ -83,5 +83,5 @@ def judged(broken_by: Array, allowed: float, share: float, before: Array, after:
     ends = [float(np.atleast_1d(answers[k])[which]) for answers in (before, after)]
     passed = failed <= share * len(broken_by)
     because = f"{failed:,} of {len(broken_by):,} rows fail"
-    because += f", at most {share:.1%} may" if share else ""
+    because += f", at most {100 * share:g} % may" if share else ""
     return Behaved(len(broken_by), failed, passed, because, WorstRow(k, *ends))

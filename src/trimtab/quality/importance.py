@@ -21,7 +21,7 @@ from trimtab.quality.metrics import NOTHING, Beside, Metric
 from trimtab.quality.row_loss import Array
 
 REPEATS: Final = 3
-MOST_ROWS: Final = 3_000
+MOST_ROWS: Final = 2_000
 Features = Mapping[str, NDArray[Any]]
 
 
@@ -43,7 +43,7 @@ def permutation_importance(
     seed: int,
     beside: Beside = NOTHING,
 ) -> tuple[Importance, ...]:
-    """Of every feature, the greatest first. Asks (features + 1) times for at most 9,000 rows, evenly taken.
+    """Of every feature, the greatest first. Asks (features + 1) times for at most 6,000 rows, evenly taken.
 
     Args:
         ask: the model: features to predictions.

@@ -8,7 +8,7 @@ import numpy as np
 from trimtab.features.columns import Array, Columns, is_missing, take
 
 ROWS: Final = 16
-FROM: Final = 20_000
+FROM: Final = 5_000
 
 
 def background(features: Columns, answers: Array) -> Columns:
