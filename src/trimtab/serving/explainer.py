@@ -4,6 +4,7 @@ KServe's V1 names the verb; the Open Inference Protocol (V2) has none. An explan
 permutations × (features + 1) rows, which is what it costs: the answer says how many and how long it took.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -19,6 +20,8 @@ from trimtab.serving.predictor import Prediction
 from trimtab.serving.service import Answer, Service, failure, status_of
 from trimtab.serving.values import RequestRefused
 from trimtab.serving.wire import parse_explain
+
+log = logging.getLogger("trimtab.serving")
 
 PERMUTATIONS: Final = 32
 MOST_PERMUTATIONS: Final = 1_024
@@ -58,6 +61,9 @@ class Explainer:
                 return Answer(200, orjson.dumps(told))
             except TrimtabError as error:
                 return failure(status_of(error), error)
+            except Exception as error:
+                log.exception("an explanation")
+                return failure(500, TrimtabError(f"{type(error).__name__}: {error}"))
 
         return answer
 

@@ -17,7 +17,8 @@ from trimtab.features.columns import Columns, take
 from trimtab.steps.fitting.fitted import FittedModel, scores
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.quantised import Mode, quantised
-from trimtab.steps.judgement import Held, Judgement, judgement
+from trimtab.steps.held_out import Held
+from trimtab.steps.judgement import Judgement, judgement
 from trimtab.steps.scoring import OnnxModel
 
 ROWS: Final = 1_000

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.features.columns import Array, Columns, take
-from trimtab.features.declaration import Request
 from trimtab.features.definition import FeatureDefinition
-from trimtab.features.plan import ServingPlan
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.ports.tracking import RunRecord, Tracking
-from trimtab.quality.bootstrap import Interval, evidence_blocks, metric_interval
+from trimtab.quality.bootstrap import Interval, metric_interval
 from trimtab.quality.calibration import CalibrationBin, calibration
 from trimtab.quality.fairness import Fairness, LimitResult
 from trimtab.quality.gates import Difference, GateResult, paired_difference
@@ -28,20 +25,11 @@ from trimtab.steps.behaviour import BehaviourResult
 from trimtab.steps.cheaper import Cheaper, consider
 from trimtab.steps.evaluation_report import render
 from trimtab.steps.fitting.fitted import FittedModel
-from trimtab.steps.judgement import (
-    LEAST_PAIRED_ROWS,
-    Ask,
-    Held,
-    Judgement,
-    against_stable,
-    beside,
-    check_questions,
-    judgement,
-)
+from trimtab.steps.held_out import Held, held_out
+from trimtab.steps.judgement import Ask, Judgement, judgement
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
-from trimtab.steps.raw_inputs import raw_inputs
-from trimtab.steps.stable import months_dropped, stable_scores, unseen_by
-from trimtab.steps.train import metric_names, rows_of_window, split
+from trimtab.steps.stable import months_dropped
+from trimtab.steps.train import rows_of_window, split
 
 LOSSES: Mapping[str, str] = {
     "binary": "log_loss",
@@ -122,7 +110,7 @@ def evaluate(
     """
     model = FittedModel.load(fitted)
     rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
-    held, beside_stable = _held(project, rows, engine, stable, pointers or {}, definition)
+    held, beside_stable = held_out(project, rows, engine, stable, pointers or {}, definition)
     ask = _one_thread(model)
     found = judgement(project, held, ask)
     loss = _loss(held)
@@ -173,52 +161,6 @@ def evaluate(
     return evaluated
 
 
-def _held(
-    project: Project,
-    rows: LearningRows,
-    engine: Engine,
-    stable: Path | None,
-    pointers: Mapping[str, Pointer],
-    definition: FeatureDefinition | None,
-) -> tuple[Held, str]:
-    """The held-out rows; and why stable's answers to them are not among them."""
-    parts, plan = split(project, rows), rows.plan
-    test = rows.taken(parts.test)
-    names = metric_names(project, plan.task)
-    check_questions(project, names, plan.task, rows.times is not None)
-    more = beside(project, rows, rows.filled(), parts.training, parts.test)
-    unseen, answers, because = np.ones(len(test), bool), None, ""
-    if stable is not None:
-        unseen = unseen_by(stable, test)
-        if unseen.sum() >= LEAST_PAIRED_ROWS:
-            try:
-                answers = stable_scores(project, stable, test.taken(unseen), pointers, engine)
-            except TrimtabError as error:
-                if against_stable(project):
-                    raise
-                because = f"stable cannot be asked: {error.message}"
-        else:
-            because = f"stable has not learned from only {int(unseen.sum())} of these rows"
-    asked_of = definition or _input_is_output(plan)
-    inputs: Columns = {}
-    if project.evaluation.behaviour:
-        inputs = raw_inputs(project, test, asked_of.request, plan.views, pointers, engine)
-    blocks = evidence_blocks(test.times, project.time_zone, len(test), project.training.seed, more.groups)
-    return Held(
-        rows=test,
-        labels=test.filled(),
-        blocks=blocks,
-        days=np.zeros(len(test), np.int64) if test.times is None else blocks,
-        names=names,
-        beside=more,
-        stable=answers,
-        unseen=unseen,
-        serving=stable is not None,
-        definition=asked_of,
-        inputs=inputs,
-    ), because
-
-
 def _one_thread(model: FittedModel) -> Ask:
     """The model on one OpenMP thread: see `contract.fitted`."""
     from threadpoolctl import threadpool_limits
@@ -228,10 +170,6 @@ def _one_thread(model: FittedModel) -> Ask:
             return model.scores(features)
 
     return ask
-
-
-def _input_is_output(plan: ServingPlan) -> FeatureDefinition:
-    return FeatureDefinition(Request(**{field.name: field.type for field in plan.inputs}))
 
 
 def _loss(held: Held) -> Metric:

@@ -1,5 +1,6 @@
 """How a real model is judged beyond its metrics: behaviour, gaps, groups, stable, and its 8-bit form."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,20 @@ def build(schema, **params):
 
 
 @pytest.fixture(scope="module")
-def judge(flights: Any, featurized: Any, trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def own(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained model in a folder of these tests: evaluate writes into it."""
+    return shutil.copytree(trained, tmp_path_factory.mktemp("own") / "trained")
+
+
+@pytest.fixture(scope="module")
+def judge(flights: Any, featurized: Any, own: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Evaluates the trained model as a project says; the page beside what was found."""
     from trimtab.features import load_features
     from trimtab.steps.evaluate import evaluate
 
     flights.features_py.write_text(FEATURES)
 
-    def judged(evaluation: dict[str, Any], folder: Path = trained, **changes: Any) -> Any:
+    def judged(evaluation: dict[str, Any], folder: Path = own, **changes: Any) -> Any:
         page = tmp_path_factory.mktemp("judged") / "report.html"
         project = flights.project(evaluation={"slices": ["carrier"], **evaluation}, **changes)
         found = evaluate(
@@ -109,7 +116,7 @@ def test_rows_are_ranked_within_their_group(judge: Any) -> None:
 
 
 def test_every_metric_is_told_beside_stable_with_an_interval(
-    judge: Any, flights: Any, featurized: Any, trained: Path, network: Path, tmp_path: Path
+    judge: Any, flights: Any, featurized: Any, own: Path, network: Path, tmp_path: Path
 ) -> None:
     from trimtab.steps.evaluate import evaluate
     from trimtab.steps.export import export
@@ -118,7 +125,7 @@ def test_every_metric_is_told_beside_stable_with_an_interval(
     places = (featurized.pointer, flights.engine, flights.tables)
     made = export(project, network, places[0], FEATURES.encode(), *places[1:], tmp_path / "models")
     page = tmp_path / "report.html"
-    found = evaluate(project, trained, *places, None, page, made.folder.path, flights.pointers)
+    found = evaluate(project, own, *places, None, page, made.folder.path, flights.pointers)
     assert found.differences.keys() == found.metrics.keys()
     loss = found.differences["log_loss"]
     assert loss.interval[0] < loss.mean < loss.interval[1]

@@ -27,8 +27,8 @@ def test_intervals_by_day_cover_what_intervals_by_row_miss():
             covered = found.lower <= truth <= found.upper
             by_day += covered and held == "day"
             by_row += covered and held == "row"
-    assert by_day >= 180  # 95 % of 200 less three standard errors
-    assert by_row <= 140
+    assert by_day >= 170  # 92 % of 1,000 such trials, 48 % by row: docs/verdicts.md
+    assert by_row <= 115
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["roc_auc", "log_loss", "accuracy", "f1", "average_precision"]))

@@ -8,7 +8,8 @@ import pytest
 
 from trimtab.api.errors import InputRefused
 from trimtab.api.project import Project
-from trimtab.steps.judgement import beside, check_questions
+from trimtab.steps.held_out import beside
+from trimtab.steps.questions import check_questions
 
 
 def project(**evaluation: Any) -> Project:
