@@ -48,7 +48,7 @@ class BehaviourResult:
         shown = (
             ""
             if worst is None
-            else f"; the worst is {self.example_id}: {worst.before:.3f} → {worst.after:.3f}"
+            else f", the worst of them {self.example_id}: {worst.before:.3f} → {worst.after:.3f}"
         )
         return f"{self.name}: {self.found.because} ({self.rule}){shown}"
 
@@ -110,8 +110,14 @@ def _asked(
         return told
     k = found.worst.row
     names = [*changed, *(name for name in held if name not in changed)]
-    shown = {name: str(held[name][k]) or "(missing)" for name in names}
+    shown = {name: _text(held[name][k]) for name in names}
     return BehaviourResult(told.name, told.test, told.rule, told.otherwise, found, str(ids[rows[k]]), shown)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return "(missing)" if np.isnan(value) else f"{value:.6g}"
+    return str(value) or "(missing)"
 
 
 def _found(test: Behaviour, held: Columns, kinds: Mapping[str, Kind], ask: Ask) -> tuple[Behaved, list[str]]:

@@ -1,5 +1,6 @@
 """evaluate: is the model good enough to become a candidate? Asked on rows that it has not learned from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -221,7 +222,8 @@ def _record(found: Evaluated, report: Path | None) -> RunRecord:
     for name, interval in found.intervals.items():
         metrics |= {f"test.{name}.lower": interval.lower, f"test.{name}.upper": interval.upper}
     for gaps in found.fairness:
-        metrics |= {f"test.{name}.{gaps.attribute}": value for name, value in gaps.gaps.items()}
+        attribute = re.sub(r"[^\w\-. ]", "_", gaps.attribute)  # what a tracking server takes in a name
+        metrics |= {f"test.{name}.{attribute}": value for name, value in gaps.gaps.items()}
     for name, difference in found.differences.items():
         metrics[f"test.{name}.worse_than_stable_by"] = difference.mean
     return RunRecord(
