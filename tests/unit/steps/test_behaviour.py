@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.api.errors import InputRefused
@@ -72,6 +72,7 @@ def test_an_answer_that_is_no_number_breaks_every_rule():
 
 
 @given(st.floats(0, 1), st.integers(0, 99))
+@settings(deadline=None)
 def test_of_several_classes_the_one_that_moves_most_counts(by, seed):
     before = np.random.default_rng(seed).dirichlet([1, 1, 1], 4)
 
