@@ -28,7 +28,7 @@ def evaluate(
         features: Pointer to the features.
         model: The fitted estimator.
         metrics: On the test part.
-        report: Metrics, calibration, slices, gates.
+        report: Metrics with intervals, gates, behaviour, gaps, slices, importances, calibration.
 
     Returns:
         passed: Whether every gate holds (or the model was forced past them).

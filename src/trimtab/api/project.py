@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trimtab.api.evaluation import Evaluation
 from trimtab.api.monitor import Monitor
 from trimtab.api.retrain import Retrain
 from trimtab.api.rollout import Rollout
 from trimtab.api.search import Search
 from trimtab.api.sources import Column, Source, Zone
-from trimtab.api.values import Duration, FileBound, MetricName, Number, Spec, format_duration
+from trimtab.api.values import Duration, Spec, format_duration
 
 Task = Literal["binary", "multiclass", "regression"]
 FAMILIES = ("gradient_boosting", "logistic")
@@ -97,29 +98,12 @@ class Training(Spec):
     resources: Resources = Field(default_factory=Resources)
 
 
-class Gate(Spec):
-    """A bound on one metric; the model is refused when it does not hold."""
+class Export(Spec):
+    """How the model is written down for servers."""
 
-    metric: MetricName
-    at_least: Number | None = None
-    at_most: Number | None = None
-    no_worse_than_stable_by: FileBound | None = None
-    better_than_stable_by: FileBound | None = None
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        bounds = (self.at_least, self.at_most, self.no_worse_than_stable_by, self.better_than_stable_by)
-        if sum(bound is not None for bound in bounds) != 1:
-            raise ValueError("a gate has one of atLeast, atMost, noWorseThanStableBy, betterThanStableBy")
-        return self
-
-
-class Evaluation(Spec):
-    metrics: Annotated[list[MetricName], Field(max_length=16)] = Field(
-        default_factory=list, description="default: those of the task"
+    quantize: Literal["dynamic", "static"] | None = Field(
+        None, description="matrix products in 8 bits, taken only if the gates still pass; trees gain nothing"
     )
-    gates: Annotated[list[Gate], Field(max_length=32)] = Field(default_factory=list)
-    slices: Annotated[list[Column], Field(max_length=16)] = Field(default_factory=list)
 
 
 class Online(Spec):
@@ -150,6 +134,7 @@ class Project(Spec):
         None, description="look for the model and its parameters; default: no search"
     )
     evaluation: Evaluation = Field(default_factory=Evaluation)
+    export: Export = Field(default_factory=Export)
     online: Online = Field(default_factory=Online)
     rollout: Rollout = Field(default_factory=Rollout)
     monitor: Monitor = Field(default_factory=Monitor)

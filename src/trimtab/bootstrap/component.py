@@ -230,11 +230,13 @@ def evaluate(
     report: Any,
 ) -> Judged:  # fmt: skip
     """A model judged on held-out rows."""
+    from trimtab.features.definition import load_features
     from trimtab.steps.evaluate import evaluate as step
 
     place = Workplace.open(project)
     name = place.loaded.project.name
     held = place.registry().version(name, stable) if stable else None
+    file = place.loaded.project.features
     found = step(
         place.loaded.project,
         Path(model.path),
@@ -246,10 +248,14 @@ def evaluate(
         place.folder(held.uri) if held else None,
         read_pointers(rows),
         window_of(window),
+        load_features(place.loaded.root / file) if file else None,
         force=force_past_gate,
     )
     for metric, value in found.metrics.items():
         metrics.log_metric(metric, value)
+        if (interval := found.intervals[metric]).known:
+            metrics.log_metric(f"{metric}.lower", interval.lower)
+            metrics.log_metric(f"{metric}.upper", interval.upper)
     forced = "forced past the gate: " if found.forced else ""
     return Judged(found.passed, f"{forced}{found.because}")
 

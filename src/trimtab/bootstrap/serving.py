@@ -69,6 +69,7 @@ def _serve(parsed: argparse.Namespace) -> None:
         lean_kserve.prepare()
         from trimtab.serving import predictor, server
         from trimtab.serving.events import BATCH_CONTENT_TYPE, Events
+        from trimtab.serving.explainer import Explainer
         from trimtab.serving.lookup import Lookup
         from trimtab.serving.payload_log import PayloadLog
         from trimtab.serving.service import Service
@@ -87,6 +88,7 @@ def _serve(parsed: argparse.Namespace) -> None:
     events = Events(parsed.model_name, parsed.revision, parsed.namespace, clock.now_us)
     payloads = PayloadLog(sink) if sink else None
     service = Service(parsed.model_name, parsed.revision, model, events, payloads)
+    explainer = Explainer(service, folder)
     with server.bind(parsed.host, parsed.http_port) as listening:
         port = listening.getsockname()[1]
         log = logging.getLogger("trimtab.serving")
@@ -94,7 +96,7 @@ def _serve(parsed: argparse.Namespace) -> None:
         def ready() -> None:
             log.info("%s/%s answers at http://%s:%d", parsed.model_name, parsed.revision, parsed.host, port)
 
-        server.serve(service, lookup, folder.plan, listening, ready)
+        server.serve(service, explainer, lookup, folder.plan, listening, ready)
 
 
 def _store(path: Path | None) -> OnlineStore | None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from trimtab.quality.metrics import METRICS, Metric
+from trimtab.quality.metrics import METRICS, NOTHING, Beside, Metric
 from trimtab.quality.row_loss import Array
 
 Bound = Literal["at_least", "at_most", "no_worse_than_stable_by", "better_than_stable_by"]
@@ -72,13 +72,27 @@ class Difference:
     @property
     def lower(self) -> float:
         """Lower 95 % bound, one-sided; −inf with one day."""
+        return self.mean - self._reach(CONFIDENCE)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval, two-sided, Student's t over days; infinite with one day."""
+        reach = self._reach((1 + CONFIDENCE) / 2)
+        return self.mean - reach, self.mean + reach
+
+    def _reach(self, quantile: float) -> float:
         if self.days < 2:
-            return -float("inf")
-        return self.mean - float(stdtrit(self.days - 1, CONFIDENCE)) * self.standard_error
+            return float("inf")
+        return float(stdtrit(self.days - 1, quantile)) * self.standard_error
 
 
 def judge(
-    gate: Gate, labels: Array, candidate: Array, stable: Array | None, days: NDArray[np.int64]
+    gate: Gate,
+    labels: Array,
+    candidate: Array,
+    stable: Array | None,
+    days: NDArray[np.int64],
+    beside: Beside = NOTHING,
 ) -> GateResult:
     """One gate on held-out, labelled rows.
 
@@ -96,20 +110,25 @@ def judge(
         rows = int((~np.isfinite(candidate)).reshape(len(labels), -1).any(axis=1).sum())
         return GateResult(gate, False, f"{gate.metric}: {rows} predictions are not finite numbers", nan)
     if not gate.against_stable:
-        return _absolute(gate, metric.compute(labels, candidate))
+        return _absolute(gate, metric.value(labels, candidate, beside))
     if stable is None:
         return GateResult(gate, True, f"{gate.metric}: no revision in service to compare with", nan)
-    allowed = gate.value * (abs(metric.compute(labels, stable)) if gate.relative else 1.0)
-    return _paired(gate, paired_difference(metric, labels, candidate, stable, days), allowed)
+    allowed = gate.value * (abs(metric.value(labels, stable, beside)) if gate.relative else 1.0)
+    return _paired(gate, paired_difference(metric, labels, candidate, stable, days, beside), allowed)
 
 
 def paired_difference(
-    metric: Metric, labels: Array, candidate: Array, stable: Array, days: NDArray[np.int64]
+    metric: Metric,
+    labels: Array,
+    candidate: Array,
+    stable: Array,
+    days: NDArray[np.int64],
+    beside: Beside = NOTHING,
 ) -> Difference:
     """How much worse the candidate is than stable, on the same rows, blocked by day."""
     if metric.row_loss is None:
-        return _jackknife(metric, labels, candidate, stable, days)
-    delta = metric.row_loss(labels, candidate) - metric.row_loss(labels, stable)
+        return _jackknife(metric, labels, candidate, stable, days, beside)
+    delta = metric.losses(labels, candidate, beside) - metric.losses(labels, stable, beside)
     _, inverse, rows = np.unique(days, return_inverse=True, return_counts=True)
     n, mean = len(rows), float(delta.mean())
     scores = np.bincount(inverse, weights=delta, minlength=n) - mean * rows
@@ -118,11 +137,17 @@ def paired_difference(
 
 
 def _jackknife(
-    metric: Metric, labels: Array, candidate: Array, stable: Array, days: NDArray[np.int64]
+    metric: Metric,
+    labels: Array,
+    candidate: Array,
+    stable: Array,
+    days: NDArray[np.int64],
+    beside: Beside,
 ) -> Difference:
     def worse_by(rows: NDArray[np.bool_]) -> float:
+        held = beside.taken(rows)
         return metric.worse_by(
-            metric.compute(labels[rows], candidate[rows]), metric.compute(labels[rows], stable[rows])
+            metric.value(labels[rows], candidate[rows], held), metric.value(labels[rows], stable[rows], held)
         )
 
     unique = np.unique(days)

@@ -52,6 +52,24 @@ def absolute_errors(labels: Array, predictions: Array) -> Array:
     return np.abs(predictions - labels)
 
 
+def absolute_percentage_errors(labels: Array, predictions: Array) -> Array:
+    """|error| / |label|, a share; a label of 0 counts as the smallest number, as scikit-learn does."""
+    return np.asarray(np.abs(predictions - labels) / np.maximum(np.abs(labels), np.finfo(np.float64).eps))
+
+
+def symmetric_percentage_errors(labels: Array, predictions: Array) -> Array:
+    """2 |error| / (|label| + |prediction|), 0 to 2; 0 where both are 0."""
+    size = np.abs(labels) + np.abs(predictions)
+    return np.asarray(
+        np.divide(2 * np.abs(predictions - labels), size, out=np.zeros_like(size), where=size > 0)
+    )
+
+
+def squared_log_errors(labels: Array, predictions: Array) -> Array:
+    """(log(1 + prediction) − log(1 + label))²; what is below 0 counts as 0."""
+    return np.asarray((np.log1p(np.maximum(predictions, 0)) - np.log1p(np.maximum(labels, 0))) ** 2)
+
+
 def _of_truth(labels: Array, predictions: Array) -> Array:
     if predictions.ndim == 1:
         return np.where(labels > 0.5, predictions, 1 - predictions)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.quality.metrics import evaluate
+from trimtab.quality.metrics import NOTHING, Beside, evaluate
 from trimtab.quality.row_loss import Array
 
 
@@ -30,6 +30,7 @@ def slices(
     predictions: Array,
     names: Iterable[str],
     most: int = 50,
+    beside: Beside = NOTHING,
 ) -> tuple[Slice, ...]:
     """One slice a value, the most frequent first, at most `most`; the value is shown as text.
 
@@ -44,7 +45,6 @@ def slices(
     made = []
     for k in order:
         here = text == found[k]
-        made.append(
-            Slice(column, str(found[k]), int(counts[k]), evaluate(wanted, labels[here], predictions[here]))
-        )
+        metrics = evaluate(wanted, labels[here], predictions[here], beside.taken(here))
+        made.append(Slice(column, str(found[k]), int(counts[k]), metrics))
     return tuple(made)

@@ -9,8 +9,10 @@ from typing import Any
 
 from trimtab.api.errors import InputRefused
 from trimtab.features import FeatureDefinition, Request, ServingPlan, load_features
-from trimtab.features.columns import Kind
+from trimtab.features.columns import Array, Kind
+from trimtab.serving.values import RequestRefused, column
 
+BACKGROUND = "background.json"
 NEEDED = ("model.onnx", "plan.json")
 
 
@@ -37,6 +39,24 @@ class ModelFolder:
     @property
     def model(self) -> Path:
         return self.path / "model.onnx"
+
+    def background(self) -> dict[str, Array]:
+        """Features of the rows that an explanation starts from, each shape (rows,); empty where none were exported.
+
+        Raises:
+            FolderRefused: the file does not hold the plan's features.
+        """
+        if BACKGROUND not in self.manifest["files"]:
+            return {}
+        try:
+            held: Any = json.loads((self.path / BACKGROUND).read_bytes())
+            return {
+                field.name: column(field.name, field.type, held[field.name]) for field in self.plan.outputs
+            }
+        except (OSError, ValueError, KeyError, TypeError, RequestRefused) as error:
+            raise FolderRefused(
+                f"{self.path / BACKGROUND}: {error}", remedy="export the model again"
+            ) from error
 
 
 def open_folder(path: Path, digest: str = "") -> ModelFolder:

@@ -4,6 +4,7 @@ Routing, dependency injection and the timing middleware of KServe's FastAPI appl
 what a prediction does. Requests with binary tensors or CloudEvents still go through it.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -11,7 +12,9 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from trimtab.serving.service import Answer, Service
+from trimtab.api.errors import TrimtabError
+from trimtab.serving.explainer import Explainer
+from trimtab.serving.service import Answer, Service, failure
 from trimtab.serving.values import RequestRefused
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -21,6 +24,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MOST_BODY_BYTES: Final = 16 << 20
+TOO_LARGE: Final = f"the body is larger than {MOST_BODY_BYTES} bytes; send fewer rows a request"
+MOST_WAITING: Final = 16
 _JSON: Final = (b"content-type", b"application/json")
 _FOREIGN: Final = frozenset((b"inference-header-content-length", b"ce-specversion"))
 _PREDICT_V2: Final = re.compile(r"/v2/models/([^/]+)/infer")
@@ -34,12 +39,17 @@ class Front:
     Args:
         service: what answers predictions.
         kserve: KServe's application.
+        explainer: answers V1's explain.
     """
 
-    def __init__(self, service: Service, kserve: Application) -> None:
+    def __init__(self, service: Service, kserve: Application, explainer: Explainer) -> None:
         self._service = service
         self._kserve = kserve
         self._direct = direct_paths(service)
+        self._explain_path = f"/v1/models/{service.model_name}:explain"
+        self._explainer = explainer
+        self._explaining = asyncio.Lock()
+        self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,17 +61,18 @@ class Front:
             refused = too_large(self._service, request_id, warmup)
             await _respond(send, refused, request_id, close=True)
         elif answer is not None and not foreign:
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            while message.get("more_body"):
-                message = await receive()
-                body += message.get("body", b"")
-                if len(body) > MOST_BODY_BYTES:
-                    refused = too_large(self._service, request_id, warmup)
-                    await _respond(send, refused, request_id, close=True)
-                    return
-            if message["type"] == "http.request":
+            body = await _whole(receive)
+            if body is None:
+                refused = too_large(self._service, request_id, warmup)
+                await _respond(send, refused, request_id, close=True)
+            elif not isinstance(body, Gone):
                 await _respond(send, answer(body, request_id.decode(), warmup=warmup), request_id)
+        elif scope["method"] == "POST" and scope["path"] == self._explain_path and not foreign:
+            body = await _whole(receive)
+            if body is None:
+                await _respond(send, too_long(), request_id, close=True)
+            elif not isinstance(body, Gone):
+                await _respond(send, await self._explained(body), request_id)
         elif scope["path"] == "/trimtab/logged":
             await _respond(send, Answer(200, orjson.dumps(self._logged())), request_id)
         elif name := self._other_model(scope):
@@ -70,6 +81,18 @@ class Front:
         else:
             scope["headers"] = [*scope["headers"], (b"x-request-id", request_id)]
             await self._kserve(scope, _limited(receive, MOST_BODY_BYTES), _with_id(send, request_id))
+
+    async def _explained(self, body: bytes) -> Answer:
+        """One explanation at a time, in a thread of its own: predictions go on meanwhile."""
+        if self._waiting >= MOST_WAITING:
+            return failure(503, TrimtabError(f"{MOST_WAITING} explanations wait already; ask again later"))
+        self._waiting += 1
+        try:
+            async with self._explaining:
+                prepared = self._explainer.prepare(body)
+                return prepared if isinstance(prepared, Answer) else await asyncio.to_thread(prepared)
+        finally:
+            self._waiting -= 1
 
     def _other_model(self, scope: Scope) -> str | None:
         """The name in a prediction's path that is not the served one."""
@@ -106,8 +129,12 @@ def direct_paths(service: Service) -> dict[str, Callable[..., Answer]]:
 
 def too_large(service: Service, request_id: bytes, warmup: bool) -> Answer:
     """The answer to a body of more than `MOST_BODY_BYTES`."""
-    refused = RequestRefused(f"the body is larger than {MOST_BODY_BYTES} bytes; send fewer rows a request")
-    return service.refused(request_id.decode(), refused, warmup=warmup)
+    return service.refused(request_id.decode(), RequestRefused(TOO_LARGE), warmup=warmup)
+
+
+def too_long() -> Answer:
+    """The same for an explanation, which is counted nowhere."""
+    return failure(400, RequestRefused(TOO_LARGE))
 
 
 def headers_of(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool, int, bool]:
@@ -127,6 +154,22 @@ def headers_of(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool, int, bo
     if not _REQUEST_ID.fullmatch(request_id):
         request_id = os.urandom(16).hex().encode()
     return request_id, warmup, length, foreign
+
+
+class Gone:
+    """Stands for a body whose sender went away."""
+
+
+async def _whole(receive: Receive) -> bytes | Gone | None:
+    """A request's body; None where it is too large."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MOST_BODY_BYTES:
+            return None
+    return body if message["type"] == "http.request" else Gone()
 
 
 async def _respond(send: Send, answer: Answer, request_id: bytes, *, close: bool = False) -> None:

@@ -30,6 +30,7 @@ class ServiceMetrics(Collector):
         for name, text, value in (
             ("trimtab_request_seconds", "Time spent in answering prediction requests.", service.seconds),
             ("trimtab_predictions", "Rows predicted.", service.predictions),
+            ("trimtab_explanations", "Rows explained.", service.explanations),
             ("trimtab_warmups", "Warm-up requests, which are counted nowhere else.", service.warmups),
             ("trimtab_logged", "Inference events that the sink took.", log.logged if log else 0),
             ("trimtab_dropped", "Inference events that were given up.", log.dropped if log else 0),

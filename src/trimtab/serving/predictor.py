@@ -92,6 +92,14 @@ class Predictor:
             features: Mapping[str, Array] = {name: rows.columns[name] for name in self._features}
         else:
             features = self._definition.features(self._lookup.inputs(rows))
+        return Prediction(rows, features, self._run(features))
+
+    def probabilities(self, features: Mapping[str, Array]) -> Array:
+        """What the model answers for finished features: a column a class, or one of values. Any thread may ask."""
+        values = self._run(features)[self._answer]
+        return np.asarray(values.reshape(len(values), -1), np.float64)
+
+    def _run(self, features: Mapping[str, Array]) -> dict[str, Array]:
         try:
             feed = {name: features[name].astype(dtype).reshape(shape) for name, dtype, shape in self._feeds}
         except KeyError as error:
@@ -102,7 +110,7 @@ class Predictor:
             values = self._session.run(self._names, feed)
         except Exception as error:  # ONNX Runtime's exceptions share no other base
             raise ModelFailed(f"the model failed: {error}", remedy="see the server's log") from error
-        return Prediction(rows, features, dict(zip(self._names, values, strict=True)))
+        return dict(zip(self._names, values, strict=True))
 
     def scores(self, prediction: Prediction) -> Array:
         """One number a row, shape (rows,): the positive class's probability, or the value.

@@ -17,6 +17,7 @@ import uvloop
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.features import ServingPlan
+from trimtab.serving.explainer import Explainer
 from trimtab.serving.front import Front, direct_paths
 from trimtab.serving.lookup import Lookup
 from trimtab.serving.protocol import PredictProtocol
@@ -45,14 +46,19 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    service: Service, lookup: Lookup, plan: ServingPlan, listening: socket.socket, ready: Callable[[], None]
+    service: Service,
+    explainer: Explainer,
+    lookup: Lookup,
+    plan: ServingPlan,
+    listening: socket.socket,
+    ready: Callable[[], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are finished and the log is flushed, for 5 s at most.
 
     Args:
         ready: called once requests are answered.
     """
-    front = Front(service, kserve_application(service, lookup, plan))
+    front = Front(service, kserve_application(service, lookup, plan), explainer)
     config = uvicorn.Config(
         front,
         loop="uvloop",

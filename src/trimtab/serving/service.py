@@ -35,6 +35,7 @@ class Service:
         warmups: warm-up requests.
         seconds: time spent in answering, in total, warm-ups left out.
         predictions: rows predicted, warm-ups left out.
+        explanations: rows explained; they are no predictions, and are not logged.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Service:
         self.warmups = 0
         self.seconds = 0.0
         self.predictions = 0
+        self.explanations = 0
 
     def v2(self, body: bytes, request_id: str, *, warmup: bool = False) -> Answer:
         """Answers POST /v2/models/<name>/infer."""
@@ -73,7 +75,7 @@ class Service:
         try:
             prediction = self.predictor.predict(asked)
         except TrimtabError as error:
-            self._note(request_id, asked, None, _status(error), started, warmup)
+            self._note(request_id, asked, None, status_of(error), started, warmup)
             raise
         self._note(request_id, asked, prediction, 200, started, warmup)
         return prediction
@@ -81,7 +83,7 @@ class Service:
     def refused(self, request_id: str, error: RequestRefused, *, warmup: bool = False) -> Answer:
         """Answers a request whose body was not read."""
         self._note(request_id, None, None, 400, time.perf_counter(), warmup)
-        return _failure(400, error)
+        return failure(400, error)
 
     def _answer(
         self,
@@ -99,13 +101,13 @@ class Service:
             prediction = self.predictor.predict(asked)
             answer = Answer(200, orjson.dumps(render(asked, prediction, request_id), _listed, _NUMPY))
         except RequestRefused as error:
-            prediction, answer = None, _failure(400, error)
+            prediction, answer = None, failure(400, error)
         except TrimtabError as error:
             log.error("request %s: %s", request_id, error.message)
-            prediction, answer = None, _failure(_status(error), error)
+            prediction, answer = None, failure(status_of(error), error)
         except Exception as error:
             log.exception("request %s", request_id)
-            prediction, answer = None, _failure(500, TrimtabError(f"{type(error).__name__}: {error}"))
+            prediction, answer = None, failure(500, TrimtabError(f"{type(error).__name__}: {error}"))
         self._note(request_id, asked, prediction, answer.status, started, warmup)
         return answer
 
@@ -174,11 +176,13 @@ def _listed(value: Any) -> Any:
     return value.tolist()
 
 
-def _status(error: TrimtabError) -> int:
+def status_of(error: TrimtabError) -> int:
+    """The HTTP status that an error is answered by."""
     if isinstance(error, RequestRefused):
         return 400
     return 503 if isinstance(error, SurroundingsFailed) else 500
 
 
-def _failure(status: int, error: TrimtabError) -> Answer:
+def failure(status: int, error: TrimtabError) -> Answer:
+    """The answer that tells of an error."""
     return Answer(status, orjson.dumps({"error": error.message}))

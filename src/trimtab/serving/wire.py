@@ -127,6 +127,19 @@ def parse_v1(body: bytes) -> Asked:
     return from_v1(_object(body))
 
 
+def parse_explain(body: bytes) -> tuple[Asked, int | None]:
+    """A V1 explanation request: a prediction's, and how many permutations to take.
+
+    Raises:
+        RequestRefused: as `parse_v1`, or `permutations` is no whole number.
+    """
+    request = _object(body)
+    permutations = request.get("permutations")
+    if permutations is not None and type(permutations) is not int:
+        raise RequestRefused("'permutations' must be a whole number")
+    return from_v1(request), permutations
+
+
 def from_v1(request: Mapping[str, Any]) -> Asked:
     """As `parse_v1`, of JSON that is parsed already."""
     instances = request.get("instances")

@@ -15,6 +15,7 @@ from trimtab.features.columns import Array
 from trimtab.features.plan import LabelRule, ServingPlan
 from trimtab.features.schema import Field, Task
 from trimtab.steps.arrow_columns import column
+from trimtab.steps.background import background, to_json
 from trimtab.steps.model_folder import ModelFolder, write_model_folder
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def adopt(
         "model.onnx": onnx,
         "plan.json": plan.to_json().encode(),
         "profile.json": profile.to_bytes(),
+        "background.json": to_json(background(inputs, answers)),
         "samples.json": _samples(
             request, {**inputs, **({time: times} if time and times is not None else {})}
         ),

@@ -1,63 +1,145 @@
 """The evaluation as one self-contained HTML page."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from importlib.resources import files
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
 
 from trimtab.api.project import Project
+from trimtab.drift import figures
+from trimtab.drift.page import style
+from trimtab.quality.bootstrap import Interval
+from trimtab.quality.importance import Importance
 from trimtab.steps.fitting.fitted import FittedModel
 
 if TYPE_CHECKING:
+    from trimtab.steps.cheaper import Cheaper
     from trimtab.steps.evaluate import Evaluated
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{{ project.name }}: evaluation</title>
-<style>
-:root { color-scheme: light dark; --ink: #1c2733; --soft: #66727f; --line: #d8dee5; --good: #13795b; --bad: #b3261e;
-  --bar: #2f6fde; --paper: #fff }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6ebf1; --soft: #97a3b0; --line: #333d48; --good: #55c79c;
-  --bad: #ff8a80; --bar: #7aa7ff; --paper: #14191f } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 860px;
-  margin: 2.5rem auto; padding: 0 1rem }
-h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.05rem; margin: 2rem 0 .5rem }
-p { margin: .4rem 0; color: var(--soft) } .good { color: var(--good) } .bad { color: var(--bad) }
-table { border-collapse: collapse; width: 100% } th { text-align: left; font-weight: 600; color: var(--soft) }
-td, th { padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line) } .n { text-align: right }
-td.n { font-variant-numeric: tabular-nums } svg { max-width: 100% } .axis { stroke: var(--line) }
-.dot { fill: var(--bar) } text { fill: var(--soft); font-size: 11px }
-</style>
-<h1>{{ project.name }} <span class="{{ 'good' if found.passed else 'bad' }}">{{ verdict }}</span></h1>
-<p>{{ found.because }}</p>
-<p>{{ model.name }}, fitted on {{ "{:,}".format(model.rows) }} rows
-{%- if model.learned_to %} of {{ model.learned_from[:10] }} to {{ model.learned_to[:10] }}{% endif %};
-judged on {{ "{:,}".format(found.rows) }} rows{% if found.days > 1 %} of {{ found.days }} days{% endif %}.</p>
-{% if found.gates %}<h2>Gates</h2><table><tr><th>gate<th>says
-{% for gate in found.gates %}<tr><td>{{ gate.gate.metric }}
-<td class="{{ '' if gate.passed else 'bad' }}">{{ gate.because }}{% endfor %}</table>{% endif %}
-<h2>Metrics</h2><table><tr><th>metric<th class="n">value
-{% for name, value in found.metrics.items() %}<tr><td>{{ name }}<td class="n">{{ "%.4f"|format(value) }}{% endfor %}
-</table>
-{% if found.calibration %}<h2>Calibration</h2><p>What was said, and what came true; on the line, both agree.</p>
-<svg viewBox="0 0 320 320" width="320" role="img" aria-label="Calibration">
-<line class="axis" x1="30" y1="290" x2="310" y2="290"/><line class="axis" x1="30" y1="290" x2="30" y2="10"/>
-<line class="axis" x1="30" y1="290" x2="310" y2="10" stroke-dasharray="4 4"/>
-<text x="30" y="306">0</text><text x="300" y="306">1</text><text x="12" y="18">1</text>
-{% for bin in found.calibration %}<circle class="dot" r="4" cx="{{ 30 + 280 * bin.predicted }}"
- cy="{{ 290 - 280 * bin.observed }}"><title>{{ bin.rows }} rows: said {{ "%.3f"|format(bin.predicted) }},
-came true {{ "%.3f"|format(bin.observed) }}</title></circle>{% endfor %}</svg>{% endif %}
-{% if found.slices %}<h2>Slices</h2><table><tr><th>column<th>value<th class="n">rows
-{% for name in found.metrics %}<th class="n">{{ name }}{% endfor %}
-{% for one in found.slices %}<tr><td>{{ one.column }}<td>{{ one.value or "(missing)" }}
-<td class="n">{{ "{:,}".format(one.rows) }}{% for name in found.metrics %}<td class="n">
-{%- if one.metrics[name] == one.metrics[name] %}{{ "%.4f"|format(one.metrics[name]) }}{% else %}–{% endif %}
-{%- endfor %}{% endfor %}</table>{% endif %}
-</html>
-"""
+NONE: Final = "–"
+MINUS: Final = "\N{MINUS SIGN}"
+METHODS: Final = (
+    "block bootstrap by day with expanded percentiles (Hesterberg 2015); paired differences by day; slices as in "
+    "SliceFinder (Chung et al. 2019) and SliceLine (Sagadeeva & Boehm 2021), with sign flips by day and the largest "
+    "statistic (Westfall & Young 1993); permutation importance (Breiman 2001); equal opportunity and odds (Hardt et "
+    "al. 2016); behaviour tests (Ribeiro et al. 2020)."
+)
 
 
 def render(project: Project, model: FittedModel, found: "Evaluated") -> str:
-    """The page."""
-    from jinja2 import Environment
+    """The page; it loads nothing from anywhere."""
+    import jinja2
 
-    verdict = "forced past its gates" if found.forced else "passed" if found.passed else "refused"
-    page = Environment(autoescape=True).from_string(_PAGE)
-    return page.render(project=project, model=model, found=found, verdict=verdict)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("trimtab.steps", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "figure": figure,
+        "signed": signed,
+        "between": between,
+        "span": span,
+        "share": lambda value: f"{100 * value:.1f} %" if isfinite(value) else NONE,
+        "chance": figures.chance,
+        "capitalised": lambda text: text[:1].upper() + text[1:],
+    }
+    verdict = "Forced past its gates" if found.forced else "Passed" if found.passed else "Refused"
+    return environment.get_template("evaluation.html.j2").render(
+        style=style() + files(__package__).joinpath("templates/evaluation.css").read_text("utf-8"),
+        project=project,
+        model=model,
+        found=found,
+        verdict=verdict,
+        reasons=found.because.split("; "),
+        headline=list(found.metrics)[:2],
+        importances=_bars(found.importances),
+        forms=_forms(found.cheaper) if found.cheaper is not None else (),
+        methods=METHODS,
+    )
+
+
+def figure(value: float) -> str:
+    """A number to four places after the point where it is small, to five digits where it is large.
+
+    >>> figure(0.71236), figure(1234567.0), figure(float("nan")), figure(-0.5)
+    ('0.7124', '1.2346e+06', '–', '−0.5000')
+    """
+    if not isfinite(value):
+        return NONE
+    return (
+        (f"{value:.4f}" if abs(value) < 1000 else f"{value:.5g}")
+        .replace("-0.0000", "0.0000")
+        .replace("-", MINUS)
+    )
+
+
+def signed(value: float, digits: int = 4) -> str:
+    """A difference with its sign.
+
+    >>> signed(-0.01), signed(0.25), signed(0.0)
+    ('−0.0100', '+0.2500', '0.0000')
+    """
+    if not isfinite(value):
+        return NONE
+    if round(value, digits) == 0:
+        return f"{0:.{digits}f}"
+    return (f"{value:+.{digits}f}" if abs(value) < 1000 else f"{value:+.5g}").replace("-", MINUS)
+
+
+def between(interval: Interval) -> str:
+    """An interval, or that there is none."""
+    return (
+        f"{figure(interval.lower)} to {figure(interval.upper)}" if interval.known else "too few days to say"
+    )
+
+
+def span(bounds: tuple[float, float]) -> str:
+    """Bounds of a difference."""
+    return f"{signed(bounds[0])} to {signed(bounds[1])}" if isfinite(bounds[0]) else NONE
+
+
+def _bars(importances: Sequence[Importance]) -> list[dict[str, Any]]:
+    """Bars in percent of the widest, with one standard error to each side."""
+    widest = max((one.mean + _known(one.standard_error) for one in importances), default=0.0)
+    scale = 100 / widest if widest > 0 else 0.0
+    bars = []
+    for one in importances:
+        low = max(0.0, (one.mean - _known(one.standard_error)) * scale)
+        high = max(0.0, (one.mean + _known(one.standard_error)) * scale)
+        bars.append(
+            {
+                "feature": one.feature,
+                "mean": one.mean,
+                "width": f"{max(0.0, one.mean * scale):.2f}",
+                "low": f"{low:.2f}" if isfinite(one.standard_error) else None,
+                "reach": f"{high - low:.2f}",
+            }
+        )
+    return bars
+
+
+def _known(error: float) -> float:
+    return error if isfinite(error) else 0.0
+
+
+def _forms(cheaper: "Cheaper") -> list[tuple[str, str, tuple[str, str]]]:
+    """Rows of the table that puts both forms side by side."""
+    before, after = cheaper.before, cheaper.after
+    if before is None or after is None:
+        return []
+    figures_of = [
+        ("Size", before.size_bytes / 1024, after.size_bytes / 1024, "KiB", 1),
+        ("One row", before.one_us, after.one_us, "µs", 0),
+        ("A row of many", before.many_us, after.many_us, "µs", 2),
+    ]
+    told = [
+        (name, f"{was:,.{digits}f} {unit}", (f"{now:,.{digits}f} {unit}", f"× {now / was:.2f}"))
+        for name, was, now, unit, digits in figures_of
+    ]
+    return told + [
+        (name, figure(value), (figure(after.metrics[name]), signed(after.metrics[name] - value)))
+        for name, value in before.metrics.items()
+    ]

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,8 +17,10 @@ from trimtab.drift import LabelRule, learn_profile
 from trimtab.features.columns import Array, take
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
+from trimtab.steps.background import FROM, background, to_json
 from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers
 from trimtab.steps.fitting.graph import exported
+from trimtab.steps.fitting.quantised import Mode, quantised
 from trimtab.steps.fitting.refusals import ModelRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
 from trimtab.steps.model_folder import ModelFolder, folder_digest, write_model_folder
@@ -35,7 +37,8 @@ class Exported:
 
     Attributes:
         folder: the model folder.
-        difference: greatest difference between ONNX Runtime and the source model over `rows` real rows.
+        difference: greatest difference between ONNX Runtime and the source model over `rows` real rows; before
+            it was quantised, where it was.
         provenance: with the digests of all that was made; None where none was given.
     """
 
@@ -79,11 +82,17 @@ def export(
     rows = read_learning_rows(features, engine, tables)
     onnx = exported(model.preprocessing, model.estimator, model.plan.outputs, model.plan.task, model.name)
     proof = _proven(model, onnx, rows)
+    if model.quantize:
+        learned = take(rows.features, np.flatnonzero(_learned_from(model, rows)))
+        onnx = quantised(onnx, cast(Mode, model.quantize), model.plan.outputs, learned) or onnx
+        answered = OnnxModel(onnx, model.plan).answers(take(rows.features, _chosen(rows)))
+        proof = replace(proof, exported=digest_of_answers(answered))
     files = {
         "model.onnx": onnx,
         "plan.json": model.plan.to_json().encode(),
         "profile.json": _profile(model, rows, project.monitor.window),
         "samples.json": _samples(tables, features),
+        "background.json": _background(model, rows),
     }
     if transform is not None:
         files["features.py"] = transform
@@ -94,6 +103,7 @@ def export(
         "metrics": dict(model.metrics),
         "features": features.to_json(),
         **lineage_of(model),
+        **({"trimtab.quantized": model.quantize} if model.quantize else {}),
         **(provenance.tags() | {"provenance": provenance.to_dict()} if provenance else {}),
     }
     folder = write_model_folder(models, files, metadata)
@@ -122,8 +132,13 @@ def _completed(provenance: Provenance, files: Mapping[str, bytes], proof: _Proof
     return provenance.model_copy(update={"results": results})
 
 
+def _chosen(rows: LearningRows) -> Array:
+    """Real rows, evenly over the table, on which two forms of a model are compared."""
+    return np.unique(np.linspace(0, len(rows) - 1, PROVEN_ROWS).round().astype(np.int64))
+
+
 def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> _Proof:
-    chosen = np.unique(np.linspace(0, len(rows) - 1, PROVEN_ROWS).round().astype(np.int64))
+    chosen = _chosen(rows)
     real = take(rows.features, chosen)
     expected = model.answers(real)
     answered = OnnxModel(onnx, model.plan).answers(real)
@@ -171,6 +186,13 @@ def _learned_from(model: FittedModel, rows: LearningRows) -> Array:
         np.datetime64(moment.removesuffix("Z"), "us") for moment in (model.learned_from, model.learned_to)
     )
     return np.asarray(rows.usable() & (rows.times >= first) & (rows.times <= last))
+
+
+def _background(model: FittedModel, rows: LearningRows) -> bytes:
+    learned = np.flatnonzero(_learned_from(model, rows))
+    even = learned[np.linspace(0, len(learned) - 1, min(FROM, len(learned))).astype(np.int64)]
+    held = take(rows.features, even)
+    return to_json(background(held, model.answers(held)))
 
 
 def _samples(tables: Tables, features: Pointer) -> bytes:

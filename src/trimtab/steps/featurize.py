@@ -84,7 +84,7 @@ def featurize(
         for view in views:
             session.mount(view.name, pointers[view.name])
         known_at = [examples.label.known_at] if examples.label.known_at else []
-        asked = [*definition.request, examples.label.column, *known_at, *project.evaluation.slices]
+        asked = [*definition.request, examples.label.column, *known_at, *project.evaluation.kept_columns]
         rows = read_examples(session, examples.key, examples.time, asked, until)
         if rows.num_rows == 0:
             raise DataRefused(
@@ -114,7 +114,7 @@ def featurize(
         ),
         time_zone=project.time_zone,
     )
-    table = _table(rows, values, features, project.evaluation.slices, examples.time is not None)
+    table = _table(rows, values, features, project.evaluation.kept_columns, examples.time is not None)
     metadata = {
         "step": "featurize",
         "plan": plan.to_json(),
@@ -149,6 +149,10 @@ def _check_columns(project: Project, name: str, held: Mapping[str, ColumnType]) 
         "examples.time": [examples.time] if examples.time else [],
         "examples.key": examples.key,
         "evaluation.slices": project.evaluation.slices,
+        "evaluation.fairness.attributes": project.evaluation.fairness.attributes
+        if project.evaluation.fairness
+        else [],
+        "evaluation.group": [project.evaluation.group] if project.evaluation.group else [],
     }
     for field, columns in named.items():
         if lacking := [column for column in columns if column not in held]:

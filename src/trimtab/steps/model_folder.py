@@ -1,6 +1,6 @@
 """A model folder: what a server needs, and nothing else, under its own digest; written once.
 
-    model.onnx · features.py · plan.json · profile.json · samples.json · manifest.json
+    model.onnx · features.py · plan.json · profile.json · samples.json · background.json · manifest.json
 
 manifest.json holds sha256 of each file, the folder's digest (sha256 over lines "<name> <sha256>" in order of
 name), and metadata that the digest does not cover.

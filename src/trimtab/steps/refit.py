@@ -76,6 +76,7 @@ def refit(
         run_id=model.run_id,
         tested_from=model.tested_from,
         metrics=model.metrics,
+        quantize=model.quantize,
         reference_skills=skills,
         plan=rows.plan,
     )

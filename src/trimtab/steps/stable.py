@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from trimtab.api.project import Project
-from trimtab.features.columns import Array, take
+from trimtab.features.columns import Array
 from trimtab.features.definition import load_features
 from trimtab.features.plan import ServingPlan
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer
-from trimtab.steps.arrow_columns import column
 from trimtab.steps.fitting.fitted import scores
-from trimtab.steps.inputs import EXAMPLES, ID, assembled, read_examples
 from trimtab.steps.learning_rows import LearningRows
 from trimtab.steps.model_folder import read_model_folder
+from trimtab.steps.raw_inputs import raw_inputs
 from trimtab.steps.scoring import OnnxModel
 
 WEEK = 7
@@ -62,14 +61,5 @@ def stable_scores(
     if (plan.transform_digest, plan.outputs) == (rows.plan.transform_digest, rows.plan.outputs):
         return scores(model.answers(rows.features), plan)
     definition = load_features(stable / "features.py")
-    examples = project.examples
-    with engine.session(until=rows.until) as session:
-        session.mount(EXAMPLES, pointers[project.examples_table])
-        for view in plan.views:
-            session.mount(view.name, pointers[view.name])
-        asked = [*definition.request, *examples.key]
-        table = read_examples(session, examples.key, examples.time, asked, rows.until)
-        place = {name: i for i, name in enumerate(column(table.column(ID), "string").tolist())}
-        chosen = np.array([place[name] for name in rows.ids.tolist()])
-        inputs = assembled(session, table, definition.request, plan.views, examples.time is not None)
-    return scores(model.answers(definition.features(take(inputs, chosen))), plan)
+    inputs = raw_inputs(project, rows, definition.request, plan.views, pointers, engine)
+    return scores(model.answers(definition.features(inputs)), plan)

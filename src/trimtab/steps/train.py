@@ -13,6 +13,7 @@ from trimtab.features.columns import Array
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.ports.tracking import RunRecord, Tracking
+from trimtab.quality.metrics import METRICS as KNOWN
 from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
 from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers, fit_model
@@ -84,7 +85,7 @@ def train(
     labels = rows.filled()
     parts = split(project, rows)
     _check_classes(rows, labels, parts)
-    names = metric_names(project, rows.plan.task)
+    names = _plain_metrics(project, rows.plan.task)
     found = None
     if project.search is not None and means is not None:
         page = folder / SEARCH_PAGE
@@ -168,6 +169,13 @@ def split(project: Project, rows: LearningRows) -> Parts:
 def metric_names(project: Project, task: str) -> tuple[str, ...]:
     """The project's metrics, or those of the task; log loss is always among a classifier's."""
     return tuple(project.evaluation.metrics) or METRICS[task]
+
+
+def _plain_metrics(project: Project, task: str) -> tuple[str, ...]:
+    """Those that need labels and predictions alone; the others are told on the test rows."""
+    names = metric_names(project, task)
+    plain = tuple(name for name in names if name not in KNOWN or KNOWN[name].needs is None)
+    return plain or METRICS[task]
 
 
 def _check_classes(rows: LearningRows, labels: Array, parts: Parts) -> None:

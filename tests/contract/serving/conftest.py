@@ -45,6 +45,10 @@ def transform(rows: Columns) -> Columns:
 '''
 
 WEIGHTS = {"hour": 0.05, "distance": 0.001, "temp": -0.02, "carrier_rate": 2.0, "holiday": 0.4}
+BACKGROUND = {
+    "hour": [6, 12, 18], "distance": [200, 800, 2400], "temp": [30, 60, None], "carrier_rate": [0.1, 0.2, 0.3],
+    "holiday": [0, 0, 1], "carrier": ["UA", "", "AA"],
+}  # fmt: skip
 CARRIERS = {"UA": 0.3, "AA": -0.2, "B6": 0.1}
 
 
@@ -125,6 +129,7 @@ def build_folder(path: Path) -> Path:
         label=LabelRule("late", "label_known_at", 86400.0),
     )
     (path / "plan.json").write_text(plan.to_json())
+    (path / "background.json").write_text(json.dumps(BACKGROUND))
     write_manifest(path)
     return path
 

@@ -133,6 +133,26 @@ def test_every_wrong_field_is_told_at_once_with_its_line(shop):
          (16, "search.metric"), "did you mean `roc_auc`?"),
         ("trimtab.yaml", "training: {", "search: {trials: 3, space: {logistic: {c: {choices: [1]}}}}\ntraining: {",
          (16, "search.space.logistic.c"), "logistic takes no parameter 'c' | did you mean `C`?"),
+        ("trimtab.yaml", "[log_loss]", "[ndcg]", (18, "evaluation.metrics[0]"), "ranks the rows of one group"),
+        ("trimtab.yaml", "slices: [city]", "group: town", (21, "evaluation.group"), "no column 'town'"),
+        (
+            "trimtab.yaml", "slices: [city]", "fairness: {attributes: [sex]}",
+            (21, "evaluation.fairness.attributes[0]"), "no column 'sex'",
+        ),
+        (
+            "trimtab.yaml", "slices: [city]",
+            "behaviour: [{test: invariance, name: town, set: {town: [hull]}}]",
+            (21, "evaluation.behaviour[0]"), "'town' is no input of the model",
+        ),
+        (
+            "trimtab.yaml", "slices: [city]",
+            "behaviour: [{test: direction, name: dear, add: {city: 1}, answer: rises}]",
+            (21, "evaluation.behaviour[0]"), "only a number can be added to",
+        ),
+        (
+            "trimtab.yaml", "slices: [city]", "behaviour: [{test: minimum_functionality, name: easy}]",
+            (21, "evaluation.behaviour[0]"), "atLeast, atMost or both",
+        ),
         ("trimtab.yaml", "table: bought", "table: boght", (1, ""), "neither a table nor a source"),
         ("trimtab.yaml", "name: shop", "name: shop\nname: shop", (4, "name"), "given twice, first on line 3"),
         ("trimtab.yaml", "features: features.py", "features: ../f.py", (15, "features"), "leaves the project's"),

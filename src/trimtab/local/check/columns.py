@@ -10,7 +10,7 @@ from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import FILE, Loaded
 from trimtab.api.document import FilesRefused, Problem, dotted, read, validate
 from trimtab.api.document import Path as FieldPath
-from trimtab.api.errors import TrimtabError
+from trimtab.api.errors import InputRefused, TrimtabError
 from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
 from trimtab.api.project import Project
@@ -129,6 +129,13 @@ def _examples(loaded: Loaded, seen: Seen) -> Iterator[Problem]:
         (("examples", "time"), examples.time),
         *((("examples", "key", i), column) for i, column in enumerate(examples.key)),
         *((("evaluation", "slices", i), column) for i, column in enumerate(project.evaluation.slices)),
+        (("evaluation", "group"), project.evaluation.group),
+        *(
+            (("evaluation", "fairness", "attributes", i), column)
+            for i, column in enumerate(
+                project.evaluation.fairness.attributes if project.evaluation.fairness else ()
+            )
+        ),
     ]
     for path, column in named:
         if column is not None and column not in held:
@@ -179,6 +186,7 @@ def _features(loaded: Loaded, seen: Seen) -> Iterator[Problem]:
 
     file, project = loaded.project.features, loaded.project
     if file is None:
+        yield from _behaviour(loaded, dict(_whole(project, seen)))
         return
     path, held = loaded.root / file, seen.shapes.columns
     try:
@@ -190,9 +198,31 @@ def _features(loaded: Loaded, seen: Seen) -> Iterator[Problem]:
         if project.examples_table in held:
             check_request(definition, project.examples_table, held[project.examples_table])
         if not unknown & {view.name for view in definition.views}:
-            definition.input_kinds(view_kinds(definition, held))
+            kinds = definition.input_kinds(view_kinds(definition, held))
+            yield from _behaviour(loaded, kinds)
     except TrimtabError as refused:
         yield Problem(file, 0, "", refused.message.removeprefix(f"{path}: "), refused.remedy or "")
+
+
+def _whole(project: Project, seen: Seen) -> Mapping[str, Kind]:
+    """Inputs of a project without features.py."""
+    from trimtab.steps.featurize import whole_table
+
+    held = seen.shapes.columns.get(project.examples_table)
+    return whole_table(project, held).request if held is not None else {}
+
+
+def _behaviour(loaded: Loaded, kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    """Behaviour tests against the inputs that they name; nothing where those are not known."""
+    from trimtab.steps.behaviour import check_test
+
+    for i, test in enumerate(loaded.project.evaluation.behaviour if kinds else ()):
+        path = ("evaluation", "behaviour", i)
+        try:
+            check_test(test, kinds)
+        except InputRefused as refused:
+            said = refused.message.removeprefix("trimtab.yaml: evaluation.behaviour ")
+            yield Problem(FILE, loaded.document.line(path), dotted(path), said, refused.remedy or "")
 
 
 def _absent(

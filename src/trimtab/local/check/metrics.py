@@ -36,8 +36,19 @@ def metric_problems(loaded: Loaded, label: str | None) -> Iterator[Problem]:
             near = near or [known for known in METRICS if name in known][:1]
             yield Problem(FILE, line, dotted(path), f"'{name}' is no metric",
                           f"did you mean `{near[0]}`?" if near else f"known: {', '.join(METRICS)}")  # fmt: skip
+        elif METRICS[name].needs == "group" and evaluation.group is None:
+            yield Problem(FILE, line, dotted(path), f"'{name}' ranks the rows of one group, and none is named",
+                          "say evaluation.group: the column whose rows are ranked among themselves")  # fmt: skip
+        elif METRICS[name].needs == "scale" and loaded.project.examples.time is None:
+            yield Problem(FILE, line, dotted(path), f"'{name}' is measured by the naive forecast, and examples have no "
+                          "time", "name the time column under examples.time, or take mean_absolute_error")  # fmt: skip
         elif not possible & METRICS[name].tasks:
             fitting = ", ".join(known for known, metric in METRICS.items() if possible & metric.tasks)
             yield Problem(FILE, line, dotted(path),
                           f"'{name}' is a metric of {' and '.join(sorted(METRICS[name].tasks))}, and the label "
                           f"'{loaded.project.examples.label.column}' makes none", f"one of {fitting}")  # fmt: skip
+    if evaluation.fairness is not None and "binary" not in possible:
+        at: Path = ("evaluation", "fairness")
+        yield Problem(FILE, loaded.document.line(at), dotted(at), "gaps compare calls of a binary label, and the label "
+                      f"'{loaded.project.examples.label.column}' makes none",
+                      "list the attributes under evaluation.slices instead")  # fmt: skip

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trimtab.api.errors import InputRefused
-from trimtab.quality.metrics import roc_auc
+from trimtab.quality.classification import roc_auc
 from trimtab.steps.labels import MAX_CLASSES, MAX_NUMBERED_CLASSES
 
 NULL_MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "?", "-")

@@ -34,6 +34,7 @@ class FittedModel:
         run_id: in the tracking server.
         reference_skills: mean skill of each of the last days, out of sample (verdicts.md 3).
         metrics: of the held-out rows; a refit carries those of its tested sibling.
+        quantize: "dynamic" or "static" where its 8-bit form passed its gates and is to be exported; else "".
     """
 
     plan: ServingPlan
@@ -52,6 +53,7 @@ class FittedModel:
     run_id: str = ""
     reference_skills: tuple[float, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
+    quantize: str = ""
 
     def answers(self, features: Columns) -> Array:
         """Probabilities, shape (rows, classes), or values, shape (rows, 1), float64."""
