@@ -48,6 +48,11 @@ class Registered(NamedTuple):
     labelled: int
 
 
+def log(line: str) -> None:
+    """Into a task's log, which is its standard output, at once."""
+    print(line, flush=True)  # noqa: T201
+
+
 def admit(key: str, claims: str, run: str) -> bool:
     """Whether this run is the one of its key that takes effect."""
     identity = run_of(claims, run)
@@ -190,6 +195,8 @@ def train(
         Path(model.path),
         window_of(window),
         place.lineage(),
+        checkpoints=place.home.checkpoints,
+        say=log,
     )
     for name, value in made.metrics.items():
         metrics.log_metric(name, value)
@@ -242,6 +249,8 @@ def refit(project: str, window: str, features: Any, model: Any, final: Any) -> N
         place.tables,
         Path(final.path),
         window_of(window),
+        checkpoints=place.home.checkpoints,
+        say=log,
     )
     print(made)  # noqa: T201  a task's log is its standard output
 

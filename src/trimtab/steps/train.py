@@ -1,6 +1,6 @@
 """train: fit a model on the rows before those that will judge it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.features.columns import Array
 from trimtab.ports.engine import Engine
@@ -17,8 +18,10 @@ from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
 from trimtab.steps.fitting.fitted import FittedModel, fit_model
 from trimtab.steps.fitting.graph import exported
+from trimtab.steps.fitting.identity import identity_of
 from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.network.journal import Journal, checkpoints_of
 from trimtab.steps.split import Parts, split_at_random, split_by_time
 
 EPOCH_ROWS = 20_000
@@ -56,6 +59,8 @@ def train(
     folder: Path,
     window: timedelta | None = None,
     lineage: Mapping[str, str] | None = None,
+    checkpoints: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Fit the project's model on a features table.
 
@@ -65,9 +70,11 @@ def train(
         folder: where the fitted model goes.
         window: only rows at most this much older than the newest; None takes `training.window`.
         lineage: tags for the tracking run: bundle digest, commit, lock digest.
+        checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
+        say: is told how a network's training goes, a line an epoch.
 
     Raises:
-        TrainingRefused: too few rows, or one class only.
+        TrainingRefused: too few rows, one class only, or a loss that is no number.
         ModelRefused: model.py cannot be taken, or cannot be exported.
     """
     rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
@@ -75,15 +82,33 @@ def train(
     parts = split(project, rows)
     _check_classes(rows, labels, parts)
     training, validation = rows.taken(parts.training), rows.taken(parts.validation)
-    model = fit_model(
-        source,
-        rows.plan,
-        training.features,
-        labels[parts.training],
-        training.times,
-        project.training.seed,
-        (validation.features, labels[parts.validation]),
+    kept = checkpoints_of(
+        checkpoints, identity_of(project, source, features, rows.until, window, "train"), say
     )
+    run_name = f"{source.name}-{features.version}"
+
+    def start() -> str:
+        assert tracking is not None
+        return tracking.start(
+            project.name, run_name, RunRecord(tags=_data_tags(project, features, lineage or {}))
+        )
+
+    journal = Journal(tracking, start, say, kept)
+    try:
+        model = fit_model(
+            source,
+            rows.plan,
+            training.features,
+            labels[parts.training],
+            training.times,
+            project.training.seed,
+            (validation.features, labels[parts.validation]),
+            how=project.training,
+            watch=journal.watch,
+        )
+    except TrimtabError:
+        journal.failed()
+        raise
     exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
     names = metric_names(project, rows.plan.task)
     metrics = measured(names, labels[parts.validation], model.scores(validation.features))
@@ -92,8 +117,12 @@ def train(
     if tracking is not None:
         epochs = _epochs(model, validation, labels[parts.validation], names[0])
         record = _record(model, features, metrics, epochs, lineage or {}, project)
-        model = model.tracked(tracking.start(project.name, f"{source.name}-{features.version}", record))
+        if journal.run_id:
+            tracking.add(journal.run_id, record)
+        model = model.tracked(journal.run_id or tracking.start(project.name, run_name, record))
     model.save(folder)
+    if kept is not None:
+        kept.clear()
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
     return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"))
 
@@ -184,16 +213,22 @@ def _record(
         metrics={f"validation.{name}": value for name, value in metrics.items()},
         history=epochs,
         tags={
-            "trimtab.project": project.name,
-            "trimtab.features.table": features.table,
-            "trimtab.features.version": str(features.version),
-            "trimtab.features.digest": features.digest,
+            **_data_tags(project, features, lineage),
             "trimtab.transform.digest": model.plan.transform_digest,
             "trimtab.model.digest": model.model_digest,
             "trimtab.learned.from": model.learned_from,
             "trimtab.learned.to": model.learned_to,
             "trimtab.rows": str(model.rows),
             "trimtab.seed": str(model.seed),
-            **lineage,
         },
     )
+
+
+def _data_tags(project: Project, features: Pointer, lineage: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "trimtab.project": project.name,
+        "trimtab.features.table": features.table,
+        "trimtab.features.version": str(features.version),
+        "trimtab.features.digest": features.digest,
+        **lineage,
+    }
