@@ -14,17 +14,17 @@ class RunRecord:
         params: settings, as text.
         metrics: final values.
         history: value by epoch.
-        first_epoch: that of the first value, from 0.
         tags: data versions, bundle digest, commit, lock digest, seeds.
         artefacts: files to keep with the run.
+        first_epoch: that of the first value of history, from 0.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    first_epoch: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     artefacts: Sequence[Path] = ()
+    first_epoch: int = 0
 
 
 class Tracking(Protocol):

@@ -155,3 +155,66 @@ def test_the_ready_network_learns(flights: Any, featurized: Any, tmp_path: Path)
 def test_a_setting_that_is_not_known_is_refused(flights: Any) -> None:
     with pytest.raises(ValueError, match="batchRow"):
         flights.project(training={**FAST, "batchRow": 5})
+
+
+def test_a_training_that_is_broken_off_goes_on_in_its_run_and_ends_alike(
+    flights: Any, routes: Any, network: Any, tmp_path: Path
+) -> None:
+    from trimtab.steps.fitting.fitted import FittedModel
+    from trimtab.steps.train import train
+
+    project, source, done, *_ = network
+    project = flights.project(model="network.py", training={**FAST, "checkpointEvery": "0s"})
+    places = (routes.pointer, flights.engine, flights.tables)
+    server, lines = Server(), []
+
+    def say(line: str) -> None:
+        lines.append(line)
+        if line.startswith("epoch 2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(project, source, *places, server, tmp_path / "a", checkpoints=tmp_path / "kept", say=say)
+    again: list[str] = []
+    made = train(
+        project, source, *places, server, tmp_path / "b", checkpoints=tmp_path / "kept", say=again.append
+    )
+    assert again[0].startswith("goes on from its checkpoint: epoch 2")
+    assert [record.tags != {} for record in server.told].count(True) == 2  # one start, one record at the end
+    assert made.run_id == "run-1"
+    first, second = (
+        FittedModel.load(folder).estimator.module.state_dict() for folder in (done.folder, made.folder)
+    )
+    assert all((first[name] == second[name]).all() for name in first)
+    assert not list((tmp_path / "kept").rglob("*.checkpoint"))
+
+
+def test_what_fails_in_training_ends_its_run_as_failed(flights: Any, routes: Any, tmp_path: Path) -> None:
+    from trimtab.steps.fitting.refusals import TrainingRefused
+    from trimtab.steps.train import model_source, train
+
+    own = (EXAMPLE / "network.py").read_text()
+    (tmp_path / "network.py").write_text(
+        f"{own}\n\nSEEN = []\n\n\ndef loss(logits, y):\n    SEEN.append(1)\n"
+        "    return nn.functional.cross_entropy(logits, y) * (float('nan') if len(SEEN) > 45 else 1.0)\n"
+    )
+    project = flights.project(model="network.py", training=FAST)
+    server = Server()
+    with pytest.raises(TrainingRefused, match="the loss is nan in epoch 2"):
+        train(
+            project, model_source(project, tmp_path), routes.pointer, flights.engine, flights.tables, server,
+            tmp_path / "made",
+        )  # fmt: skip
+    assert server.ended == [True]
+    assert not (tmp_path / "made").exists()
+
+
+def test_gradient_boosting_loads_no_torch() -> None:
+    code = (
+        "import sys, trimtab.steps.train, trimtab.steps.refit, trimtab.steps.fitting.graph\n"
+        "from trimtab.steps.fitting.contract import family_source, built\n"
+        "from trimtab.features.schema import FeatureSchema\n"
+        "built(family_source('gradient_boosting', {}), FeatureSchema(('a',), (), 'binary', ('0', '1')), 7)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -86,5 +86,5 @@ def _readable(file: str) -> Iterator[None]:
             f"{Path(file).name} of the table is gone: the version that named it has been vacuumed",
             remedy="run again, so that the newest version is learned from",
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
         raise SurroundingsFailed(f"{file}: cannot be read ({error})") from error

@@ -220,6 +220,9 @@ class Fit:
         held = None if self.watch.checkpoints is None else self.watch.checkpoints.last()
         if held is None:
             return Place(), None
+        if _shapes(held["module"]) != _shapes(self.module.state_dict()):
+            self.watch.say(f"{self.name}: its last checkpoint has weights of other shapes; it begins anew")
+            return Place(), None
         self.module.load_state_dict(held["module"])
         optimizer.load_state_dict(held["optimizer"])
         schedule.load_state_dict(held["schedule"])
@@ -311,6 +314,10 @@ def rate_shape(settings: Loop, turns: int) -> Callable[[int], float]:
         return 1.0 - done if settings.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * done))
 
     return share
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def _on_cpu(state: Mapping[str, Any]) -> dict[str, Any]:
