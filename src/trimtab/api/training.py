@@ -38,6 +38,9 @@ class Loop(Spec):
         "auto", description="auto: bfloat16 where the GPU has it, else float32"
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="of one CPU operation; more help wide layers on idle cores, and are other bits"
+    )
     checkpoint_every: Duration = Field(
         timedelta(minutes=5), description="time between checkpoints within an epoch; 0s: at each step"
     )

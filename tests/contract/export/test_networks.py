@@ -15,7 +15,7 @@ from learning_workshop import FEATURES
 pytestmark = pytest.mark.xdist_group("learning")
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "flights"
-FAST = {"split": {"validation": "3d", "test": "7d"}, "epochs": 3, "batchRows": 1024, "resources": {"cpu": 1}}
+FAST = {"split": {"validation": "3d", "test": "7d"}, "epochs": 3, "batchRows": 1024}
 WITH_ORIGIN = FEATURES.replace('("carrier", "dest"', '("carrier", "origin", "dest"')
 
 

@@ -54,7 +54,7 @@ def train(folder, kill_at=-1, kill_in_write=0):
             real(handle)
         os.fsync = fsync
     seed_all(7)
-    how = Training(epochs=3, batch_rows=64, accumulate=2, checkpoint_every="0s", patience=4, resources={"cpu": 1})
+    how = Training(epochs=3, batch_rows=64, accumulate=2, checkpoint_every="0s", patience=4)
     net = Network(Drawing(), FeatureSchema(("a", "b", "c"), (), "binary", ("0", "1")), how, 7, "model.py", {})
     lines = []
     watch = Watch(say=lines.append, checkpoints=Checkpoints(folder, "ab" * 32, lines.append))

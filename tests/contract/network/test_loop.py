@@ -47,7 +47,7 @@ def learned(
     path = folder / "model.py"
     path.write_text(NET.format(forward=model) + after)
     schema = FeatureSchema(("a", "b", "c"), (), task, () if task == "regression" else ("0", "1"))  # type: ignore[arg-type]  # a test's own word
-    how = Training(**{"epochs": 4, "batch_rows": 64, "resources": {"cpu": 1}, **settings})
+    how = Training(**{"epochs": 4, "batch_rows": 64, **settings})
     source = file_source(path)
     x, y = rows
     held = (x[512:], y[512:]) if validated else None
@@ -127,7 +127,7 @@ def test_a_checkpoint_whose_weights_have_other_shapes_is_not_gone_on_from(tmp_pa
         def forward(self, numeric: Any, categorical: Any) -> Any:
             return self.layer(numeric[:, :2])
 
-    how = Training(epochs=1, batch_rows=64, resources={"cpu": 1})  # type: ignore[arg-type]  # as in a file
+    how = Training(epochs=1, batch_rows=64)  # type: ignore[arg-type]  # as in a file
     schema = FeatureSchema(("a", "b", "c"), (), "binary", ("0", "1"))
     Network(Wide(), schema, how, 7, "model.py", {}).fit(x, y, watch=watch)
     assert lines == ["model.py: its last checkpoint has weights of other shapes; it begins anew"]

@@ -39,7 +39,7 @@ def made(table):
 
 def learned(files, epochs):
     schema = FeatureSchema(tuple(columns), (), "binary", ("0", "1"))
-    how = Training(epochs=epochs, batch_rows=4096, resources={"cpu": 1}, patience=None)
+    how = Training(epochs=epochs, batch_rows=4096, patience=None)
     blocks = ParquetBlocks(files, [*columns, "y"], made, mixed_rows=65_536)
     return Network(Mlp(schema, hidden=[8], dropout=0.0), schema, how, 7, "mlp", {}).fit_blocks(blocks, None), blocks
 

@@ -77,7 +77,7 @@ class Network:
         """Learn from blocks; the target of a regression as `scale` and `shift` have it."""
         watch = watch or Watch()
         before = torch.get_num_threads()
-        torch.set_num_threads(self.settings.resources.cpu)
+        torch.set_num_threads(self.settings.threads)
         seed_all(self.seed)
         try:
             fit = Fit(

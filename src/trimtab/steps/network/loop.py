@@ -123,7 +123,7 @@ class Fit:
         steps, accumulate = loader.steps, self.settings.accumulate
         began = said = time.monotonic()
         before = place.rows
-        total = torch.tensor(place.loss, dtype=torch.float64)
+        total, pending = place.loss, []
         checked = 1 if device.type == "cpu" else 50  # reading a loss waits for the GPU
         batches = loader.batches(place.epoch, place.step)
         with contextlib.closing(batches):
@@ -138,21 +138,23 @@ class Fit:
                         optimizer.step()
                         schedule.step()
                         optimizer.zero_grad(set_to_none=True)
-                total = total.to(loss.device) + loss.detach().double() * len(y)
+                pending.append((loss.detach(), len(y)))
                 place = replace(place, step=place.step + 1, rows=place.rows + len(y))
-                if place.step % checked == 0 or last:
-                    self._check(float(total), place)
+                keep = place.step % accumulate == 0 and not last and self._due()
+                if place.step % checked == 0 or last or keep:
+                    total += sum(float(value) * rows for value, rows in pending)
+                    pending.clear()
+                    self._check(total, place)
                 now = time.monotonic()
                 rate = (place.rows - before) / max(now - began, 1e-9)
                 if now - said > TOLD_EVERY_S:
                     said, share = now, place.step / steps
                     left = (self.last_epoch - place.epoch - share) * steps * self.settings.batch_rows / rate
-                    self.watch.step(place.epoch + 1, share, float(total) / place.rows, rate, left)
-                if place.step % accumulate == 0 and not last and self._due():
-                    place = replace(place, loss=float(total))
-                    self._check(place.loss, place)
+                    self.watch.step(place.epoch + 1, share, total / place.rows, rate, left)
+                if keep:
+                    place = replace(place, loss=total)
                     self._keep(place, loader, optimizer, schedule, best)
-        return replace(place, loss=float(total)), (place.rows - before) / max(time.monotonic() - began, 1e-9)
+        return replace(place, loss=total), (place.rows - before) / max(time.monotonic() - began, 1e-9)
 
     def _loss(self, x: torch.Tensor, y: torch.Tensor, device: torch.device) -> torch.Tensor:
         """The mean loss of a batch."""
