@@ -197,7 +197,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    rows, epochs = (40_000, 2) if quick else (ROWS, 4)
+    rows, epochs = (40_000, 2) if quick else (ROWS, 2)
     x, y = data(rows)
     digest = sha256(x.tobytes() + y.tobytes()).hexdigest()[:12]
     print(f"An epoch over {rows:,} rows of {COLUMNS} columns ({digest})\n")
