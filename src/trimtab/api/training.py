@@ -32,7 +32,8 @@ class Loop(Spec):
         1, description="batches whose gradients make one step of the optimizer"
     )
     patience: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        3, description="epochs without a better validation loss before it stops; null: never"
+        3,
+        description="epochs without a better validation loss before it stops, with the best weights; null: never",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the GPU has it, else float32"

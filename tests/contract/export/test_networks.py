@@ -189,6 +189,29 @@ def test_a_training_that_is_broken_off_goes_on_in_its_run_and_ends_alike(
     assert not list((tmp_path / "kept").rglob("*.checkpoint"))
 
 
+def test_the_table_by_row_groups_is_the_matrix_that_a_fit_makes(
+    flights: Any, routes: Any, network: Any
+) -> None:
+    from trimtab.adapters.parquet import ParquetBlocks
+    from trimtab.features.point_in_time import ROW
+    from trimtab.steps.fitting.fitted import FittedModel
+    from trimtab.steps.learning_rows import read_learning_rows
+    from trimtab.steps.network.table_rows import columns_read, taught_by
+
+    model = FittedModel.load(network[2].folder)
+    rows = read_learning_rows(routes.pointer, flights.engine, flights.tables)
+    files = flights.tables.files(routes.pointer.table, routes.pointer.version, ROW)
+    chosen = rows.usable()
+    blocks = ParquetBlocks(
+        files, columns_read(model.plan), taught_by(model.plan, model.preprocessing), chosen
+    )
+    parts = [blocks.read(block) for block in range(len(blocks.counts))]
+    np.testing.assert_array_equal(
+        np.concatenate([part[0] for part in parts]), model.preprocessing.matrix(rows.taken(chosen).features)
+    )
+    np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), rows.labels[chosen])
+
+
 def test_what_fails_in_training_ends_its_run_as_failed(flights: Any, routes: Any, tmp_path: Path) -> None:
     from trimtab.steps.fitting.refusals import TrainingRefused
     from trimtab.steps.train import model_source, train

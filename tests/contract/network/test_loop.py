@@ -192,6 +192,17 @@ def test_it_stops_when_patience_ends_and_keeps_the_best_weights(tmp_path: Path, 
     )
 
 
+def test_without_patience_the_last_weights_are_kept_and_validation_is_told_all_the_same(
+    tmp_path: Path, rows: Any
+) -> None:
+    from trimtab.steps.network.watch import Epoch, Watch
+
+    told: list[Epoch] = []
+    network = learned(tmp_path, rows, watch=Watch(told.append), epochs=6, learning_rate=1.0, patience=None)
+    assert network.n_iter_ == 6
+    assert all(epoch.validation and not epoch.best for epoch in told)
+
+
 def test_bfloat16_learns_what_float32_does(tmp_path: Path, rows: Any) -> None:
     x, y = rows
     plain, mixed = (

@@ -89,8 +89,9 @@ class Network:
                 self.hooks,
                 watch,
                 self.max_iter,
+                self.early_stopping,
             )
-            place = fit.run(rows, validation if self.early_stopping else None)
+            place = fit.run(rows, validation)
         finally:
             torch.set_num_threads(before)
         self.n_iter_ = place.best_epoch

@@ -16,6 +16,7 @@ import torch
 
 from trimtab.features.columns import Array
 from trimtab.ports.blocks import Blocks
+from trimtab.steps.fitting.refusals import TrainingRefused
 
 MATRIX_BLOCK_ROWS = 1024
 
@@ -58,6 +59,13 @@ class Loader:
     device: torch.device
     rank: int = 0
     world: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.blocks.counts) < self.world:
+            raise TrainingRefused(
+                f"{len(self.blocks.counts)} blocks of rows cannot be shared by {self.world} workers",
+                remedy="take fewer workers, or write the table in smaller row groups",
+            )
 
     @property
     def steps(self) -> int:

@@ -58,6 +58,7 @@ class Fit:
         name: of model.py or the family, for messages.
         hooks: `loss` and `optimizer`, where model.py has them.
         last_epoch: stop after this one at the latest; the schedule is that of settings.epochs.
+        choosing: whether the validation loss ends the training and chooses the epoch whose weights are kept.
     """
 
     name: str
@@ -68,10 +69,11 @@ class Fit:
     hooks: Mapping[str, Callable[..., Any]]
     watch: Watch
     last_epoch: int
+    choosing: bool
     kept_at: float = 0.0
 
     def run(self, blocks: Blocks, validation: Blocks | None) -> Place:
-        """Learn from the blocks; with validation rows, until patience ends.
+        """Learn from the blocks.
 
         Raises:
             ModelRefused: forward, loss or optimizer raised, or gave another shape.
@@ -92,7 +94,7 @@ class Fit:
             place, rate = self._epoch(place, loader, optimizer, schedule, device, best)
             held = None if validation is None else self._loss_over(validation, device)
             number = place.epoch + 1
-            better = held is not None and held < place.best
+            better = self.choosing and held is not None and held < place.best
             if better:
                 assert held is not None
                 best = _on_cpu(self.module.state_dict())

@@ -79,6 +79,13 @@ def test_workers_share_no_row_and_take_as_many_steps(
     assert len(everything) == len(set(everything))
 
 
+def test_more_workers_than_blocks_are_refused(torch: Any) -> None:
+    from trimtab.steps.fitting.refusals import TrainingRefused
+
+    with pytest.raises(TrainingRefused, match="2 blocks of rows cannot be shared by 3 workers"):
+        loader(20, 5, 10, 1, world=3)
+
+
 def test_the_order_is_that_of_seed_and_epoch(torch: Any) -> None:
     first = loader(500, 50, 10, 8)
     assert seen(first.batches(0)) == seen(loader(500, 50, 10, 8).batches(0))
