@@ -172,10 +172,12 @@ def fitted(
     """
     extra: dict[str, Any] = {}
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    takes = inspect.signature(estimator.fit).parameters
+    is_watched = "watch" in takes
     stops = params.get("early_stopping", True) is not False  # scikit-learn refuses X_val otherwise
-    if validation is not None and stops and "X_val" in inspect.signature(estimator.fit).parameters:
+    if validation is not None and (stops or is_watched) and "X_val" in takes:
         extra = {"X_val": validation[0], "y_val": validation[1]}
-    if watch is not None and "watch" in inspect.signature(estimator.fit).parameters:
+    if watch is not None and is_watched:
         extra["watch"] = watch
     from threadpoolctl import threadpool_limits
 
