@@ -12,10 +12,11 @@ from trimtab.api.retrain import Retrain
 from trimtab.api.rollout import Rollout
 from trimtab.api.search import Search
 from trimtab.api.sources import Column, Source, Zone
+from trimtab.api.training import Loop
 from trimtab.api.values import Duration, Spec, format_duration
 
 Task = Literal["binary", "multiclass", "regression"]
-FAMILIES = ("gradient_boosting", "logistic")
+FAMILIES = ("gradient_boosting", "logistic", "mlp")
 
 Name = Annotated[
     str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", description="lower case, digits, -")
@@ -69,7 +70,7 @@ class Examples(Spec):
 class Model(Spec):
     """A ready family, in place of a model.py."""
 
-    family: Literal["gradient_boosting", "logistic"] = "gradient_boosting"
+    family: Literal["gradient_boosting", "logistic", "mlp"] = "gradient_boosting"
     params: dict[str, Any] = Field(default_factory=dict, description="passed to the estimator")
 
 
@@ -90,7 +91,9 @@ class Resources(Spec):
     gpu: Annotated[int, Field(ge=0, le=64)] = 0
 
 
-class Training(Spec):
+class Training(Loop):
+    """How a model is trained. What `Loop` has is of networks alone."""
+
     window: Duration | Literal["all"] = "all"
     split: Split = Field(default_factory=Split)
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7

@@ -214,6 +214,8 @@ def train(
         window_of(window),
         made_by.tags(),
         means=Means(OptunaStudies(beside / "search.db"), WallClock(), log),
+        checkpoints=place.home.checkpoints,
+        say=log,
     )
     results = Results(trained=made.answers)
     keep_provenance(
@@ -276,6 +278,8 @@ def refit(project: str, window: str, features: Any, model: Any, final: Any) -> N
         place.tables,
         Path(final.path),
         window_of(window),
+        checkpoints=place.home.checkpoints,
+        say=log,
     )
     after = place.provenance(pointer, before.until, before.window)
     told = {"run": before.run, "results": before.results, "refitted": made.refitted}

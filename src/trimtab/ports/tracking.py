@@ -13,9 +13,10 @@ class RunRecord:
     Attributes:
         params: settings, as text.
         metrics: final values.
-        history: value by epoch, from 0.
+        history: value by epoch.
         tags: data versions, bundle digest, commit, lock digest, seeds.
         artefacts: files to keep with the run.
+        first_epoch: that of the first value of history, from 0.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -23,6 +24,7 @@ class RunRecord:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     artefacts: Sequence[Path] = ()
+    first_epoch: int = 0
 
 
 class Tracking(Protocol):

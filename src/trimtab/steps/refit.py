@@ -4,7 +4,7 @@ Epochs stay as early stopping chose them. What the model's skill was on days it 
 the way, by fits that stop before the days that they score (verdicts.md 3).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,7 +21,10 @@ from trimtab.quality.climatology import climatology, mature_days
 from trimtab.quality.skill import daily_skill, rolling_origins
 from trimtab.steps.fitting.contract import ModelSource
 from trimtab.steps.fitting.fitted import FittedModel, fit_model
+from trimtab.steps.fitting.identity import identity_of
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.network.journal import Journal, checkpoints_of
+from trimtab.steps.network.watch import Watch
 from trimtab.steps.train import rows_of_window
 
 ORIGIN_ROWS = 100_000
@@ -52,12 +55,16 @@ def refit(
     tables: Tables,
     folder: Path,
     window: timedelta | None = None,
+    checkpoints: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Refitted:
     """Fit the tested model anew on all usable rows.
 
     Args:
         tested: folder of the model that train made and evaluate let through.
         folder: where the new one goes.
+        checkpoints: root of those of networks; None keeps none.
+        say: is told how a network's training goes.
 
     Raises:
         ModelRefused: build or fit raised.
@@ -67,8 +74,14 @@ def refit(
     rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
     labels = rows.filled()
     again = project.training.split.refit
-    with ThreadPoolExecutor(max_workers=project.training.resources.cpu) as pool:
-        whole = pool.submit(_fit, source, model, rows, np.arange(len(rows))) if again else None
+    kept = checkpoints_of(
+        checkpoints, identity_of(project, source, features, rows.until, window, "refit", **model.frozen), say
+    )
+    watch = Journal(None, str, say, kept).watch
+    workers = 1 if model.one_at_a_time else project.training.resources.cpu
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        everything = np.arange(len(rows))
+        whole = pool.submit(_fit, project, source, model, rows, everything, watch) if again else None
         skills = _reference_skills(project, source, model, rows, pool)
         made = model if whole is None else whole.result()
     made = replace(
@@ -82,18 +95,30 @@ def refit(
     )
     made.answers({name: values[:100] for name, values in rows.features.items()})
     made.save(folder)
+    if kept is not None:
+        kept.clear()
     return Refitted(folder, again, len(labels) if again else model.rows, skills)
 
 
 def _fit(
+    project: Project,
     source: ModelSource,
     model: FittedModel,
     rows: LearningRows,
     chosen: Array,
+    watch: Watch | None = None,
 ) -> FittedModel:
     part = rows.taken(chosen)
     return fit_model(
-        source, rows.plan, part.features, part.filled(), part.times, model.seed, frozen=model.frozen
+        source,
+        rows.plan,
+        part.features,
+        part.filled(),
+        part.times,
+        model.seed,
+        frozen=model.frozen,
+        how=project.training,
+        watch=watch,
     )
 
 
@@ -117,7 +142,9 @@ def _reference_skills(
         if len(np.unique(labels[known])) < 2:
             return ()
         taken = np.flatnonzero(known)
-        fits[scored] = pool.submit(_fit, source, model, rows, taken[:: -(-len(taken) // ORIGIN_ROWS)])
+        fits[scored] = pool.submit(
+            _fit, project, source, model, rows, taken[:: -(-len(taken) // ORIGIN_ROWS)]
+        )
     means: dict[int, float] = {}
     for scored, fitted in fits.items():
         part = (days >= scored.start) & (days < scored.stop)

@@ -1,6 +1,6 @@
 """train: fit a model on the rows before those that will judge it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.features.columns import Array
 from trimtab.ports.engine import Engine
@@ -18,8 +19,10 @@ from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
 from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers, fit_model
 from trimtab.steps.fitting.graph import exported
+from trimtab.steps.fitting.identity import identity_of
 from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.network.journal import Journal, checkpoints_of
 from trimtab.steps.search.before_test import search_before_test
 from trimtab.steps.search.page import lead
 from trimtab.steps.search.search import Means
@@ -66,6 +69,8 @@ def train(
     window: timedelta | None = None,
     lineage: Mapping[str, str] | None = None,
     means: Means | None = None,
+    checkpoints: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Trained:
     """Fit the project's model on a features table, after a search for it where the project asks for one.
 
@@ -76,9 +81,11 @@ def train(
         window: only rows at most this much older than the newest; None takes `training.window`.
         lineage: tags for the tracking run: bundle digest, commit, lock digest.
         means: what a search works with; its page lies in `folder` then.
+        checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
+        say: is told how a network's training goes, a line an epoch.
 
     Raises:
-        TrainingRefused: too few rows, one class only, or a search whose every trial failed.
+        TrainingRefused: too few rows, one class only, a loss that is no number, or a search whose every trial failed.
         ModelRefused: model.py cannot be taken, or cannot be exported.
     """
     rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
@@ -104,15 +111,32 @@ def train(
         )
         source = found.source
     training, validation = rows.taken(parts.training), rows.taken(parts.validation)
-    model = fit_model(
-        source,
-        rows.plan,
-        training.features,
-        labels[parts.training],
-        training.times,
-        project.training.seed,
-        (validation.features, labels[parts.validation]),
+    kept = checkpoints_of(
+        checkpoints, identity_of(project, source, features, rows.until, window, "train"), say
     )
+    run_name = f"{source.name}-{features.version}"
+    tags = {**(lineage or {}), **({"trimtab.search.run": found.run_id} if found else {})}
+
+    def start() -> str:
+        assert tracking is not None
+        return tracking.start(project.name, run_name, RunRecord(tags=_data_tags(project, features, tags)))
+
+    journal = Journal(tracking, start, say, kept)
+    try:
+        model = fit_model(
+            source,
+            rows.plan,
+            training.features,
+            labels[parts.training],
+            training.times,
+            project.training.seed,
+            (validation.features, labels[parts.validation]),
+            how=project.training,
+            watch=journal.watch,
+        )
+    except TrimtabError:
+        journal.failed()
+        raise
     exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
     scores = model.scores(validation.features)
     metrics = measured(names, labels[parts.validation], scores)
@@ -120,10 +144,13 @@ def train(
         model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
     if tracking is not None:
         epochs = _epochs(model, validation, labels[parts.validation], names[0])
-        tags = {**(lineage or {}), **({"trimtab.search.run": found.run_id} if found else {})}
         record = _record(model, features, metrics, epochs, tags, project)
-        model = model.tracked(tracking.start(project.name, f"{source.name}-{features.version}", record))
+        if journal.run_id:
+            tracking.add(journal.run_id, record)
+        model = model.tracked(journal.run_id or tracking.start(project.name, run_name, record))
     model.save(folder)
+    if kept is not None:
+        kept.clear()
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
     answers, searched = digest_of_answers(scores), lead(found) if found else ""
     return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"), answers, searched)
@@ -222,16 +249,22 @@ def _record(
         metrics={f"validation.{name}": value for name, value in metrics.items()},
         history=epochs,
         tags={
-            "trimtab.project": project.name,
-            "trimtab.features.table": features.table,
-            "trimtab.features.version": str(features.version),
-            "trimtab.features.digest": features.digest,
+            **_data_tags(project, features, lineage),
             "trimtab.transform.digest": model.plan.transform_digest,
             "trimtab.model.digest": model.model_digest,
             "trimtab.learned.from": model.learned_from,
             "trimtab.learned.to": model.learned_to,
             "trimtab.rows": str(model.rows),
             "trimtab.seed": str(model.seed),
-            **lineage,
         },
     )
+
+
+def _data_tags(project: Project, features: Pointer, lineage: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "trimtab.project": project.name,
+        "trimtab.features.table": features.table,
+        "trimtab.features.version": str(features.version),
+        "trimtab.features.digest": features.digest,
+        **lineage,
+    }

@@ -39,15 +39,17 @@ def test_a_run_keeps_what_a_step_said(uri: str, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("<p>good")
     tracking.add(run, RunRecord(metrics={"test.auc": 0.8}, tags={"passed": "true"}, artefacts=[report]))
+    tracking.add(run, RunRecord(history={"loss": [0.5]}, first_epoch=3))
     tracking.finish(run)
     held = client(uri).get_run(run)
     assert held.info.status == "FINISHED"
     assert held.data.params == {"rate": "0.1"}
     assert {name: held.data.metrics[name] for name in ("auc", "test.auc", "loss")} == {
-        "auc": 0.7, "test.auc": 0.8, "loss": 1.0
+        "auc": 0.7, "test.auc": 0.8, "loss": 0.5
     }  # fmt: skip
     assert held.data.tags["digest"] == "ab"
-    assert [point.value for point in client(uri).get_metric_history(run, "loss")] == [3.0, 2.0, 1.0]
+    points = client(uri).get_metric_history(run, "loss")
+    assert [(point.step, point.value) for point in points] == [(0, 3.0), (1, 2.0), (2, 1.0), (3, 0.5)]
     assert list((tmp_path / "artefacts").rglob("report.html"))
 
 

@@ -38,7 +38,8 @@ class MlflowTracking:
             now = int(time.time() * 1000)
             metrics = [Metric(name, value, now, 0) for name, value in record.metrics.items()]
             for name, values in record.history.items():
-                metrics += [Metric(name, float(value), now, epoch) for epoch, value in enumerate(values)]
+                epochs = enumerate(values, record.first_epoch)
+                metrics += [Metric(name, float(value), now, epoch) for epoch, value in epochs]
             params = [Param(name, value[:MAX_TEXT]) for name, value in record.params.items()]
             tags = [RunTag(name, value[:MAX_TEXT]) for name, value in record.tags.items()]
             mlflow.log_batch(run_id, metrics[:1000], params[:BATCH], tags[:BATCH])

@@ -29,6 +29,10 @@ class Home:
         return self.path / "models"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
     def bundles(self) -> Path:
         return self.path / "bundles"
 

@@ -14,6 +14,7 @@ import numpy as np
 from trimtab.adapters.projects.load import Loaded
 from trimtab.api.document import Problem
 from trimtab.api.errors import TrimtabError
+from trimtab.api.project import Training
 from trimtab.features.schema import Categorical, FeatureSchema, Task
 from trimtab.local.check.files import defines_build, syntax_problem
 from trimtab.local.extras import missing
@@ -87,7 +88,8 @@ def _try(path: Path, task: Task) -> None:
     score = matrix[:, 0] + draw.normal(size=ROWS)
     target = score if task == "regression" else np.digitize(score, [-0.5, 0.5])[:ROWS] % len(schema.classes)
     source = file_source(path)
-    estimator = fitted(source.name, built(source, schema, 7), matrix, target, (matrix, target))
+    made = built(source, schema, 7, Training(epochs=1, device="cpu"))
+    estimator = fitted(source.name, made, matrix, target, (matrix, target))
     answers(source.name, estimator, matrix, schema)
 
 

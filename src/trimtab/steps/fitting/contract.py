@@ -1,26 +1,34 @@
-"""model.py's contract: `build(schema, **params)` gives an estimator that can fit and predict.
+"""model.py's contract: `build(schema, **params)` gives an estimator that can fit and predict, or a torch module.
 
 The estimator is given one float32 matrix, numeric columns then category codes. Where its `fit` takes `X_val`
-and `y_val`, the validation rows are passed, for early stopping.
+and `y_val`, the validation rows are passed, for early stopping. A torch module becomes an estimator by trimtab's loop
+(`steps.network`); `loss(logits, y)` and `optimizer(parameters)` in its model.py take the place of the loop's own.
 """
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from trimtab.api.errors import ExtraMissing, TrimtabError
+from trimtab.api.project import Training
 from trimtab.features.columns import Array
 from trimtab.features.definition import told
 from trimtab.features.schema import FeatureSchema
 from trimtab.steps.fitting.families import FAMILIES
 from trimtab.steps.fitting.refusals import ModelRefused
 
+if TYPE_CHECKING:
+    from trimtab.steps.network.watch import Watch
+
 SUM_TOLERANCE = 1e-3
+HOOKS: Final = ("loss", "optimizer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +40,14 @@ class ModelSource:
         name: the family, or the file as the user knows it.
         digest: sha256 of the file, hex; "" for a family.
         params: passed to `build`.
+        hooks: functions of a model.py that a network's loop takes in place of its own.
     """
 
     build: Callable[..., Any]
     name: str
     digest: str
     params: Mapping[str, Any]
+    hooks: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
 
 def family_source(family: str, params: Mapping[str, Any]) -> ModelSource:
@@ -69,35 +79,43 @@ def file_source(path: Path) -> ModelSource:
     module.__file__ = str(path)
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise ExtraMissing("torch", str(path)) from error
+        raise ModelRefused(f"{path}: {told(error, str(path))}", remedy="mend the file") from error
     except Exception as error:
         raise ModelRefused(f"{path}: {told(error, str(path))}", remedy="mend the file") from error
     build = getattr(module, "build", None)
     if not callable(build):
         raise ModelRefused(f"{path}: has no function build", remedy="write def build(schema, **params): …")
-    return ModelSource(build, str(path), digest, {})
+    hooks = {name: module.__dict__[name] for name in HOOKS if callable(module.__dict__.get(name))}
+    return ModelSource(build, str(path), digest, {}, hooks)
 
 
-def built(source: ModelSource, schema: FeatureSchema, seed: int) -> Any:
+def built(source: ModelSource, schema: FeatureSchema, seed: int, how: Training | None = None) -> Any:
     """A new estimator, with the seed where it takes one and states none.
+
+    Args:
+        how: settings of a network's loop; None takes the defaults.
 
     Raises:
         ModelRefused: build raised, or gave no estimator.
     """
-    try:
-        estimator = source.build(schema, **source.params)
-    except ModelRefused:
-        raise
-    except Exception as error:
-        raise ModelRefused(
-            f"{source.name}: build raised {told(error, source.name)}", remedy="mend build, or model.params"
-        ) from error
+    estimator = _called(source, schema)
+    if is_module(estimator):
+        from trimtab.steps.network.estimator import Network
+        from trimtab.steps.network.seeds import seed_all
+
+        seed_all(seed)  # first weights are drawn as a module is built
+        module = _called(source, schema)
+        return Network(module, schema, how or Training(), seed, source.name, source.hooks)
     if not hasattr(estimator, "fit") or not (
         hasattr(estimator, "predict_proba") or hasattr(estimator, "predict")
     ):
         kind = type(estimator).__name__
         raise ModelRefused(
             f"{source.name}: build gave {kind}, which has no fit and predict",
-            remedy="return a scikit-learn estimator; torch models need the extra 'torch' and a later trimtab",
+            remedy="return a scikit-learn estimator or a torch.nn.Module",
         )
     if schema.task != "regression" and not hasattr(estimator, "predict_proba"):
         raise ModelRefused(
@@ -115,7 +133,31 @@ def built(source: ModelSource, schema: FeatureSchema, seed: int) -> Any:
     return estimator
 
 
-def fitted(name: str, estimator: Any, x: Array, y: Array, validation: tuple[Array, Array] | None) -> Any:
+def _called(source: ModelSource, schema: FeatureSchema) -> Any:
+    try:
+        return source.build(schema, **source.params)
+    except TrimtabError:
+        raise
+    except Exception as error:
+        raise ModelRefused(
+            f"{source.name}: build raised {told(error, source.name)}", remedy="mend build, or model.params"
+        ) from error
+
+
+def is_module(made: Any) -> bool:
+    """Whether it is a torch module; torch is not imported for those who have none."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(made, torch.nn.Module)
+
+
+def fitted(
+    name: str,
+    estimator: Any,
+    x: Array,
+    y: Array,
+    validation: tuple[Array, Array] | None,
+    watch: "Watch | None" = None,
+) -> Any:
     """The estimator, fitted on one OpenMP thread.
 
     A second thread gains little beside a busy core and loses much: its teams spin while they wait (measured on
@@ -123,20 +165,27 @@ def fitted(name: str, estimator: Any, x: Array, y: Array, validation: tuple[Arra
 
     Args:
         validation: matrix and target for early stopping, if the estimator's `fit` takes them.
+        watch: of a network's training.
 
     Raises:
         ModelRefused: fit raised.
     """
-    extra: dict[str, Array] = {}
+    extra: dict[str, Any] = {}
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    takes = inspect.signature(estimator.fit).parameters
+    is_watched = "watch" in takes
     stops = params.get("early_stopping", True) is not False  # scikit-learn refuses X_val otherwise
-    if validation is not None and stops and "X_val" in inspect.signature(estimator.fit).parameters:
+    if validation is not None and (stops or is_watched) and "X_val" in takes:
         extra = {"X_val": validation[0], "y_val": validation[1]}
+    if watch is not None and is_watched:
+        extra["watch"] = watch
     from threadpoolctl import threadpool_limits
 
     try:
         with threadpool_limits(limits=1, user_api="openmp"):
             estimator.fit(x, y, **extra)
+    except TrimtabError:
+        raise
     except Exception as error:
         raise ModelRefused(
             f"{name}: fit raised {told(error, name)}", remedy="mend the estimator's fit"

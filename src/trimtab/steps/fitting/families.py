@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from trimtab.api.errors import ExtraMissing
 from trimtab.features.schema import FeatureSchema
 from trimtab.steps.fitting.refusals import ModelRefused
 
@@ -44,7 +45,17 @@ def logistic(schema: FeatureSchema, **params: Any) -> Any:
     )
 
 
+def mlp(schema: FeatureSchema, **params: Any) -> Any:
+    """A network: embedded categories, hidden layers of 128 and 64."""
+    try:
+        from trimtab.steps.network.mlp import Mlp
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("torch", "model.family mlp") from error
+    return Mlp(schema, **params)
+
+
 FAMILIES: Final[Mapping[str, Callable[..., Any]]] = {
     "gradient_boosting": gradient_boosting,
     "logistic": logistic,
+    "mlp": mlp,
 }

@@ -4,16 +4,20 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.project import Training
 from trimtab.features.columns import Array, Columns
 from trimtab.features.plan import ServingPlan
 from trimtab.features.schema import FeatureSchema
 from trimtab.steps.fitting.contract import ModelSource, answers, built, family_source, fitted, frozen_params
 from trimtab.steps.fitting.preprocessing import Preprocessing, fit_preprocessing
+
+if TYPE_CHECKING:
+    from trimtab.steps.network.watch import Watch
 
 FILE = "fitted.pickle"
 
@@ -80,6 +84,11 @@ class FittedModel:
             replace(own, params=self.params) if self.model_digest else family_source(self.name, self.params)
         )
 
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether fits draw from the process' random state, so that two at once could not be repeated."""
+        return bool(getattr(self.estimator, "one_at_a_time", False))
+
     def tracked(self, run_id: str) -> "FittedModel":
         return replace(self, run_id=run_id)
 
@@ -127,6 +136,8 @@ def fit_model(
     seed: int,
     validation: tuple[Columns, Array] | None = None,
     frozen: Mapping[str, Any] | None = None,
+    how: Training | None = None,
+    watch: "Watch | None" = None,
 ) -> FittedModel:
     """Preprocessing and estimator fitted on these rows.
 
@@ -134,17 +145,19 @@ def fit_model(
         labels: class index or value, none missing.
         validation: features and labels for early stopping.
         frozen: what an earlier fit's early stopping decided; taken over its params.
+        how: settings of a network's loop; None takes the defaults.
+        watch: of a network's training.
 
     Raises:
         ModelRefused: build or fit raised.
     """
     preprocessing = fit_preprocessing(plan.outputs, features, labels, plan.task)
     schema = preprocessing.schema(plan.task, plan.classes)
-    estimator = built(source, schema, seed)
+    estimator = built(source, schema, seed, how)
     if frozen:
         estimator.set_params(**frozen)
     held = None if validation is None else (preprocessing.matrix(validation[0]), validation[1])
-    estimator = fitted(source.name, estimator, preprocessing.matrix(features), labels, held)
+    estimator = fitted(source.name, estimator, preprocessing.matrix(features), labels, held, watch)
     moments = ["", ""] if times is None else [f"{moment}Z" for moment in (times.min(), times.max())]
     return FittedModel(
         plan=plan,

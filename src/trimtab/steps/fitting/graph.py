@@ -27,14 +27,14 @@ def exported(
         fields: the features, in the order of the plan's outputs; all become inputs, used or not.
 
     Raises:
-        ModelRefused: skl2onnx knows no converter for the estimator.
+        ModelRefused: skl2onnx knows no converter for the estimator, or torch.onnx cannot export the network.
     """
     import onnx
     from onnx import TensorProto, compose, helper
 
     model = _converted(estimator, len(_width(preprocessing)), name)
     answer = "prediction" if task == "regression" else "probabilities"
-    source = model.graph.output[0 if task == "regression" else 1].name
+    source = model.graph.output[-1].name  # before a classifier's probabilities stands its label
     nodes, constants = _preprocessing_nodes(preprocessing)
     inputs = [
         helper.make_tensor_value_info(
@@ -71,6 +71,8 @@ def _width(preprocessing: Preprocessing) -> list[str]:
 
 
 def _converted(estimator: Any, width: int, name: str) -> Any:
+    if hasattr(estimator, "to_onnx"):
+        return estimator.to_onnx(width, OPSET)
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType
 
@@ -86,7 +88,7 @@ def _converted(estimator: Any, width: int, name: str) -> Any:
     except Exception as error:
         raise ModelRefused(
             f"{name}: {type(estimator).__name__} cannot be exported to ONNX: {error}",
-            remedy="return an estimator that skl2onnx converts, such as those of scikit-learn",
+            remedy="return an estimator that skl2onnx converts, such as those of scikit-learn, or a torch module",
         ) from error
 
 

@@ -1,0 +1,153 @@
+"""Rows for the loop: blocks read in a seeded order, mixed, and cut into batches; any batch can be the first.
+
+An epoch's order depends on seed and epoch alone: blocks are permuted, each worker takes every n-th of them, and so
+many at a time are read together and their rows permuted. Batch k is rows [k·b, (k+1)·b) of that stream, so a
+training that was cut off at batch k reads only what comes from there on. While a group is learned from, the next
+one is read by a thread: memory holds three groups at most, whatever the table's size.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from trimtab.features.columns import Array
+from trimtab.ports.blocks import Blocks
+from trimtab.steps.fitting.refusals import TrainingRefused
+
+MATRIX_BLOCK_ROWS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixBlocks:
+    """`Blocks` of a matrix in memory.
+
+    Attributes:
+        x: float32, shape (rows, columns).
+        y: shape (rows,).
+    """
+
+    x: Array
+    y: Array
+    block_rows: int = MATRIX_BLOCK_ROWS
+    mixed: int = 64
+
+    @property
+    def counts(self) -> Sequence[int]:
+        return [min(self.block_rows, len(self.y) - start) for start in range(0, len(self.y), self.block_rows)]
+
+    def read(self, block: int) -> tuple[Array, Array]:
+        rows = slice(block * self.block_rows, (block + 1) * self.block_rows)
+        return self.x[rows], self.y[rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Batches of an epoch.
+
+    Attributes:
+        rank, world: which of how many workers this one is; each takes its own blocks.
+        device: where batches lie. A group is pinned and copied as a whole where that is a GPU.
+    """
+
+    blocks: Blocks
+    batch_rows: int
+    seed: int
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.blocks.counts) < self.world:
+            raise TrainingRefused(
+                f"{len(self.blocks.counts)} blocks of rows cannot be shared by {self.world} workers",
+                remedy="take fewer workers, or write the table in smaller row groups",
+            )
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch, the same for every worker: of who has more blocks the last rows rest until the next."""
+        sizes = np.asarray(self.blocks.counts)
+        # every rank's share differs by epoch; the smallest possible one is what all can keep
+        least = int(np.sort(sizes)[: len(sizes) // self.world].sum()) if self.world > 1 else int(sizes.sum())
+        whole, rest = divmod(least, self.batch_rows)
+        return max(1, whole + (rest > 1 or whole == 0))  # one row alone has no variance for a batch norm
+
+    def batches(self, epoch: int, first: int = 0) -> Generator[tuple[torch.Tensor, torch.Tensor], None, None]:
+        """Matrix and target, shapes (batch, columns) and (batch,), both float32, from batch `first` on."""
+        groups = self._groups(epoch)
+        start, skipped = first * self.batch_rows, 0
+        while groups and skipped + groups[0].rows <= start:
+            skipped += groups.pop(0).rows
+        left = self.steps - first
+        rest: list[tuple[torch.Tensor, torch.Tensor]] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+            coming = [pool.submit(self._read, group) for group in groups[:1]]
+            for number in range(len(groups)):
+                x, y = coming.pop().result()
+                coming = [pool.submit(self._read, group) for group in groups[number + 1 : number + 2]]
+                at = start - skipped if number == 0 else 0
+                while at < len(y) and left:
+                    need = self.batch_rows - sum(len(part[1]) for part in rest)
+                    rest.append((x[at : at + need], y[at : at + need]))
+                    at += need
+                    if sum(len(part[1]) for part in rest) == self.batch_rows:
+                        yield _joined(rest)
+                        rest, left = [], left - 1
+            if rest and left:
+                yield _joined(rest)
+
+    def _groups(self, epoch: int) -> list["_Group"]:
+        """The worker's blocks of an epoch, so many at a time."""
+        draw = np.random.default_rng([self.seed, epoch])
+        mine = draw.permutation(len(self.blocks.counts))[self.rank :: self.world].tolist()
+        counts, mixed = self.blocks.counts, self.blocks.mixed
+        chosen = [tuple(mine[at : at + mixed]) for at in range(0, len(mine), mixed)]
+        return [
+            _Group(group, sum(counts[block] for block in group), (self.seed, epoch, group[0]))
+            for group in chosen
+        ]
+
+    def _read(self, group: "_Group") -> tuple[torch.Tensor, torch.Tensor]:
+        parts = [self.blocks.read(block) for block in group.blocks]
+        order = np.random.default_rng(group.seed).permutation(group.rows)
+        x = np.concatenate([part[0] for part in parts])
+        y = np.concatenate([part[1] for part in parts]).astype(np.float32, copy=False)
+        del parts
+        return self._placed(x.take(order, axis=0)), self._placed(y.take(order))
+
+    def _placed(self, values: Array) -> torch.Tensor:
+        tensor = torch.from_numpy(values)
+        if self.device.type == "cpu":
+            return tensor
+        return tensor.pin_memory().to(self.device, non_blocking=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    blocks: tuple[int, ...]
+    rows: int
+    seed: tuple[int, ...]
+
+
+def in_order(
+    blocks: Blocks, batch_rows: int, device: torch.device
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Every row once, in the table's order: for a loss on validation rows."""
+    for block in range(len(blocks.counts)):
+        x, y = blocks.read(block)
+        for at in range(0, len(y), batch_rows):
+            rows = slice(at, at + batch_rows)
+            yield (
+                torch.from_numpy(x[rows]).to(device),
+                torch.from_numpy(y[rows].astype(np.float32, copy=False)).to(device),
+            )
+
+
+def _joined(parts: list[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])

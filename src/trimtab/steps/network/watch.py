@@ -1,0 +1,59 @@
+"""What goes on beside a network's training: who hears of its epochs, and where its checkpoints are kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trimtab.steps.network.checkpoints import Checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch brought.
+
+    Attributes:
+        number: from 1.
+        of: epochs at most.
+        loss: mean over its training rows.
+        validation: mean over the validation rows; None where there are none.
+        best: no epoch before had a lower validation loss.
+        rows_per_s: training rows, validation not counted.
+        left_s: until all epochs are done, should it not stop early.
+        learning_rate: at its end.
+        memory_mb: peak of the process so far, or of the GPU's memory where it learns there.
+    """
+
+    number: int
+    of: int
+    loss: float
+    validation: float | None
+    best: bool
+    rows_per_s: float
+    left_s: float
+    learning_rate: float
+    memory_mb: float
+
+    def __str__(self) -> str:
+        judged = "" if self.validation is None else f", validation {self.validation:.5f}"
+        return (
+            f"epoch {self.number} of {self.of}: loss {self.loss:.5f}{judged}{' (best)' if self.best else ''}, "
+            f"{self.rows_per_s:,.0f} rows/s, {self.left_s:.0f} s left"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Beside one training.
+
+    Attributes:
+        epoch: is told of each epoch when it ends.
+        step: is told, now and then within an epoch: epoch, share of it that is done, loss so far, rows/s, seconds left.
+        say: is told sentences, such as that it goes on from a checkpoint.
+        checkpoints: None keeps none.
+    """
+
+    epoch: Callable[[Epoch], None] = lambda _: None
+    step: Callable[[int, float, float, float, float], None] = lambda *_: None
+    say: Callable[[str], None] = lambda _: None
+    checkpoints: "Checkpoints | None" = None
