@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trimtab.ports.tables import Pointer
 
 if TYPE_CHECKING:
+    from trimtab.steps.curves import Curves
     from trimtab.steps.validate import Validated
 
 
@@ -36,6 +37,17 @@ def read_outcome(artifact: Any) -> "Validated":
     from trimtab.steps.validate import Validated
 
     return Validated.from_json(json.loads(Path(artifact.path).read_text(encoding="utf-8")))
+
+
+def draw(curves: "Curves | None", artifact: Any) -> None:
+    """The curves into a ClassificationMetrics; nothing where there are none."""
+    if curves is None:
+        return
+    if curves.threshold:
+        artifact.log_roc_curve(
+            list(curves.false_positive_rate), list(curves.true_positive_rate), list(curves.threshold)
+        )
+    artifact.log_confusion_matrix(list(curves.classes), [list(row) for row in curves.confusion])
 
 
 def digest_of(parts: Iterable[str]) -> str:

@@ -5,8 +5,9 @@ A component's source travels inside the IR and only calls in here, so an image n
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from trimtab.api.errors import AnswerIsNo, InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
 from trimtab.api.values import parse_duration
-from trimtab.bootstrap.artefacts import read_outcome, read_pointers, write_outcome, write_pointers
+from trimtab.bootstrap.artefacts import draw, read_outcome, read_pointers, write_outcome, write_pointers
 from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
@@ -27,6 +28,11 @@ RUN_VARIABLE = "TRIMTAB_RUN"
 
 class Versioned(NamedTuple):
     version: str
+
+
+class Ingested(NamedTuple):
+    version: str
+    moment: str
 
 
 class Trained(NamedTuple):
@@ -56,11 +62,11 @@ def admit(key: str, claims: str, run: str) -> bool:
     return held.run == identity
 
 
-def ingest(project: str, until: str, sources: Any) -> Versioned:
+def ingest(project: str, until: str, sources: Any) -> Ingested:
     """Every source into its table."""
     from trimtab.steps.ingest import ingest as step
 
-    place, end = Workplace.open(project), datetime.fromisoformat(until)
+    place, end = Workplace.open(project), moment(until)
     pointers = {}
     for name in place.loaded.project.sources:
         taken = step(
@@ -68,7 +74,24 @@ def ingest(project: str, until: str, sources: Any) -> Versioned:
         )
         print(f"{name}: {taken}")  # noqa: T201  a task's log is its standard output
         pointers[name] = taken.pointer
-    return Versioned(write_pointers(pointers, sources))
+    return Ingested(write_pointers(pointers, sources), end.isoformat())
+
+
+def moment(text: str) -> datetime:
+    """A run's `until`; now where it is empty.
+
+    Raises:
+        InputRefused: it is no time with a zone.
+    """
+    if not text:
+        return datetime.now(UTC)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise InputRefused(f"until '{text}' is no RFC 3339 time", remedy="such as 2013-07-01T00:00:00Z")
+    return found
 
 
 def build(
@@ -198,18 +221,20 @@ def train(
 
 
 def evaluate(
-    project: str, window: str, stable: str, force_past_gate: bool, rows: Any, features: Any, model: Any, metrics: Any,
-    report: Any,
+    project: str, window: str, stable: str, force_past_gate: bool, rows: Any, features: Any, model: Any, judged: Any,
+    metrics: Any, curve: Any, report: Any,
 ) -> Judged:  # fmt: skip
-    """A model judged on held-out rows."""
+    """A model judged on held-out rows. What it was given stays as it is: elsewhere it is another task's copy."""
+    from trimtab.steps.curves import curves
     from trimtab.steps.evaluate import evaluate as step
 
     place = Workplace.open(project)
+    shutil.copytree(model.path, judged.path, dirs_exist_ok=True)
     name = place.loaded.project.name
     held = place.registry().version(name, stable) if stable else None
     found = step(
         place.loaded.project,
-        Path(model.path),
+        Path(judged.path),
         read_pointers(features)["features"],
         place.engine,
         place.tables,
@@ -222,11 +247,22 @@ def evaluate(
     )
     for metric, value in found.metrics.items():
         metrics.log_metric(metric, value)
+    draw(
+        curves(
+            place.loaded.project,
+            Path(judged.path),
+            read_pointers(features)["features"],
+            place.engine,
+            place.tables,
+            window_of(window),
+        ),
+        curve,
+    )
     forced = "forced past the gate: " if found.forced else ""
     return Judged(found.passed, f"{forced}{found.because}")
 
 
-def refit(project: str, window: str, features: Any, model: Any, final: Any) -> None:
+def refit(project: str, window: str, model_version: str, features: Any, model: Any, final: Any) -> Versioned:
     """The judged model, fitted anew on all rows, and its daily skills on rows that it had not seen."""
     from trimtab.steps.refit import refit as step
     from trimtab.steps.train import model_source
@@ -244,6 +280,7 @@ def refit(project: str, window: str, features: Any, model: Any, final: Any) -> N
         window_of(window),
     )
     print(made)  # noqa: T201  a task's log is its standard output
+    return Versioned(f"{model_version} on all rows")
 
 
 def materialize(project: str, until: str, rows: Any, features: Any) -> None:
@@ -290,6 +327,7 @@ def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
     Path(servable.path).write_text(
         json.dumps({"folder": str(made.folder.path), "digest": made.folder.digest})
     )
+    servable.metadata.update({"digest": made.folder.digest, "framework": "ONNX"})
     return Exported(made.folder.digest)
 
 
@@ -303,6 +341,7 @@ def register(
     passed: bool,
     because: str,
     servable: Any,
+    card: Any,
 ) -> Registered:
     """The model folder as a version, if this run holds the claim of its key.
 
@@ -310,6 +349,7 @@ def register(
         AnswerIsNo: another run holds it.
     """
     from trimtab.adapters.mlflow.profiles import KEPT
+    from trimtab.steps.model_card import markdown
     from trimtab.steps.model_folder import read_model_folder
     from trimtab.steps.register import Holder, register_once
 
@@ -326,6 +366,8 @@ def register(
         uri=place.published(folder.path),
     )
     print(done)  # noqa: T201  a task's log is its standard output
+    text = markdown(place.loaded.project.name, done, folder, until)
+    Path(card.path).write_text(text, encoding="utf-8")
     return Registered(done.version, done.candidate, done.labelled)
 
 
@@ -336,7 +378,14 @@ def report(project: str, until: str, status: Any, page: Any) -> None:
     place = Workplace.open(project)
     heads = [head for name in place.tables.names() if (head := place.tables.head(name)) is not None]
     versions = place.registry().versions(place.loaded.project.name)
-    text = html(place.loaded.project.name, until, status.state, status.error_message or "", heads, versions)
+    text = html(
+        place.loaded.project.name,
+        until or "its start",
+        status.state,
+        status.error_message or "",
+        heads,
+        versions,
+    )
     Path(page.path).write_text(text, encoding="utf-8")
 
 
