@@ -5,12 +5,10 @@ from typing import Any
 
 from kfp import dsl
 
-from components.build.component import build
-from components.ingest.component import ingest
 from components.periods.component import periods
 from components.predict.component import predict
 from components.report.component import report
-from components.validate.component import validate
+from pipelines.data import taken_in
 from pipelines.placing import Placing
 
 
@@ -29,26 +27,10 @@ def backfill(place: Placing) -> Callable[..., Any]:
             model: Registry version. Empty: the stable one, else the candidate.
         """
         with dsl.ExitHandler(place.last(report(project=project, until=until))):
-            taken = place.reading(ingest(project=project, until=until), cached=False, outside=True)
-            end = taken.outputs["moment"]
-            built = place.long(
-                build(
-                    project=project,
-                    until=end,
-                    sources_version=taken.outputs["version"],
-                    sources=taken.outputs["sources"],
-                )
+            data = taken_in(place, project, until)
+            cut = place.small(
+                periods(project=project, since=since, until=data.until, every=every, model=model)
             )
-            valid = place.reading(
-                validate(
-                    project=project,
-                    until=end,
-                    tables_version=built.outputs["version"],
-                    tables=built.outputs["tables"],
-                    judged=built.outputs["judged"],
-                )
-            )
-            cut = place.small(periods(project=project, since=since, until=end, every=every, model=model))
             # one at a time: each commits to the same table
             with dsl.ParallelFor(cut.output, name="periods", parallelism=1) as period:
                 place.reading(
@@ -57,7 +39,7 @@ def backfill(place: Placing) -> Callable[..., Any]:
                         since=period.since,
                         until=period.until,
                         model=period.model,
-                        rows=valid.outputs["good"],
+                        rows=data.rows,
                     ),
                     cached=False,
                     outside=True,

@@ -5,11 +5,9 @@ from typing import Any
 
 from kfp import dsl
 
-from components.build.component import build
-from components.ingest.component import ingest
 from components.predict.component import predict
 from components.report.component import report
-from components.validate.component import validate
+from pipelines.data import taken_in
 from pipelines.placing import Placing
 
 
@@ -29,27 +27,9 @@ def batch_prediction(place: Placing) -> Callable[..., Any]:
             model: Registry version. Empty: the stable one, else the candidate.
         """
         with dsl.ExitHandler(place.last(report(project=project, until=until))):
-            taken = place.reading(ingest(project=project, until=until), cached=False, outside=True)
-            end = taken.outputs["moment"]
-            built = place.long(
-                build(
-                    project=project,
-                    until=end,
-                    sources_version=taken.outputs["version"],
-                    sources=taken.outputs["sources"],
-                )
-            )
-            valid = place.reading(
-                validate(
-                    project=project,
-                    until=end,
-                    tables_version=built.outputs["version"],
-                    tables=built.outputs["tables"],
-                    judged=built.outputs["judged"],
-                )
-            )
+            data = taken_in(place, project, until)
             place.reading(
-                predict(project=project, since=since, until=end, model=model, rows=valid.outputs["good"]),
+                predict(project=project, since=since, until=data.until, model=model, rows=data.rows),
                 cached=False,
                 outside=True,
             )

@@ -5,12 +5,10 @@ from typing import Any
 
 from kfp import dsl
 
-from components.build.component import build
 from components.featurize.component import featurize
-from components.ingest.component import ingest
 from components.materialize.component import materialize
 from components.report.component import report
-from components.validate.component import validate
+from pipelines.data import taken_in
 from pipelines.placing import Placing
 
 
@@ -28,31 +26,14 @@ def materialization(place: Placing) -> Callable[..., Any]:
             until: RFC 3339; no row after it is read. Empty: when the run starts.
         """
         with dsl.ExitHandler(place.last(report(project=project, until=until))):
-            taken = place.reading(ingest(project=project, until=until), cached=False, outside=True)
-            end = taken.outputs["moment"]
-            built = place.long(
-                build(
-                    project=project,
-                    until=end,
-                    sources_version=taken.outputs["version"],
-                    sources=taken.outputs["sources"],
-                )
-            )
-            valid = place.reading(
-                validate(
-                    project=project,
-                    until=end,
-                    tables_version=built.outputs["version"],
-                    tables=built.outputs["tables"],
-                    judged=built.outputs["judged"],
-                )
-            )
-            rows = valid.outputs["good"]
+            data = taken_in(place, project, until)
             seen = place.long(
-                featurize(project=project, until=end, rows_version=valid.outputs["version"], rows=rows)
+                featurize(project=project, until=data.until, rows_version=data.version, rows=data.rows)
             )
             place.reading(
-                materialize(project=project, until=end, rows=rows, features=seen.outputs["features"]),
+                materialize(
+                    project=project, until=data.until, rows=data.rows, features=seen.outputs["features"]
+                ),
                 cached=False,
                 outside=True,
             )

@@ -9,17 +9,15 @@ from typing import Any
 from kfp import dsl
 
 from components.admit.component import admit
-from components.build.component import build
 from components.evaluate.component import evaluate
 from components.export.component import export
 from components.featurize.component import featurize
-from components.ingest.component import ingest
 from components.materialize.component import materialize
 from components.refit.component import refit
 from components.register.component import register
 from components.report.component import report
 from components.train.component import train
-from components.validate.component import validate
+from pipelines.data import taken_in
 from pipelines.placing import Placing
 
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
@@ -76,30 +74,15 @@ def training(place: Placing) -> Callable[..., Any]:
         with dsl.ExitHandler(place.last(report(project=project, until=until))):
             admitted = place.small(admit(key=key, claims=claims, run=RUN))
             with dsl.If(admitted.output == True, name="admitted"):  # noqa: E712  a condition in the IR
-                taken = place.reading(ingest(project=project, until=until), cached=False, outside=True)
-                end = taken.outputs["moment"]
-                built = place.long(
-                    build(
-                        project=project, until=end, sources_version=taken.outputs["version"],
-                        sources=taken.outputs["sources"],
-                    )
-                )  # fmt: skip
-                valid = place.reading(
-                    validate(
-                        project=project,
-                        until=end,
-                        tables_version=built.outputs["version"],
-                        tables=built.outputs["tables"],
-                        judged=built.outputs["judged"],
-                    )
+                data = taken_in(place, project, until)
+                seen = place.long(
+                    featurize(project=project, until=data.until, rows_version=data.version, rows=data.rows)
                 )
-                rows, rows_version = valid.outputs["good"], valid.outputs["version"]
-                seen = place.long(featurize(project=project, until=end, rows_version=rows_version, rows=rows))
                 features = seen.outputs["features"]
                 trained = place.fitting(
                     train(
                         project=project,
-                        until=end,
+                        until=data.until,
                         window=window,
                         features_version=seen.outputs["version"],
                         features=features,
@@ -112,9 +95,9 @@ def training(place: Placing) -> Callable[..., Any]:
                         window=window,
                         stable=stable,
                         force_past_gate=force_past_gate,
-                        rows_version=rows_version,
+                        rows_version=data.version,
                         model_version=tested,
-                        rows=rows,
+                        rows=data.rows,
                         features=features,
                         model=trained.outputs["model"],
                     )
@@ -131,13 +114,13 @@ def training(place: Placing) -> Callable[..., Any]:
                         )
                     )
                     fresh = place.reading(
-                        materialize(project=project, until=end, rows=rows, features=features),
+                        materialize(project=project, until=data.until, rows=data.rows, features=features),
                         cached=False,
                         outside=True,
                     )
                     registered = publish(
                         project,
-                        end,
+                        data.until,
                         key,
                         claims,
                         passed=True,
@@ -150,7 +133,7 @@ def training(place: Placing) -> Callable[..., Any]:
                 with dsl.Else(name="refused"):
                     publish(
                         project,
-                        end,
+                        data.until,
                         key,
                         claims,
                         passed=False,

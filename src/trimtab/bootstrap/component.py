@@ -4,26 +4,23 @@ A component's source travels inside the IR and only calls in here, so an image n
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trimtab.api.errors import AnswerIsNo, InputRefused
+from trimtab.api.errors import AnswerIsNo
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
-from trimtab.api.values import parse_duration
 from trimtab.bootstrap.artefacts import draw, read_outcome, read_pointers, write_outcome, write_pointers
+from trimtab.bootstrap.parameters import moment, run_of, window_of
 from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
 if TYPE_CHECKING:
     from trimtab.ports.claims import Claims
     from trimtab.steps.validate import Validated
-
-RUN_VARIABLE = "TRIMTAB_RUN"
 
 
 class Versioned(NamedTuple):
@@ -75,23 +72,6 @@ def ingest(project: str, until: str, sources: Any) -> Ingested:
         print(f"{name}: {taken}")  # noqa: T201  a task's log is its standard output
         pointers[name] = taken.pointer
     return Ingested(write_pointers(pointers, sources), end.isoformat())
-
-
-def moment(text: str) -> datetime:
-    """A run's `until`; now where it is empty.
-
-    Raises:
-        InputRefused: it is no time with a zone.
-    """
-    if not text:
-        return datetime.now(UTC)
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise InputRefused(f"until '{text}' is no RFC 3339 time", remedy="such as 2013-07-01T00:00:00Z")
-    return found
 
 
 def build(
@@ -394,25 +374,3 @@ def claims_in(namespace: str) -> "Claims":
     from trimtab.adapters.claims import InClusterClaims, Unclaimed
 
     return InClusterClaims(namespace) if namespace else Unclaimed()
-
-
-def run_of(claims: str, run: str) -> str:
-    """The id under which this run claims: that of its Job, which outlives the Job's pods, else what the engine says.
-
-    Raises:
-        InputRefused: the engine did not fill in the id, so that every run would take itself for the holder.
-    """
-    identity = os.environ.get(RUN_VARIABLE) or run
-    if claims and (not identity or "{{" in identity):
-        raise InputRefused(
-            f"the pipeline engine passed '{run}' in place of the run's id",
-            remedy="use Kubeflow Pipelines 2.x, which fills in {{$.pipeline_job_uuid}}",
-        )
-    return identity
-
-
-def window_of(text: str) -> timedelta | None:
-    """A run's window: None for the project's own; all rows for `all`."""
-    if not text:
-        return None
-    return timedelta.max if text == "all" else parse_duration(text)

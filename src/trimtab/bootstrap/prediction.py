@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from trimtab.api.errors import InputRefused
 from trimtab.api.values import parse_duration
 from trimtab.bootstrap.artefacts import read_pointers, write_pointers
-from trimtab.bootstrap.component import moment
+from trimtab.bootstrap.parameters import moment
 from trimtab.bootstrap.workplace import Workplace
 
 if TYPE_CHECKING:

@@ -30,6 +30,8 @@ from trimtab.api.cron import Cron
 from trimtab.api.errors import InputRefused
 from trimtab.api.platform import Pipelines, Platform
 
+LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is there: an IR has two thousand lines."""
 TOKEN_VARIABLE: Final = "KF_PIPELINES_SA_TOKEN_PATH"
 TOKEN_OF_POD: Final = "/var/run/secrets/kubeflow/pipelines/token"
 """Where Kubeflow projects a pod's token for its pipelines (audience pipelines.kubeflow.org)."""
@@ -100,7 +102,7 @@ class Publishing:
             name: on the server; default PROJECT-PIPELINE.
         """
         ir = compiled(self.loaded, pipeline, self._called).encode()
-        document = next(yaml.safe_load_all(ir))
+        document = next(yaml.load_all(ir, Loader=LOADER))
         named = name or f"{self.loaded.project.name}-{pipeline}"
         about = str(document["pipelineInfo"].get("description", ""))
         declared = document["root"]["inputDefinitions"]["parameters"]

@@ -333,6 +333,7 @@ def serving(api: KfpApi) -> Iterator[KfpApi]:
 
         def log_message(self, format: str, *args: Any) -> None: ...
 
+    committed_ir()  # read before a call waits for it
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
