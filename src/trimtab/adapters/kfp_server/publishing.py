@@ -142,6 +142,7 @@ class KfpPublisher:
             f"/pipelines/{urllib.parse.quote(pipeline, safe='')}/versions",
             "pipeline_versions",
             {"filter": named(name)},
+            namespaced=False,
         )
         return str(told[0]["pipeline_version_id"]) if told else ""
 

@@ -114,7 +114,7 @@ class KfpServer:
         query = {"experiment_id": experiment, "page_size": str(most), "sort_by": "created_at desc"}
         return [run_of(told) for told in self.ask("/runs", query).get("runs", [])]
 
-    def listed(self, path: str, key: str, query: Mapping[str, str]) -> list[Any]:
+    def listed(self, path: str, key: str, query: Mapping[str, str], *, namespaced: bool = True) -> list[Any]:
         """All of a list, page by page.
 
         Args:
@@ -123,7 +123,7 @@ class KfpServer:
         found: list[Any] = []
         asked = {**query, "page_size": str(PAGE)}
         while True:
-            page = self.ask(path, asked)
+            page = self.ask(path, asked, namespaced=namespaced)
             found += page.get(key, [])
             if not page.get("next_page_token"):
                 return found
