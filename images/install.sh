@@ -16,7 +16,7 @@ python3 -m pip install -q --disable-pip-version-check --no-cache-dir --target /o
 uv() { /opt/uv/bin/uv "$@"; }
 
 uv venv -q --no-project --python "$(command -v python3)" "$VENV"
-uv pip install -q --python "$VENV/bin/python" -c requirements.lock --build-constraint requirements.lock \
+uv pip install -q --python "$VENV/bin/python" -c requirements.lock \
     -r pyproject.toml $(echo "$1" | tr ',' '\n' | sed 's/^/--extra /')
 uv pip install -q --python "$VENV/bin/python" --no-deps --build-constraint requirements.lock .
 
