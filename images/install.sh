@@ -23,6 +23,7 @@ uv pip install -q --python "$VENV/bin/python" --no-deps --build-constraint requi
 # what nobody runs, and what holds a time
 find "$VENV" -depth \( -name tests -o -name test \) -type d -path '*/site-packages/*' -exec rm -rf {} +
 find "$VENV" -name uv_cache.json -delete
+sed -i "/uv_cache.json/d" "$VENV"/lib/python*/site-packages/trimtab-*.dist-info/RECORD
 rm -f "$VENV/.lock"
 "$VENV/bin/python" images/sbom.py requirements.lock > "$VENV/sbom.cdx.json"
 # by content, so that no time of a file decides whether it is read
