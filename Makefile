@@ -37,6 +37,13 @@ cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole no
 cluster-down: $(STAMP) ## Take it away again
 	$(BIN)/python -m tests.cluster.kube down
 
+.PHONY: images test-images
+images: ## Container images with docker, podman or buildah (IMAGES="operator serving", BASE=… as you like)
+	$(PYTHON) images/build.py $(IMAGES) $(if $(BASE),--base $(BASE))
+
+test-images: $(ALL) ## Build the operator's and the model server's image on Debian, and look at them (as root, with buildah)
+	$(BIN)/python -m pytest tests/images -q
+
 ##@ While you work
 .PHONY: check format verify generate bench lock clean
 check: $(ALL) ## Lint, types, layers, and generated files current

@@ -12,20 +12,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def training_ir() -> str:
-    """pipelines/training.yaml: the IR of the default environment."""
-    sys.path.insert(0, str(ROOT))
-    from kfp import compiler
+def pipeline_ir(name: str) -> str:
+    """The IR of a pipeline in the default environment."""
+    from trimtab.adapters.kfp.compile import compile_pipeline
+    from trimtab.api.project import Project
 
-    from pipelines.training import training
-    from trimtab.api.project import Environment, Resources
-
-    environment, resources = Environment(), Resources()
+    least = {"name": "any", "sources": {"a": {"files": "a.csv"}}, "examples": {"label": {"column": "y"}}}
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "training.yaml"
-        pipeline = training(image=environment.image, cpu=resources.cpu, memory=resources.memory)
-        compiler.Compiler().compile(pipeline, str(target))
-        return "# Generated from pipelines/training.py by `make generate`.\n" + target.read_text()
+        target = compile_pipeline(name, Project.model_validate(least), Path(folder) / "ir.yaml")
+        source = f"pipelines/{name.replace('-', '_')}.py"
+        return f"# Generated from {source} by `make generate`.\n" + target.read_text()
 
 
 def project_schema() -> str:
@@ -70,7 +66,10 @@ def operator_roles() -> str:
 KINDS = ("modelrollouts", "driftmonitors", "retrainpolicies")
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "pipelines/training.yaml": training_ir,
+    **{
+        f"pipelines/{name.replace('-', '_')}.yaml": partial(pipeline_ir, name)
+        for name in ("training", "batch-prediction", "materialization", "backfill")
+    },
     "docs/reference/trimtab.schema.json": project_schema,
     "docs/reference/cli.md": cli_reference,
     "docs/reference/resources.md": resource_reference,

@@ -9,38 +9,26 @@ from typing import Any
 from kfp import dsl
 
 from components.admit.component import admit
-from components.build.component import build
 from components.evaluate.component import evaluate
 from components.export.component import export
 from components.featurize.component import featurize
-from components.ingest.component import ingest
 from components.materialize.component import materialize
 from components.refit.component import refit
 from components.register.component import register
 from components.report.component import report
 from components.train.component import train
-from components.validate.component import validate
+from pipelines.data import taken_in
+from pipelines.placing import Placing
 
 RUN = dsl.PIPELINE_JOB_ID_PLACEHOLDER
 
 
-def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
-    """The pipeline for one environment.
-
-    Args:
-        image: Container image of every task.
-        cpu, memory: What the task that fits a model may use: cores, and a Kubernetes quantity.
-    """
-
-    def placed(task: dsl.PipelineTask, *, cached: bool = True) -> dsl.PipelineTask:
-        return task.set_container_image(image).set_caching_options(cached)
-
-    def heavy(task: dsl.PipelineTask) -> dsl.PipelineTask:
-        return placed(task).set_cpu_limit(str(cpu)).set_memory_limit(memory)
+def training(place: Placing) -> Callable[..., Any]:
+    """The pipeline for one environment."""
 
     def publish(
         project: str,
-        until: str,
+        until: Any,
         key: str,
         claims: str,
         *,
@@ -48,9 +36,12 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
         because: Any,
         features: Any,
         model: Any,
+        model_version: Any,
     ) -> dsl.PipelineTask:
-        exported = placed(export(project=project, features=features, model=model))
-        return placed(
+        exported = place.reading(
+            export(project=project, model_version=model_version, features=features, model=model)
+        )
+        return place.small(
             register(
                 project=project,
                 until=until,
@@ -61,92 +52,95 @@ def training(image: str, cpu: int, memory: str) -> Callable[..., Any]:
                 passed=passed,
                 because=because,
                 servable=exported.outputs["servable"],
-            ),
-            cached=False,
+            )
         )
 
     @dsl.pipeline(name="trimtab-training", description="From source files to a candidate, or to a refusal.")
     def pipeline(
-        project: str, until: str, window: str, stable: str = "", key: str = "", claims: str = "",
+        project: str, until: str = "", window: str = "", stable: str = "", key: str = "", claims: str = "",
         force_past_gate: bool = False,
     ) -> None:  # fmt: skip
-        with dsl.ExitHandler(placed(report(project=project, until=until), cached=False)):
-            admitted = placed(admit(key=key, claims=claims, run=RUN), cached=False)
+        """From source files to a candidate, or to a refusal.
+
+        Args:
+            project: Address of the project's bundle, which ends in its digest: trimtab pipeline bundle.
+            until: RFC 3339; no row or label after it is read. Empty: when the run starts.
+            window: How far back examples go, such as 90d; all for no bound. Empty: the project's own.
+            stable: Registry version in service, with which the gates compare. Empty: none.
+            key: Who asked for this run. Empty: a person.
+            claims: Namespace in which the key is claimed. Empty: nowhere.
+            force_past_gate: Let a refused model through, and say so; for demonstrations.
+        """
+        with dsl.ExitHandler(place.last(report(project=project, until=until))):
+            admitted = place.small(admit(key=key, claims=claims, run=RUN))
             with dsl.If(admitted.output == True, name="admitted"):  # noqa: E712  a condition in the IR
-                taken = placed(ingest(project=project, until=until), cached=False)
-                built = placed(
-                    build(
-                        project=project, until=until, sources_version=taken.outputs["version"],
-                        sources=taken.outputs["sources"],
-                    )
-                )  # fmt: skip
-                valid = placed(
-                    validate(
-                        project=project,
-                        until=until,
-                        tables_version=built.outputs["version"],
-                        tables=built.outputs["tables"],
-                        judged=built.outputs["judged"],
-                    )
-                )
-                rows = valid.outputs["good"]
-                seen = heavy(
-                    featurize(
-                        project=project,
-                        until=until,
-                        rows_version=valid.outputs["version"],
-                        rows=rows,
-                    )
+                data = taken_in(place, project, until)
+                seen = place.long(
+                    featurize(project=project, until=data.until, rows_version=data.version, rows=data.rows)
                 )
                 features = seen.outputs["features"]
-                trained = heavy(
+                trained = place.fitting(
                     train(
                         project=project,
-                        until=until,
+                        until=data.until,
                         window=window,
                         features_version=seen.outputs["version"],
                         features=features,
                     )
                 )
-                model = trained.outputs["model"]
-                judged = placed(
+                tested = trained.outputs["run"]
+                judged = place.reading(
                     evaluate(
                         project=project,
                         window=window,
                         stable=stable,
                         force_past_gate=force_past_gate,
-                        rows=rows,
+                        rows_version=data.version,
+                        model_version=tested,
+                        rows=data.rows,
                         features=features,
-                        model=model,
+                        model=trained.outputs["model"],
                     )
                 )
-                because = judged.outputs["because"]
+                model, because = judged.outputs["judged"], judged.outputs["because"]
                 with dsl.If(judged.outputs["passed"] == True, name="passed"):  # noqa: E712  a condition in the IR
-                    final = heavy(refit(project=project, window=window, features=features, model=model))
-                    fresh = placed(
-                        materialize(project=project, until=until, rows=rows, features=features), cached=False
+                    final = place.fitting(
+                        refit(
+                            project=project,
+                            window=window,
+                            model_version=tested,
+                            features=features,
+                            model=model,
+                        )
+                    )
+                    fresh = place.reading(
+                        materialize(project=project, until=data.until, rows=data.rows, features=features),
+                        cached=False,
+                        outside=True,
                     )
                     registered = publish(
                         project,
-                        until,
+                        data.until,
                         key,
                         claims,
                         passed=True,
                         because=because,
                         features=features,
                         model=final.outputs["final"],
+                        model_version=final.outputs["version"],
                     )
                     registered.after(fresh)
                 with dsl.Else(name="refused"):
                     publish(
                         project,
-                        until,
+                        data.until,
                         key,
                         claims,
                         passed=False,
                         because=because,
                         features=features,
                         model=model,
+                        model_version=tested,
                     )
 
     return pipeline

@@ -8,6 +8,7 @@ from kfp import dsl
 @dsl.component(base_image="trimtab:latest", install_kfp_package=False)
 def export(
     project: str,
+    model_version: str,
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     servable: dsl.Output[dsl.Model],
@@ -16,6 +17,7 @@ def export(
 
     Args:
         project: A bundle's address, which ends in its digest.
+        model_version: From train or refit, so that caches see the model change.
         features: Pointer to the features, for proof and reference profile.
         model: The fitted estimator.
         servable: Pointer to the model folder.

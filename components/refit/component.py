@@ -1,5 +1,7 @@
 """The judged model, fitted anew on all rows."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 
@@ -7,10 +9,11 @@ from kfp import dsl
 def refit(
     project: str,
     window: str,
+    model_version: str,
     features: dsl.Input[dsl.Dataset],
     model: dsl.Input[dsl.Model],
     final: dsl.Output[dsl.Model],
-):
+) -> NamedTuple("Refitted", [("version", str)]):
     """Fit on all rows, validation and test included, with everything that was learned there frozen.
 
     Held-out tails cost the newest data, which is worth most after drift.
@@ -18,10 +21,14 @@ def refit(
     Args:
         project: A bundle's address, which ends in its digest.
         window: As train had it.
+        model_version: The tracking run of train, so that caches see the model change.
         features: Pointer to the features.
         model: The model that passed its gates.
         final: The refitted one.
+
+    Returns:
+        version: Of the refitted model, for what is made of it.
     """
     from trimtab.bootstrap import component
 
-    component.refit(project, window, features, model, final)
+    return component.refit(project, window, model_version, features, model, final)

@@ -16,6 +16,7 @@ def register(
     passed: bool,
     because: str,
     servable: dsl.Input[dsl.Model],
+    card: dsl.Output[dsl.Markdown],
 ) -> NamedTuple("Registered", [("version", str), ("candidate", bool), ("labelled", int)]):
     """Register the folder with its lineage; a model that passed becomes `candidate`.
 
@@ -29,6 +30,7 @@ def register(
         passed: A refused model is registered as refused and gets no alias.
         because: Why.
         servable: Pointer to the model folder.
+        card: What was registered, and where it comes from.
 
     Returns:
         version: The registry's version.
@@ -37,4 +39,4 @@ def register(
     """
     from trimtab.bootstrap import component
 
-    return component.register(project, until, key, claims, run, digest, passed, because, servable)
+    return component.register(project, until, key, claims, run, digest, passed, because, servable, card)

@@ -14,7 +14,7 @@ def report(
 
     Args:
         project: A bundle's address, which ends in its digest.
-        until: RFC 3339; the end of the run's data.
+        until: RFC 3339; the end of the run's data. "" for when the run began.
         status: How the run ended.
         page: The report.
     """

@@ -12,6 +12,7 @@ from trimtab.ports.tracking import RunRecord
 
 if TYPE_CHECKING:
     from trimtab.ports.tracking import Tracking
+    from trimtab.steps.curves import Curves
     from trimtab.steps.validate import Validated
 
 
@@ -51,6 +52,17 @@ def keep_provenance(provenance: Provenance, folder: Path, tracking: "Tracking | 
 
 def read_provenance(folder: Path) -> Provenance:
     return Provenance.from_json((folder / PROVENANCE).read_bytes())
+
+
+def draw(curves: "Curves | None", artifact: Any) -> None:
+    """The curves into a ClassificationMetrics; nothing where there are none."""
+    if curves is None:
+        return
+    if curves.threshold:
+        artifact.log_roc_curve(
+            list(curves.false_positive_rate), list(curves.true_positive_rate), list(curves.threshold)
+        )
+    artifact.log_confusion_matrix(list(curves.classes), [list(row) for row in curves.confusion])
 
 
 def digest_of(parts: Iterable[str]) -> str:

@@ -5,18 +5,19 @@ A component's source travels inside the IR and only calls in here, so an image n
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS
-from trimtab.api.errors import AnswerIsNo, InputRefused
+from trimtab.api.errors import AnswerIsNo
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
 from trimtab.api.provenance import Results
-from trimtab.api.values import parse_duration
 from trimtab.bootstrap.artefacts import (
+    draw,
     keep_provenance,
     read_outcome,
     read_pointers,
@@ -24,6 +25,7 @@ from trimtab.bootstrap.artefacts import (
     write_outcome,
     write_pointers,
 )
+from trimtab.bootstrap.parameters import moment, run_of, window_of
 from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
@@ -31,11 +33,14 @@ if TYPE_CHECKING:
     from trimtab.ports.claims import Claims
     from trimtab.steps.validate import Validated
 
-RUN_VARIABLE = "TRIMTAB_RUN"
-
 
 class Versioned(NamedTuple):
     version: str
+
+
+class Ingested(NamedTuple):
+    version: str
+    moment: str
 
 
 class Trained(NamedTuple):
@@ -73,11 +78,11 @@ def admit(key: str, claims: str, run: str) -> bool:
     return held.run == identity
 
 
-def ingest(project: str, until: str, sources: Any) -> Versioned:
+def ingest(project: str, until: str, sources: Any) -> Ingested:
     """Every source into its table."""
     from trimtab.steps.ingest import ingest as step
 
-    place, end = Workplace.open(project), datetime.fromisoformat(until)
+    place, end = Workplace.open(project), moment(until)
     pointers = {}
     for name in place.loaded.project.sources:
         taken = step(
@@ -85,7 +90,7 @@ def ingest(project: str, until: str, sources: Any) -> Versioned:
         )
         print(f"{name}: {taken}")  # noqa: T201  a task's log is its standard output
         pointers[name] = taken.pointer
-    return Versioned(write_pointers(pointers, sources))
+    return Ingested(write_pointers(pointers, sources), end.isoformat())
 
 
 def build(
@@ -228,20 +233,22 @@ def train(
 
 
 def evaluate(
-    project: str, window: str, stable: str, force_past_gate: bool, rows: Any, features: Any, model: Any, metrics: Any,
-    report: Any,
+    project: str, window: str, stable: str, force_past_gate: bool, rows: Any, features: Any, model: Any, judged: Any,
+    metrics: Any, curve: Any, report: Any,
 ) -> Judged:  # fmt: skip
-    """A model judged on held-out rows."""
+    """A model judged on held-out rows. What it was given stays as it is: elsewhere it is another task's copy."""
     from trimtab.features.definition import load_features
+    from trimtab.steps.curves import curves
     from trimtab.steps.evaluate import evaluate as step
 
     place = Workplace.open(project)
+    shutil.copytree(model.path, judged.path, dirs_exist_ok=True)
     name = place.loaded.project.name
     held = place.registry().version(name, stable) if stable else None
     file = place.loaded.project.features
     found = step(
         place.loaded.project,
-        Path(model.path),
+        Path(judged.path),
         read_pointers(features)["features"],
         place.engine,
         place.tables,
@@ -258,11 +265,22 @@ def evaluate(
         if (interval := found.intervals[metric]).known:
             metrics.log_metric(f"{metric}.lower", interval.lower)
             metrics.log_metric(f"{metric}.upper", interval.upper)
+    draw(
+        curves(
+            place.loaded.project,
+            Path(judged.path),
+            read_pointers(features)["features"],
+            place.engine,
+            place.tables,
+            window_of(window),
+        ),
+        curve,
+    )
     forced = "forced past the gate: " if found.forced else ""
     return Judged(found.passed, f"{forced}{found.because}")
 
 
-def refit(project: str, window: str, features: Any, model: Any, final: Any) -> None:
+def refit(project: str, window: str, model_version: str, features: Any, model: Any, final: Any) -> Versioned:
     """The judged model, fitted anew on all rows, and its daily skills on rows that it had not seen."""
     from trimtab.steps.refit import refit as step
     from trimtab.steps.train import model_source
@@ -285,6 +303,7 @@ def refit(project: str, window: str, features: Any, model: Any, final: Any) -> N
     told = {"run": before.run, "results": before.results, "refitted": made.refitted}
     keep_provenance(after.model_copy(update=told), Path(final.path))
     print(made)  # noqa: T201  a task's log is its standard output
+    return Versioned(f"{model_version} on all rows")
 
 
 def materialize(project: str, until: str, rows: Any, features: Any) -> None:
@@ -333,6 +352,7 @@ def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
     Path(servable.path).write_text(
         json.dumps({"folder": str(made.folder.path), "digest": made.folder.digest})
     )
+    servable.metadata.update({"digest": made.folder.digest, "framework": "ONNX"})
     return Exported(made.folder.digest)
 
 
@@ -346,6 +366,7 @@ def register(
     passed: bool,
     because: str,
     servable: Any,
+    card: Any,
 ) -> Registered:
     """The model folder as a version, if this run holds the claim of its key.
 
@@ -353,6 +374,7 @@ def register(
         AnswerIsNo: another run holds it.
     """
     from trimtab.adapters.mlflow.profiles import KEPT
+    from trimtab.steps.model_card import markdown
     from trimtab.steps.model_folder import read_model_folder
     from trimtab.steps.register import Holder, register_once
 
@@ -369,6 +391,8 @@ def register(
         uri=place.published(folder.path),
     )
     print(done)  # noqa: T201  a task's log is its standard output
+    text = markdown(place.loaded.project.name, done, folder, until)
+    Path(card.path).write_text(text, encoding="utf-8")
     return Registered(done.version, done.candidate, done.labelled)
 
 
@@ -379,7 +403,14 @@ def report(project: str, until: str, status: Any, page: Any) -> None:
     place = Workplace.open(project)
     heads = [head for name in place.tables.names() if (head := place.tables.head(name)) is not None]
     versions = place.registry().versions(place.loaded.project.name)
-    text = html(place.loaded.project.name, until, status.state, status.error_message or "", heads, versions)
+    text = html(
+        place.loaded.project.name,
+        until or "its start",
+        status.state,
+        status.error_message or "",
+        heads,
+        versions,
+    )
     Path(page.path).write_text(text, encoding="utf-8")
 
 
@@ -388,25 +419,3 @@ def claims_in(namespace: str) -> "Claims":
     from trimtab.adapters.claims import InClusterClaims, Unclaimed
 
     return InClusterClaims(namespace) if namespace else Unclaimed()
-
-
-def run_of(claims: str, run: str) -> str:
-    """The id under which this run claims: that of its Job, which outlives the Job's pods, else what the engine says.
-
-    Raises:
-        InputRefused: the engine did not fill in the id, so that every run would take itself for the holder.
-    """
-    identity = os.environ.get(RUN_VARIABLE) or run
-    if claims and (not identity or "{{" in identity):
-        raise InputRefused(
-            f"the pipeline engine passed '{run}' in place of the run's id",
-            remedy="use Kubeflow Pipelines 2.x, which fills in {{$.pipeline_job_uuid}}",
-        )
-    return identity
-
-
-def window_of(text: str) -> timedelta | None:
-    """A run's window: None for the project's own; all rows for `all`."""
-    if not text:
-        return None
-    return timedelta.max if text == "all" else parse_duration(text)

@@ -61,13 +61,13 @@ def open_project(folder: Path, platform: str | None = None) -> tuple[Loaded, Hom
 
 def prepare(loaded: Loaded, home: Home) -> Prepared:
     """Pack the project as it stands now, and compile its pipeline."""
-    from trimtab.adapters.kfp.compile import compile_training
+    from trimtab.adapters.kfp.compile import compile_pipeline
 
     bundle = pack(loaded, home.bundles)
     ir = home.runs / f"{bundle.name}-{graph_digest()[:8]}.yaml"
     if not ir.exists():
         making = ir.with_suffix(f".{os.getpid()}.yaml")
-        compile_training(loaded.project, making)
+        compile_pipeline("training", loaded.project, making)
         making.replace(ir)
     platform = load_platform(loaded.root, os.environ.get(PLATFORM_VARIABLE) or None)
     return Prepared(loaded, home, bundle, ir, platform.openlineage)

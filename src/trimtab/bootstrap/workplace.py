@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from trimtab.adapters.projects.bundle import content, digest
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
 from trimtab.api.document import read, validate
+from trimtab.api.errors import InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
 from trimtab.api.provenance import Bundle, Code, Provenance
@@ -32,6 +34,8 @@ COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 MLFLOW_VARIABLE = "TRIMTAB_MLFLOW"
 """Address of an MLflow server that tracks and registers in place of `.trimtab/mlflow`; `none` tracks nothing."""
 UNTRACKED = "none"
+HOME_VARIABLE = "TRIMTAB_HOME"
+"""The folder whose `.trimtab` all tasks of a run share, where their project is an address."""
 MODELS_VARIABLE = "TRIMTAB_MODELS"
 """What `.trimtab/models` is called by who serves from it, such as pvc://models/flights."""
 
@@ -49,8 +53,12 @@ class Workplace:
 
     @classmethod
     def open(cls, bundle: str) -> "Workplace":
-        """The workplace of a bundle, which lies in `.trimtab/bundles/` of its project."""
-        folder = Path(bundle)
+        """The workplace of a bundle: of a folder in `.trimtab/bundles/` of its project, or of an archive's address.
+
+        Raises:
+            InputRefused: no bundle there, or not the one that its address says.
+        """
+        folder = Path(bundle) if "://" not in bundle else fetched_bundle(bundle)
         home = Home(folder.parent.parent)
         loaded = load(folder)
         platform = load_platform(folder, os.environ.get(PLATFORM_VARIABLE) or None)
@@ -137,6 +145,34 @@ class Workplace:
             hardware=machine.hardware(),
             determinism=machine.determinism(self.loaded.project.training.seed),
         )
+
+
+def fetched_bundle(address: str) -> Path:
+    """The bundle of an archive, unpacked in the `.trimtab` of the volume that all tasks share.
+
+    Raises:
+        InputRefused: no bundle there, not the one that its address says, or no place that tasks share.
+        SurroundingsFailed: the storage cannot be reached.
+    """
+    from trimtab.adapters.projects.archive import bundle_name, unarchived
+    from trimtab.adapters.projects.bundle import pack
+
+    root = os.environ.get(HOME_VARIABLE)
+    if not root:
+        raise InputRefused(
+            f"{address} is an address, and {HOME_VARIABLE} names no folder that all tasks share",
+            remedy="give pods.volume in platform.yaml, and compile with --platform",
+        )
+    home, named = Home.of(Path(root)), bundle_name(address)
+    if not (home.bundles / named).exists():
+        with tempfile.TemporaryDirectory(prefix="trimtab-bundle-") as scratch:
+            held = pack(unarchived(address, Path(scratch)), home.bundles)
+        if held.name != named:
+            raise InputRefused(
+                f"{address} holds {held.name}: somebody changed it",
+                remedy="make it anew: trimtab pipeline bundle",
+            )
+    return home.bundles / named
 
 
 def tracking_uri(home: Home) -> str:

@@ -52,7 +52,7 @@ class HttpServer:
         """Status and content. A GET whose connection breaks is made once more.
 
         Args:
-            body: sent as JSON.
+            body: sent as JSON; bytes as they are, under the content type that `headers` gives.
 
         Raises:
             SurroundingsFailed: it does not answer in time.
@@ -97,7 +97,7 @@ class HttpServer:
             )
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-        sent = None if body is None else json.dumps(body).encode()
+        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         try:
             connection.request(method, f"{self._prefix}{target}", sent, {**self._headers(), **headers})
             response = connection.getresponse()

@@ -88,10 +88,12 @@ def execute(
 def keep_within_run(spec: Any) -> None:
     """Let a resumed run take the data that it began with: its cache is its own, so even ingest may be kept.
 
-    On a cluster the cache is everybody's, so the IR says that ingest is never taken from it.
+    On a cluster the cache is everybody's, so the IR says that ingest is never taken from it. And there a step is tried
+    again, for a node may be lost; here what failed would fail again, and the person who waits is told at once.
     """
-    for component in spec.components.values():
-        for name, task in component.dag.tasks.items():
+    for dag in (spec.root.dag, *(component.dag for component in spec.components.values())):
+        for name, task in dag.tasks.items():
+            task.ClearField("retry_policy")
             if name == "ingest":
                 task.caching_options.enable_cache = True
 

@@ -83,7 +83,7 @@ class KfpServer:
             Missing: none of this name.
         """
         try:
-            found = self._ask(f"/pipelines/names/{urllib.parse.quote(name, safe='')}", {})
+            found = self.ask(f"/pipelines/names/{urllib.parse.quote(name, safe='')}", {})
             return str(found["pipeline_id"])
         except Missing as missing:
             raise Missing(
@@ -94,26 +94,40 @@ class KfpServer:
     def experiment(self, name: str) -> str:
         """The id of the experiment of this name, which is made if it is not there."""
         for _ in range(2):
-            found = self._ask("/experiments", {"filter": named(name)}).get("experiments", [])
+            found = self.ask("/experiments", {"filter": named(name)}).get("experiments", [])
             if found:
                 return str(found[0]["experiment_id"])
             try:
                 body = {"display_name": name} | ({"namespace": self._namespace} if self._namespace else {})
-                return str(self._send("POST", "/experiments", body)["experiment_id"])
+                return str(self.send("POST", "/experiments", body)["experiment_id"])
             except Exists:
                 continue
         raise SurroundingsFailed(f"Kubeflow Pipelines at {self._http.uri} hides experiment '{name}'")
 
     def runs(self, experiment: str, name: str) -> list[KfpRun]:
         """Every run of a name, the oldest first."""
-        found: list[KfpRun] = []
-        query = {"experiment_id": experiment, "filter": named(name), "page_size": str(PAGE)}
+        told = self.listed("/runs", "runs", {"experiment_id": experiment, "filter": named(name)})
+        return sorted(map(run_of, told), key=lambda run: (run.created_at, run.id))
+
+    def newest(self, experiment: str, most: int) -> list[KfpRun]:
+        """The runs that were created last, the newest first."""
+        query = {"experiment_id": experiment, "page_size": str(most), "sort_by": "created_at desc"}
+        return [run_of(told) for told in self.ask("/runs", query).get("runs", [])]
+
+    def listed(self, path: str, key: str, query: Mapping[str, str], *, namespaced: bool = True) -> list[Any]:
+        """All of a list, page by page.
+
+        Args:
+            key: under which an answer holds them.
+        """
+        found: list[Any] = []
+        asked = {**query, "page_size": str(PAGE)}
         while True:
-            page = self._ask("/runs", query)
-            found += [run_of(told) for told in page.get("runs", [])]
+            page = self.ask(path, asked, namespaced=namespaced)
+            found += page.get(key, [])
             if not page.get("next_page_token"):
-                return sorted(found, key=lambda run: (run.created_at, run.id))
-            query["page_token"] = page["next_page_token"]
+                return found
+            asked["page_token"] = page["next_page_token"]
 
     def create(
         self,
@@ -123,35 +137,49 @@ class KfpServer:
         parameters: Mapping[str, Any],
         account: str,
         because: str,
+        version: str = "",
     ) -> KfpRun:
-        """Create a run of the pipeline's newest version. Never tried twice: whether it took effect, `runs` says."""
+        """Create a run. Never tried twice: whether it took effect, `runs` says.
+
+        Args:
+            version: of the pipeline; the newest where empty.
+        """
         body = {
             "experiment_id": experiment,
             "display_name": name,
             "description": because,
-            "pipeline_version_reference": {"pipeline_id": pipeline},
+            "pipeline_version_reference": reference(pipeline, version),
             "runtime_config": {"parameters": dict(parameters)},
             "service_account": account,
         }
         return run_of(
-            self._send("POST", f"/runs?{urllib.parse.urlencode({'experiment_id': experiment})}", body)
+            self.send("POST", f"/runs?{urllib.parse.urlencode({'experiment_id': experiment})}", body)
         )
 
     def run(self, identity: str) -> KfpRun:
         """One run, with the errors of its tasks."""
-        return run_of(self._ask(f"/runs/{urllib.parse.quote(identity, safe='')}", {}, namespaced=False))
+        return run_of(self.ask(f"/runs/{urllib.parse.quote(identity, safe='')}", {}, namespaced=False))
 
     def terminate(self, identity: str) -> None:
-        self._send("POST", f"/runs/{urllib.parse.quote(identity, safe='')}:terminate", {})
+        self.send("POST", f"/runs/{urllib.parse.quote(identity, safe='')}:terminate", {})
 
-    def _ask(self, path: str, query: Mapping[str, str], *, namespaced: bool = True) -> Any:
+    @property
+    def namespace(self) -> str:
+        """Of a multi-user server; "" where the server has but one."""
+        return self._namespace
+
+    def ask(self, path: str, query: Mapping[str, str], *, namespaced: bool = True) -> Any:
+        """What a GET answers."""
         asked = dict(query)
         if namespaced and self._namespace:
             asked["namespace"] = self._namespace
-        return self._send("GET", f"{path}?{urllib.parse.urlencode(asked)}" if asked else path)
+        return self.send("GET", f"{path}?{urllib.parse.urlencode(asked)}" if asked else path)
 
-    def _send(self, method: str, target: str, body: object = None) -> Any:
-        status, content = self._http.send(method, f"{API}{target}", body)
+    def send(
+        self, method: str, target: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """What a call answers."""
+        status, content = self._http.send(method, f"{API}{target}", body, headers)
         if status < 400:
             return self._http.read(content) if content.strip() else {}
         try:
@@ -162,14 +190,24 @@ class KfpServer:
         message = (
             f"Kubeflow Pipelines at {self._http.uri} answered {status}: {' '.join(because.split())[:500]}"
         )
+        if "quota" in because.lower():
+            raise SurroundingsFailed(
+                message,
+                remedy="raise the namespace's ResourceQuota, or ask for less in training.resources of trimtab.yaml",
+            )
         if status in (401, 403):
             raise SurroundingsFailed(
                 message,
-                remedy="see the provider's tokenFile, and that its service account may use pipelines in this namespace",
+                remedy="see tokenFile, and that its service account may use pipelines in this namespace",
             )
         if status >= 500 or status == 429:
             raise SurroundingsFailed(message, remedy="see the log of ml-pipeline")
         raise {404: Missing, 409: Exists}.get(status, InputRefused)(message)
+
+
+def reference(pipeline: str, version: str) -> dict[str, str]:
+    """A version of a pipeline; the newest where none is named."""
+    return {"pipeline_id": pipeline} | ({"pipeline_version_id": version} if version else {})
 
 
 def named(name: str) -> str:

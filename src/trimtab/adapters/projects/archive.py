@@ -18,9 +18,16 @@ _NAMED: Final = re.compile(r"(?P<bundle>[a-z][a-z0-9-]*-[0-9a-f]{16})\.tar\.gz")
 def archive(bundle: Path, folder: Path) -> Path:
     """Write a bundle as `<folder>/<its name>.tar.gz`; the same bundle gives the same bytes."""
     target = folder / f"{bundle.name}{SUFFIX}"
-    packed = io.BytesIO()
+    folder.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(packed(bundle))
+    return target
+
+
+def packed(bundle: Path) -> bytes:
+    """A bundle as a tar.gz; the same bundle gives the same bytes."""
+    made = io.BytesIO()
     with (
-        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped,
+        gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w") as tar,
     ):
         for file in sorted(path for path in bundle.rglob("*") if path.is_file()):
@@ -28,9 +35,38 @@ def archive(bundle: Path, folder: Path) -> Path:
             entry.size, entry.mode = file.stat().st_size, 0o644
             with file.open("rb") as content:
                 tar.addfile(entry, content)
-    folder.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(packed.getvalue())
-    return target
+    return made.getvalue()
+
+
+def put(bundle: Path, storage: str) -> str:
+    """Write a bundle's archive under an address (s3, gs, file); returns its own. One that is there already stays.
+
+    Raises:
+        InputRefused: no such kind of address.
+        SurroundingsFailed: the storage cannot be reached, or refuses.
+    """
+    import pyarrow as pa
+    from pyarrow import fs
+
+    address = f"{storage.rstrip('/')}/{bundle.name}{SUFFIX}"
+    try:
+        store, path = fs.FileSystem.from_uri(address)
+        if store.get_file_info(path).type is not fs.FileType.File:
+            if isinstance(store, fs.LocalFileSystem):
+                store.create_dir(path.rpartition("/")[0])
+            with store.open_output_stream(path, compression=None) as stream:
+                stream.write(packed(bundle))
+    except (pa.ArrowInvalid, ValueError) as error:
+        raise InputRefused(
+            f"'{address}' cannot be written: {error}",
+            remedy="give an s3://, gs:// or file:// address as `projects` in platform.yaml",
+        ) from error
+    except OSError as error:
+        raise SurroundingsFailed(
+            f"{address} cannot be written: {error}",
+            remedy="see that this machine has the storage's credentials, and may write there",
+        ) from error
+    return address
 
 
 def bundle_name(address: str) -> str:

@@ -1,0 +1,30 @@
+#!/bin/sh
+# install.sh EXTRAS: trimtab with these extras (a,b,c) into /opt/trimtab, a virtual environment on the base's Python.
+# Every package is one of requirements.lock, its hash checked. What comes out depends on what goes in, and on no clock.
+set -eu
+export PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=315532800 UV_NO_CACHE=1 UV_LINK_MODE=copy
+VENV=/opt/trimtab
+
+# how the machine that builds reaches a package index: a secret of the build, so no layer holds it
+if [ -f /run/secrets/index ]; then . /run/secrets/index; fi
+
+if ! python3 -m pip --version >/dev/null 2>&1; then
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends python3-pip >/dev/null
+fi
+python3 -m pip install -q --disable-pip-version-check --no-cache-dir --target /opt/uv uv==0.13.9
+uv() { /opt/uv/bin/uv "$@"; }
+
+uv venv -q --no-project --python "$(command -v python3)" "$VENV"
+uv pip install -q --python "$VENV/bin/python" -c requirements.lock \
+    -r pyproject.toml $(echo "$1" | tr ',' '\n' | sed 's/^/--extra /')
+uv pip install -q --python "$VENV/bin/python" --no-deps --build-constraint requirements.lock .
+
+# what nobody runs, and what holds a time
+find "$VENV" -depth \( -name tests -o -name test \) -type d -path '*/site-packages/*' -exec rm -rf {} +
+find "$VENV" -name uv_cache.json -delete
+sed -i "/uv_cache.json/d" "$VENV"/lib/python*/site-packages/trimtab-*.dist-info/RECORD
+rm -f "$VENV/.lock"
+"$VENV/bin/python" images/sbom.py requirements.lock > "$VENV/sbom.cdx.json"
+# by content, so that no time of a file decides whether it is read
+"$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV/lib"
