@@ -38,7 +38,7 @@ cluster-down: $(STAMP) ## Take it away again
 	$(BIN)/python -m tests.cluster.kube down
 
 ##@ While you work
-.PHONY: check format verify generate bench lock clean
+.PHONY: check format verify generate manifests bench lock clean
 check: $(ALL) ## Lint, types, layers, and generated files current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,9 +52,13 @@ format: $(ALL) ## Rewrite the code in the house style
 
 verify: $(ALL) ## Fail when a generated file is stale
 	$(BIN)/python docs/generated.py --check
+	$(BIN)/python manifests/render.py --check
 
 generate: $(ALL) ## Write the generated files anew
 	$(BIN)/python docs/generated.py
+
+manifests: $(ALL) ## Render manifests/ anew from the chart (builds helm, two minutes, where none is on the PATH)
+	$(BIN)/python manifests/render.py
 
 bench: $(ALL) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
