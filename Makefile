@@ -45,7 +45,7 @@ test-images: $(ALL) ## Build the operator's and the model server's image on Debi
 	$(BIN)/python -m pytest tests/images -q
 
 ##@ While you work
-.PHONY: check format verify generate bench lock clean
+.PHONY: check format verify generate manifests bench lock clean
 check: $(ALL) ## Lint, types, layers, and generated files current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -59,9 +59,13 @@ format: $(ALL) ## Rewrite the code in the house style
 
 verify: $(ALL) ## Fail when a generated file is stale
 	$(BIN)/python docs/generated.py --check
+	$(BIN)/python manifests/render.py --check
 
 generate: $(ALL) ## Write the generated files anew
 	$(BIN)/python docs/generated.py
+
+manifests: $(ALL) ## Render manifests/ anew from the chart (builds helm, two minutes, where none is on the PATH)
+	$(BIN)/python manifests/render.py
 
 bench: $(ALL) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py

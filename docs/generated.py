@@ -55,15 +55,41 @@ def definition(kind: str) -> str:
     return next(manifest(resource) for resource in RESOURCES if kind == resource.PLURAL)
 
 
-def operator_roles() -> str:
-    """manifests/base/rbac.yaml: what the operator may do in a cluster."""
+def operator_rules() -> str:
+    """helm/trimtab/files/rules.yaml: what the operator may do, by where."""
     sys.path.insert(0, str(ROOT))
     from operators.drift import rbac
 
-    return "# Generated from operators/drift/rbac.py by `make generate`.\n" + rbac.text(rbac.cluster_wide())
+    return "# Generated from operators/drift/rbac.py by `make generate`.\n" + rbac.by_place()
 
 
+def chart_schema() -> str:
+    """helm/trimtab/values.schema.json: what helm checks a values file against."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+    from chart_page import values_schema
+
+    return values_schema(VALUES)
+
+
+def chart_reference() -> str:
+    """helm/trimtab/README.md: every value of the chart."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    from chart_page import chart_page
+
+    return chart_page(VALUES)
+
+
+def grafana(name: str) -> str:
+    """A dashboard of the chart."""
+    sys.path.insert(0, str(ROOT / "helm"))
+    from dashboards import dashboard
+
+    return dashboard(name)
+
+
+VALUES = ROOT / "helm" / "trimtab" / "values.yaml"
 KINDS = ("modelrollouts", "driftmonitors", "retrainpolicies")
+PICTURES = ("model-health", "drift", "rollout", "pipeline")
 
 GENERATED: dict[str, Callable[[], str]] = {
     **{
@@ -73,9 +99,12 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/trimtab.schema.json": project_schema,
     "docs/reference/cli.md": cli_reference,
     "docs/reference/resources.md": resource_reference,
-    "manifests/base/rbac.yaml": operator_roles,
+    "helm/trimtab/files/rules.yaml": operator_rules,
+    "helm/trimtab/values.schema.json": chart_schema,
+    "helm/trimtab/README.md": chart_reference,
     **{f"manifests/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
-    **{f"helm/trimtab/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
+    **{f"helm/trimtab/files/crds/{kind}.yaml": partial(definition, kind) for kind in KINDS},
+    **{f"helm/trimtab/files/dashboards/{name}.json": partial(grafana, name) for name in PICTURES},
 }
 
 

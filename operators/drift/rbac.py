@@ -1,4 +1,4 @@
-"""What the operator may do, as one table; manifests/base/rbac.yaml is written from it.
+"""What the operator may do, as one table; the chart's roles are made from it.
 
 It reads what it watches, writes what is its own (statuses, leases, events, collectors), and does the rest as the
 service account that a resource names: so a rollout can do no more in a namespace than that account may.
@@ -128,6 +128,13 @@ def _binding(kind: str, namespace: str, account: str, name: str = NAME) -> Objec
 def _metadata(name: str, namespace: str) -> Object:
     labels = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "trimtab"}
     return {"name": name, "labels": labels} | ({"namespace": namespace} if namespace else {})
+
+
+def by_place() -> str:
+    """The rules by where they hold, as the chart reads them."""
+    places = ("namespaces", "cluster", "own")
+    by = {place: [rule.to_json() for rule in RULES if rule.where == place] for place in places}
+    return yaml.safe_dump(by, sort_keys=False, width=110)
 
 
 def text(objects: Sequence[Object]) -> str:

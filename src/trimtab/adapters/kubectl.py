@@ -15,11 +15,20 @@ TIMEOUT: Final = "15s"
 MANAGER: Final = "kubectl-trimtab"
 UNREACHABLE: Final = (
     "connection refused",
+    "was refused",
     "no such host",
     "i/o timeout",
     "unable to connect",
     "deadline exceeded",
 )
+
+
+class NotServed(InputRefused):
+    """The cluster knows no such kind."""
+
+
+class NotAllowed(InputRefused):
+    """The user may not ask for it."""
 
 
 class Kubectl:
@@ -36,6 +45,26 @@ class Kubectl:
         """One object."""
         one: Mapping[str, Any] = self._json("get", resource, name, "-o", "json")
         return one
+
+    def find(self, resource: str, name: str, namespace: str = "") -> Mapping[str, Any] | None:
+        """One object, or None. Raises NotServed or NotAllowed where it cannot be looked for."""
+        within = (f"--namespace={namespace}",) if namespace else ()
+        said = self._run("get", resource, name, "--ignore-not-found", "-o", "json", *within)
+        found: Mapping[str, Any] | None = json.loads(said) if said.strip() else None
+        return found
+
+    def namespace(self) -> str:
+        """The one of the flags or of the context."""
+        for flag in self._flags:
+            if flag.startswith("--namespace="):
+                return flag.partition("=")[2]
+        said = self._run("config", "view", "--minify", "-o", "jsonpath={..namespace}")
+        return said.strip() or "default"
+
+    def server(self) -> str:
+        """The API server's version, such as v1.36.4."""
+        version: str = json.loads(self._run("get", "--raw", "/version"))["gitVersion"]
+        return version
 
     def list(self, resource: str, *more: str) -> Sequence[Mapping[str, Any]]:
         """All objects of the namespace; with "--all-namespaces", of all."""
@@ -85,12 +114,12 @@ def _failure(said: str, arguments: Sequence[str]) -> InputRefused | Surroundings
     if "(NotFound)" in last:
         return InputRefused(message, remedy="`kubectl trimtab status -A` lists what there is")
     if "have a resource type" in last:
-        return InputRefused(
+        return NotServed(
             message,
             remedy="the resources of trimtab are not installed: kubectl apply --server-side -k manifests/crds",
         )
     if "(Conflict)" in last or "object has been modified" in last:
         return InputRefused(f"the rollout has moved on: {message}", remedy="look again, and order again")
     if "(Forbidden)" in last:
-        return InputRefused(message, remedy="ask for the right in that namespace")
+        return NotAllowed(message, remedy="ask for the right in that namespace")
     return InputRefused(message)

@@ -120,7 +120,7 @@ def test_chart_and_manifests_hold_the_same_definitions():
     definitions = [path for path in CRDS.glob("*.yaml") if path.name != "kustomization.yaml"]
     assert len(definitions) == 3
     for path in definitions:
-        assert (ROOT / "helm/trimtab/crds" / path.name).read_bytes() == path.read_bytes()
+        assert (ROOT / "helm/trimtab/files/crds" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_samples_are_accepted(kubectl, namespace):

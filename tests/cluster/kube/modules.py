@@ -41,3 +41,11 @@ def kserve_install() -> Path:
 def kserve_cluster_resources() -> Path:
     """What a release installs for all namespaces: its serving runtimes."""
     return kserve() / "install" / versions.KSERVE / "kserve-cluster-resources.yaml"
+
+
+def prometheus_operator_crds() -> list[Path]:
+    """ServiceMonitor, PodMonitor and PrometheusRule, as the Prometheus operator ships them."""
+    root = module("github.com/prometheus-operator/prometheus-operator", versions.PROMETHEUS_OPERATOR)
+    folder = root / "example" / "prometheus-operator-crd"
+    kinds = ("podmonitors", "prometheusrules", "servicemonitors")
+    return [folder / f"monitoring.coreos.com_{kind}.yaml" for kind in kinds]

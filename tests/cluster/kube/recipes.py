@@ -109,6 +109,13 @@ RECIPES: Final = (
     Recipe("kwok", versions.KWOK, {"kwok": "./cmd/kwok"}, 65, module="sigs.k8s.io/kwok"),
     Recipe("helm", versions.HELM, {"helm": "./cmd/helm"}, 115, module="helm.sh/helm/v4"),
     Recipe(
+        "kubeconform",
+        versions.KUBECONFORM,
+        {"kubeconform": "./cmd/kubeconform"},
+        10,
+        module="github.com/yannh/kubeconform",
+    ),
+    Recipe(
         "envoy-gateway",
         versions.ENVOY_GATEWAY,
         {"envoy-gateway": "./cmd/envoy-gateway"},

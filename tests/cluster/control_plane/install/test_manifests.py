@@ -8,15 +8,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 
 
+OVERLAYS = ("manifests/overlays/local", "manifests/overlays/standard", "manifests/overlays/gpu")
+
+
 @pytest.fixture(scope="module")
 def base():
     """What `kubectl kustomize manifests/base` makes."""
+    return kustomized("manifests/base")
+
+
+def kustomized(folder):
     import yaml
 
     from tests.cluster.kube.binaries import binary
 
     done = subprocess.run(
-        [binary("kubectl"), "kustomize", "manifests/base"],
+        [binary("kubectl"), "kustomize", folder],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -50,7 +57,7 @@ def test_the_configuration_that_is_mounted_is_one_that_the_operator_takes(base, 
     held = one(base, "ConfigMap")
     deployment = one(base, "Deployment")
     mounted = next(v for v in deployment["spec"]["template"]["spec"]["volumes"] if v["name"] == "config")
-    assert mounted["configMap"]["name"] == held["metadata"]["name"]
+    assert mounted["projected"]["sources"][0]["configMap"]["name"] == held["metadata"]["name"]
     path = tmp_path / "config.yaml"
     path.write_text(held["data"]["config.yaml"])
     found = load(path)

@@ -1,0 +1,71 @@
+"""A control plane that has what a platform team would have: Gateway API, KServe's kinds, the Prometheus operator's."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cluster.control_plane.chart.release import CHART, DEFAULT_ACCOUNT, SYSTEM, Helm, helm
+
+if TYPE_CHECKING:
+    from tests.cluster.kube.control_plane import ControlPlane
+
+
+WANTED = (
+    "gatewayclasses.gateway.networking.k8s.io", "gateways.gateway.networking.k8s.io",
+    "httproutes.gateway.networking.k8s.io", "inferenceservices.serving.kserve.io", "servingruntimes.serving.kserve.io",
+    "clusterservingruntimes.serving.kserve.io", "servicemonitors.monitoring.coreos.com",
+    "podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com",
+)  # fmt: skip
+LARGE = ("inferenceservices.serving.kserve.io", "servingruntimes.serving.kserve.io")
+
+
+def light_crds() -> Iterator[dict[str, Any]]:
+    """The kinds that the chart and doctor look for, as their makers ship them; of two that nothing here writes, whose
+    schemas are 2 MB of pod, the schema is left out."""
+    from tests.cluster.kube.manifests import documents
+    from tests.cluster.kube.modules import gateway_api_crds, kserve_crds, prometheus_operator_crds
+
+    anything = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    for crd in documents([*gateway_api_crds(), *kserve_crds(), *prometheus_operator_crds()]):
+        name = crd["metadata"]["name"]
+        if name in LARGE:
+            for version in crd["spec"]["versions"]:
+                version["schema"] = anything
+        if name in WANTED:
+            yield crd
+
+
+@pytest.fixture(scope="session")
+def bare_helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Of no cluster."""
+    return helm(tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def bare_plane() -> Iterator["ControlPlane"]:
+    """An API server with nothing on it; a test that makes something takes it away again."""
+    from tests.cluster.kube.planes import running_control_plane
+
+    with running_control_plane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def full_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator["ControlPlane"]:
+    """One with all the kinds that the chart may make objects of, and a release of it with all that it can make."""
+    from tests.cluster.kube.manifests import put, wait_until_served
+    from tests.cluster.kube.planes import running_control_plane
+
+    with running_control_plane() as plane:
+        put(plane.cluster, light_crds())
+        for name in (SYSTEM, "shop", "team-b"):
+            plane.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        put(plane.cluster, [DEFAULT_ACCOUNT])
+        for name in WANTED:
+            wait_until_served(plane.cluster, name)
+        there = helm(tmp_path_factory.mktemp("helm"), plane.kubeconfig)
+        there.done("install", "trimtab", str(CHART), "-n", SYSTEM, "--set", "monitoring.dashboards=true")
+        for kind in ("modelrollouts", "driftmonitors", "retrainpolicies"):
+            wait_until_served(plane.cluster, f"{kind}.trimtab.dev")
+        yield plane

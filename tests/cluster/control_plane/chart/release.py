@@ -1,0 +1,78 @@
+"""helm as a person calls it, on a cluster or on none."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[4]
+CHART = ROOT / "helm" / "trimtab"
+SYSTEM = "trimtab-system"
+DEFAULT_ACCOUNT = {
+    "apiVersion": "v1",
+    "kind": "ServiceAccount",
+    "metadata": {"name": "default", "namespace": SYSTEM},
+}
+"""What Kubernetes' controllers would have made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helm:
+    """
+    Attributes:
+        program: helm itself.
+        environment: KUBECONFIG, and folders of its own.
+    """
+
+    program: Path
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(self.program), *arguments],
+            env=dict(self.environment), capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+
+    def done(self, *arguments: str) -> str:
+        """What it says, of a call that must do."""
+        ended = self.run(*arguments)
+        assert ended.returncode == 0, f"helm {' '.join(arguments)}\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout
+
+    def refused(self, *arguments: str) -> str:
+        """What it says, of a call that must not do."""
+        ended = self.run(*arguments)
+        assert ended.returncode != 0, ended.stdout
+        return ended.stderr
+
+    def template(self, *arguments: str) -> list[dict[str, Any]]:
+        text = self.done("template", "trimtab", str(CHART), "-n", SYSTEM, *arguments)
+        return [one for one in yaml.safe_load_all(text) if one]
+
+
+def helm(folder: Path, kubeconfig: Path | None = None) -> Helm:
+    """A helm whose cache and configuration are in `folder`."""
+    from tests.cluster.kube.binaries import binary
+
+    own = {f"HELM_{kind}_HOME": str(folder / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+    there = str(kubeconfig) if kubeconfig else str(folder / "no-kubeconfig")
+    return Helm(binary("helm"), {**os.environ, **own, "KUBECONFIG": there})
+
+
+def named(objects: Sequence[Mapping[str, Any]], kind: str, name: str = "trimtab-operator") -> dict[str, Any]:
+    return next(dict(one) for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
+
+
+def kubectl(kubeconfig: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    from tests.cluster.kube.binaries import binary
+
+    done = subprocess.run(
+        [binary("kubectl"), f"--kubeconfig={kubeconfig}", *arguments],
+        input=stdin, capture_output=True, text=True, check=False, cwd=ROOT, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done

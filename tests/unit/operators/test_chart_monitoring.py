@@ -1,0 +1,104 @@
+"""Alerts and dashboards name only metrics and labels that the three processes expose, and each alert its runbook."""
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ALERTS = yaml.safe_load((ROOT / "helm/trimtab/files/alerts.yaml").read_text())
+RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+TARGET = {"namespace", "pod", "job", "instance", "container", "service"}
+"""Labels that Prometheus gives to what it scrapes."""
+SELECTED = re.compile(r"\b(trimtab_\w+)(?:\{([^}]*)\})?")
+GROUPED = re.compile(r"\bby \(([^)]*)\)")
+
+
+def operator_s():
+    from operators.drift.metrics import Metrics
+
+    for metric in vars(Metrics()).values():
+        if hasattr(metric, "describe"):
+            family = next(iter(metric.describe()))
+            endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
+                family.type, [""]
+            )
+            yield from ((family.name + ending, {*metric._labelnames, "le"}) for ending in endings)
+
+
+def collector_s(folder):
+    from prometheus_client.parser import text_string_to_metric_families
+
+    from trimtab.collector.event import Inference, Rows
+    from trimtab.collector.ledger import Ledger
+    from trimtab.collector.log import Log
+    from trimtab.collector.metrics import exposition
+
+    ledger = Ledger()
+    rows = Rows(ids=["1"], times=[10**15], features={"x": [1.0]}, predictions=[0.5])
+    ledger.take(Inference("aaaaaaaa", "pod", "1", 10**15, 200, 2.0, 1, rows))
+    text = exposition(ledger, Log(folder / "log", lambda: ()), {"disk": 1})
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            yield sample.name, set(sample.labels)
+
+
+def server_s():
+    from trimtab.serving.metrics import ServiceMetrics
+
+    service = SimpleNamespace(model_name="m", revision="r", statuses={200: 1}, seconds=1.0, predictions=1, warmups=0,
+                              payloads=None)  # fmt: skip
+    lookup = SimpleNamespace(null_keys={"v": 1}, unknown_keys={"v": 1})
+    for family in ServiceMetrics(service, lookup).collect():  # type: ignore[arg-type]  # plain integers are all it reads
+        for sample in family.samples:
+            yield sample.name, set(sample.labels)
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory):
+    """Series to labels."""
+    found = {}
+    for name, labels in (*operator_s(), *collector_s(tmp_path_factory.mktemp("collector")), *server_s()):
+        found[name] = found.get(name, set()) | labels
+    assert len(found) > 40
+    return found
+
+
+def queries():
+    sys.path.insert(0, str(ROOT / "helm"))
+    from dashboards import queries
+
+    return sorted({*queries(), *(rule["expr"] for rule in RULES)})
+
+
+@pytest.mark.parametrize("query", queries())
+def test_a_query_names_what_is_exposed(exposed, query):
+    used = SELECTED.findall(query)
+    assert used
+    for metric, selectors in used:
+        assert metric in exposed, f"nothing exposes {metric}"
+        labels = set(re.findall(r"(\w+)\s*[=!]", selectors))
+        assert labels <= exposed[metric] | TARGET, f"{metric} has no {labels - exposed[metric]}"
+    known = set().union(*(exposed[metric] for metric, _ in used)) | TARGET
+    for group in GROUPED.findall(query):
+        assert {one.strip() for one in group.split(",")} <= known
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_says_what_is_wrong_and_what_helps(exposed, rule):
+    assert set(rule["annotations"]) == {"summary", "description"}
+    assert rule["labels"]["severity"] in ("critical", "warning", "info")
+    metrics = [metric for metric, _ in SELECTED.findall(rule["expr"])]
+    grouped = [{one.strip() for one in group.split(",")} for group in GROUPED.findall(rule["expr"])]
+    kept = set().union(*grouped) if grouped else set().union(*(exposed[one] for one in metrics)) | TARGET
+    said = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+    assert said <= kept, f"its sentences name {said - kept}, which its query drops"
+
+
+def test_the_runbook_has_a_section_of_each_alert_and_of_no_other():
+    page = (ROOT / "docs" / "runbook.md").read_text()
+    sections = set(re.findall(r"^### (Trimtab\w+)$", page, re.MULTILINE))
+    assert sections == {rule["alert"] for rule in RULES}
