@@ -53,7 +53,7 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     component.featurize(project, until, "", named["good"], features)
     component.train(project, until, window, "", features, model, artefact("metrics"))
     if recorded.refitted:
-        component.refit(project, window, features, model, final)
+        component.refit(project, window, recorded.run, features, model, final)
     (scratch / "export").mkdir()
     component.export(project, features, final if recorded.refitted else model, artefact("export/servable"))
     return read_provenance(scratch / "export")
