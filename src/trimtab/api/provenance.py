@@ -129,6 +129,7 @@ class Provenance(Stored):
         run: the MLflow run's id; "" where nothing is tracked.
         until, window: of the pipeline run, as it was started.
         refitted: the exported model is the tested one, fitted anew on all rows.
+        quantized: static or dynamic, where the 8-bit form passed the gates and was exported; else "".
         data: every table version that was read, each after those that it was made of; the features come last.
         image: of the container, with its digest, where it says so.
     """
@@ -139,6 +140,7 @@ class Provenance(Stored):
     until: str
     window: str = ""
     refitted: bool = False
+    quantized: str = ""
     bundle: Bundle
     code: Code
     data: tuple[DataVersion, ...]

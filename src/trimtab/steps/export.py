@@ -97,7 +97,7 @@ def export(
     if transform is not None:
         files["features.py"] = transform
     if provenance is not None:
-        provenance = _completed(provenance, files, proof)
+        provenance = _completed(provenance, files, proof, model.quantize)
     metadata: dict[str, Any] = {
         "project": project.name,
         "metrics": dict(model.metrics),
@@ -120,7 +120,9 @@ class _Proof:
     exported: str
 
 
-def _completed(provenance: Provenance, files: Mapping[str, bytes], proof: _Proof) -> Provenance:
+def _completed(
+    provenance: Provenance, files: Mapping[str, bytes], proof: _Proof, quantized: str
+) -> Provenance:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     results = Results(
         trained=provenance.results.trained,
@@ -129,7 +131,7 @@ def _completed(provenance: Provenance, files: Mapping[str, bytes], proof: _Proof
         exported=folder_digest(digests),
         predictions=proof.exported,
     )
-    return provenance.model_copy(update={"results": results})
+    return provenance.model_copy(update={"results": results, "quantized": quantized})
 
 
 def _chosen(rows: LearningRows) -> Array:
