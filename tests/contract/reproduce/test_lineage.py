@@ -57,6 +57,18 @@ def test_a_prediction_leads_to_its_row_its_features_and_the_row_that_its_view_ha
     assert features.facts["values"]["usual"] == view.facts["values"]["usual"]
 
 
+def test_the_row_that_the_online_store_held_is_told_from_the_one_of_that_time(ran: Path) -> None:
+    """A request for a time long past is answered with the store's row, which is newer."""
+    at = datetime(2024, 1, 9, 8, tzinfo=UTC)
+    newest = rows(ran, "k040", datetime(2024, 3, 31, tzinfo=UTC))[-1].facts["values"]
+    view = rows(ran, "k040", at, usual=newest["usual"])[-1]
+    assert view.facts["values"] == newest
+    assert view.facts["because"].startswith("the online store held this row")
+    view = rows(ran, "k040", at, usual=-1.0)[-1]
+    assert view.facts["values"]["known_at"] == "2024-01-09T00:00:00+00:00"
+    assert view.facts["because"].startswith("the model saw other values")
+
+
 def test_a_row_that_is_newer_than_the_model_is_found_in_the_tables_of_today(copy: Path) -> None:
     from trimtab.bootstrap import component
 

@@ -1,5 +1,6 @@
 """The rows behind a prediction: its key's in the examples and features tables, and those that its views had for it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from trimtab.ports.tables import Pointer
 from trimtab.steps.inputs import ID
 
 HELD = "held"
+Row = Mapping[str, Any]
 
 
 def row_nodes(
@@ -100,37 +102,67 @@ def _example(
 def _viewed(
     held: DataVersion, view: PlannedView, fields: Mapping[str, Any], logged: Logged, session: Session
 ) -> Node:
-    """The row that a view had for the prediction, as of its time, in the version that the model read."""
+    """The row that a view had for the prediction, in the version that the model read."""
     told = {"table": held.table, "version": held.version}
     if lacking := [column for column in view.by if fields.get(column) in (None, "")]:
         return Node("row", f"none in {held.key}", {**told, "because": f"{', '.join(lacking)} is not known"})
     asked = ", ".join(f"{column} {fields[column]}" for column in view.by)
     session.mount(HELD, _pointer(held))
-    where = [f"{quoted(column)}::varchar = {literal(_text(fields[column]))}" for column in view.by]
-    newest = ""
-    if view.time:
-        where.append(f"{quoted(view.time)}::timestamptz <= {literal(logged.at)}")
-        newest = f" order by {quoted(view.time)} desc limit 1"
-    for values in _selected(session, " and ".join(where) + newest):
-        return Node(
-            "row", f"{asked} in {held.key}", {**told, "values": values, **_too_old(view, values, logged)}
-        )
-    return Node("row", f"{asked} in {held.key}", {**told, "because": "there was none at that time"})
+    same = " and ".join(f"{quoted(column)}::varchar = {literal(_text(fields[column]))}" for column in view.by)
+    if view.time is None:
+        then = newest = next(_selected(session, same), None)
+    else:
+        time = quoted(view.time)
+        before = f"{time}::timestamptz <= {literal(logged.at)}"
+        then = next(_selected(session, f"{same} and {before} order by {time} desc limit 1"), None)
+        newest = next(_selected(session, f"{same} order by {time} desc limit 1"), None)
+    row, because = _seen(view, then, newest, logged)
+    facts = told if row is None else {**told, "values": row}
+    return Node("row", f"{asked} in {held.key}", {**facts, "because": because})
 
 
-def _too_old(view: PlannedView, values: Mapping[str, Any], logged: Logged) -> dict[str, str]:
+def _seen(view: PlannedView, then: Row | None, newest: Row | None, logged: Logged) -> tuple[Row | None, str]:
+    """Of the row as of a prediction's time and the newest one, the one whose values the model saw; and what to say.
+
+    An online store holds one row a key, the newest: a request for a time before it is answered by that row too.
+    """
+    if then is not None and _agrees(view, then, logged) is not False and not _age_over(view, then, logged):
+        return then, ""
+    if newest is not None and newest != then and _agrees(view, newest, logged):
+        return newest, "the online store held this row, which is newer than the prediction's time"
+    if then is None:
+        return None, "there was none at that time"
+    if over := _age_over(view, then, logged):
+        return then, f"older than its max_age, so it counted as missing: {over / 3600:.1f} h"
+    return then, "the model saw other values: the request, the store or features.py gave them"
+
+
+def _agrees(view: PlannedView, row: Row, logged: Logged) -> bool | None:
+    """Whether the features of a view's own names hold a row's values; None where no feature has such a name."""
+    pairs = [
+        (row[column.source], logged.features[column.name])
+        for column in view.columns
+        if column.name in logged.features
+    ]
+    return all(_alike(held, seen) for held, seen in pairs) if pairs else None
+
+
+def _alike(held: Any, seen: Any) -> bool:
+    if isinstance(held, int | float) and isinstance(seen, int | float):
+        return math.isclose(held, seen, rel_tol=1e-6)
+    return bool((held or None) == (seen or None))
+
+
+def _age_over(view: PlannedView, row: Row, logged: Logged) -> float:
+    """A row's age in seconds if it is past max_age at a prediction's time, else 0."""
     if view.time is None or view.max_age_s is None:
-        return {}
-    at = datetime.fromisoformat(values[view.time])
+        return 0.0
+    at = datetime.fromisoformat(row[view.time])
     age = (logged.at - (at if at.tzinfo else at.replace(tzinfo=UTC))).total_seconds()  # a date begins in UTC
-    return (
-        {"because": f"older than its max_age, so it counted as missing: {age / 3600:.1f} h"}
-        if age > view.max_age_s
-        else {}
-    )
+    return age if age > view.max_age_s else 0.0
 
 
-def _selected(session: Session, where: str) -> Iterator[dict[str, Any]]:
+def _selected(session: Session, where: str) -> Iterator[Row]:
     """Rows of the mounted table, as JSON values."""
     for row in session.arrow(f"select * from {HELD} where {where}").to_pylist():
         yield {name: _json(value) for name, value in row.items()}
