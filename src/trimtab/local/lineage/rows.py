@@ -44,7 +44,7 @@ def row_nodes(
         views = [
             _kept(
                 read.get(view.name),
-                partial(_viewed, view=view, fields=fields, logged=logged, session=session),
+                partial(_viewed, view=view, fields=fields, logged=logged, session=session, until=made.until),
             )
             for view in plan.views
         ]
@@ -100,7 +100,12 @@ def _example(
 
 
 def _viewed(
-    held: DataVersion, view: PlannedView, fields: Mapping[str, Any], logged: Logged, session: Session
+    held: DataVersion,
+    view: PlannedView,
+    fields: Mapping[str, Any],
+    logged: Logged,
+    session: Session,
+    until: str,
 ) -> Node:
     """The row that a view had for the prediction, in the version that the model read."""
     told = {"table": held.table, "version": held.version}
@@ -115,7 +120,10 @@ def _viewed(
         time = quoted(view.time)
         before = f"{time}::timestamptz <= {literal(logged.at)}"
         then = next(_selected(session, f"{same} and {before} order by {time} desc limit 1"), None)
-        newest = next(_selected(session, f"{same} order by {time} desc limit 1"), None)
+        stored = (
+            f"{time}::timestamptz < {literal(until)}::timestamptz"  # what the run put into the online store
+        )
+        newest = next(_selected(session, f"{same} and {stored} order by {time} desc limit 1"), None)
     row, because = _seen(view, then, newest, logged)
     facts = told if row is None else {**told, "values": row}
     return Node("row", f"{asked} in {held.key}", {**facts, "because": because})
