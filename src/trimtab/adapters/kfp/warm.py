@@ -7,12 +7,16 @@ another handler there for as long as its context lasts. A contract test fails wh
 
 import contextlib
 import json
+import multiprocessing
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -108,7 +112,7 @@ def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) 
     progress.unlink(missing_ok=True)
     emit({"event": "task_started", "task": task.name})
     started = time.monotonic()
-    child = context.Process(target=execute, args=(task, str(log), str(failure), os.getpid()), name=task.name)
+    child = context.Process(target=execute, args=(task, str(log), str(failure)), name=task.name)
     child.start()
     said = 0
     while child.is_alive():
@@ -160,9 +164,9 @@ def read_failure(path: Path, exitcode: int | None) -> dict[str, Any]:
             "status": int(ExitStatus.SURROUNDINGS)}  # fmt: skip
 
 
-def execute(task: Task, log: str, failure: str, host_pid: int) -> None:
+def execute(task: Task, log: str, failure: str) -> None:
     """The child's whole life: its output goes to `log`, and what went wrong to `failure`."""
-    die_with_parent()
+    end_with_host()
     redirect_output(log)
     os.environ.update(task.environment)
     os.environ[LOG_VARIABLE] = log
@@ -206,10 +210,24 @@ def redirect_output(log: str) -> None:
     sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
 
 
+def end_with_host() -> None:
+    """End this task when the host is gone, even by SIGKILL: a run that goes on must not meet what is left of it.
+
+    The fork server does not do it: its children keep open the pipe by which it would notice.
+    """
+    host = multiprocessing.parent_process()
+    assert host is not None
+
+    def watch() -> None:
+        wait([host.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="host", daemon=True).start()
+
+
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when the fork server goes (prctl(2), PR_SET_PDEATHSIG)."""
+    """Ask the kernel for SIGTERM when the parent goes (prctl(2), PR_SET_PDEATHSIG)."""
     import ctypes
-    import signal
 
     pr_set_pdeathsig = 1
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGTERM)
