@@ -80,6 +80,24 @@ def test_an_archive_that_was_changed_is_refused(archive, pod, tmp_path):
     assert "is no bundle" in pod(other.as_uri(), status=2)[0].failed
 
 
+@pytest.mark.parametrize("name", ["../outside", "/outside", "link"])
+def test_an_archive_with_what_no_bundle_holds_is_refused_and_writes_nothing_outside(tmp_path, name):
+    import tarfile
+
+    from trimtab.adapters.projects.archive import unarchived
+    from trimtab.api.errors import InputRefused
+
+    packed = tmp_path / "churn-0123456789abcdef.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        if name == "link":
+            entry.type, entry.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(entry)
+    with pytest.raises(InputRefused, match="which no bundle holds"):
+        unarchived(packed.as_uri(), tmp_path / "in")
+    assert not (tmp_path / "outside").exists()
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [

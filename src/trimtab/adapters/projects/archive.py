@@ -4,7 +4,7 @@ import gzip
 import io
 import re
 import tarfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from trimtab.adapters.projects.bundle import MAX_BYTES
@@ -100,12 +100,32 @@ def unarchived(address: str, folder: Path) -> Loaded:
             total = sum(entry.size for entry in tar.getmembers())
             if total > MAX_BYTES:
                 raise InputRefused(f"{address} holds {total / 1e6:.0f} MB, more than a bundle may")
-            tar.extractall(folder, filter="data")
+            for entry in tar.getmembers():
+                _write(tar, entry, folder, address)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise InputRefused(
             f"{address} is no bundle ({error})", remedy="make it anew: trimtab pipeline bundle"
         ) from error
     return load(folder)
+
+
+def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path, address: str) -> None:
+    """One file of a bundle into the folder; `extractall(filter=)` came with Python 3.11.4 only.
+
+    Raises:
+        InputRefused: no plain file, or one that would leave the folder.
+    """
+    name = PurePosixPath(entry.name)
+    if not entry.isreg() or name.is_absolute() or ".." in name.parts:
+        raise InputRefused(
+            f"{address} holds '{entry.name}', which no bundle holds",
+            remedy="make it anew: trimtab pipeline bundle",
+        )
+    content = tar.extractfile(entry)
+    assert content is not None
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content.read())
 
 
 def fetched(address: str) -> bytes:
