@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import uuid
+from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
@@ -17,14 +18,43 @@ LOCKED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)", re.MUL
 OWN = "trimtab"
 
 
+@dataclass(frozen=True)
+class Package:
+    """What an installed distribution says of itself, read once.
+
+    Attributes:
+        requires: names in its requirements, as the index compares them.
+    """
+
+    name: str
+    version: str
+    licence: str
+    requires: frozenset[str]
+
+    @classmethod
+    def of(cls, one: Distribution) -> "Package":
+        said = one.metadata
+        wanted = {
+            normal(re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0])
+            for text in said.get_all("Requires-Dist") or ()
+        }
+        return cls(said["Name"], said["Version"], said.get("License-Expression") or "", frozenset(wanted))
+
+    @property
+    def key(self) -> str:
+        return normal(self.name)
+
+    @property
+    def purl(self) -> str:
+        return f"pkg:pypi/{self.key}@{self.version}"
+
+
 def main(lock: Path) -> int:
     """Print the bill; the exit status is 1 where something is installed that is not locked."""
     text = lock.read_text()
     locked = {(normal(found["name"]), found["version"]) for found in LOCKED.finditer(text)}
-    held = sorted(distributions(), key=lambda one: normal(one.name))
-    foreign = [
-        one for one in held if normal(one.name) != OWN and (normal(one.name), one.version) not in locked
-    ]
+    held = installed()
+    foreign = [one for one in held if one.key != OWN and (one.key, one.version) not in locked]
     if foreign:
         names = ", ".join(f"{one.name}=={one.version}" for one in foreign)
         sys.stderr.write(f"installed and not in {lock}: {names}\n")
@@ -33,11 +63,16 @@ def main(lock: Path) -> int:
     return 0
 
 
-def bill(held: list[Distribution]) -> dict[str, object]:
+def installed() -> list[Package]:
+    """Beside this interpreter, by name."""
+    return sorted(map(Package.of, distributions()), key=lambda one: one.key)
+
+
+def bill(held: list[Package]) -> dict[str, object]:
     """The document. Its serial number is made of its components, so the same content has the same."""
-    own = next(one for one in held if normal(one.name) == OWN)
+    own = next(one for one in held if one.key == OWN)
+    here = {one.key: one.purl for one in held}
     components = [component(one) for one in held if one is not own]
-    dependencies = [{"ref": reference(one), "dependsOn": sorted(depends(one, held))} for one in held]
     serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(components, sort_keys=True))
     return {
         "bomFormat": "CycloneDX",
@@ -46,32 +81,26 @@ def bill(held: list[Distribution]) -> dict[str, object]:
         "version": 1,
         "metadata": {"component": {**component(own), "type": "application"}},
         "components": components,
-        "dependencies": dependencies,
+        # markers are not weighed: what is here is here
+        "dependencies": [
+            {
+                "ref": one.purl,
+                "dependsOn": sorted(here[name] for name in one.requires & here.keys() - {one.key}),
+            }
+            for one in held
+        ],
     }
 
 
-def component(one: Distribution) -> dict[str, object]:
+def component(one: Package) -> dict[str, object]:
     found: dict[str, object] = {
         "type": "library",
-        "bom-ref": reference(one),
+        "bom-ref": one.purl,
         "name": one.name,
         "version": one.version,
-        "purl": reference(one),
+        "purl": one.purl,
     }
-    if licence := one.metadata.get("License-Expression"):
-        found["licenses"] = [{"expression": licence}]
-    return found
-
-
-def depends(one: Distribution, held: list[Distribution]) -> set[str]:
-    """Of the packages that are here, those that it names; markers are not weighed: what is here is here."""
-    here = {normal(other.name): reference(other) for other in held}
-    named = {normal(re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]) for text in one.requires or []}
-    return {here[name] for name in named if name in here and name != normal(one.name)}
-
-
-def reference(one: Distribution) -> str:
-    return f"pkg:pypi/{normal(one.name)}@{one.version}"
+    return found | ({"licenses": [{"expression": one.licence}]} if one.licence else {})
 
 
 def normal(name: str) -> str:
