@@ -39,7 +39,7 @@ cluster-down: $(STAMP) ## Take it away again
 
 .PHONY: images test-images
 images: ## Container images with docker, podman or buildah (IMAGES="operator serving", BASE=… as you like)
-	$(PYTHON) images/build.py $(IMAGES) $(if $(BASE),--base $(BASE))
+	$(PYTHON) manifests/images/build.py $(IMAGES) $(if $(BASE),--base $(BASE))
 
 test-images: $(ALL) ## Build the operator's and the model server's image on Debian, and look at them (as root, with buildah)
 	$(BIN)/python -m pytest tests/images -q

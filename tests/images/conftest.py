@@ -36,7 +36,7 @@ def built(base):
     """Build an image under a tag; what was said of it."""
 
     def build(word, tag, extras=""):
-        command = [sys.executable, "images/build.py", word, "--base", base, "--tag", tag]
+        command = [sys.executable, "manifests/images/build.py", word, "--base", base, "--tag", tag]
         command += ["--extras", extras] if extras else []
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

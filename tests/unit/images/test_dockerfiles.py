@@ -48,7 +48,7 @@ def test_nothing_is_fetched_but_by_the_install_script(image):
     assert "ADD " not in text
     assert "://" not in text
     (run,) = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
-    assert run.endswith('sh images/install.sh "${EXTRAS}"')
+    assert run.endswith('sh manifests/images/install.sh "${EXTRAS}"')
 
 
 def test_extras_are_those_of_the_project_and_heavy_ones_stand_in_one_image(image):
@@ -71,7 +71,7 @@ def test_the_ignore_file_lets_in_what_is_copied(image):
 
 @pytest.fixture
 def images(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "images"))
+    monkeypatch.syspath_prepend(str(ROOT / "manifests" / "images"))
     for name in ("build", "sbom"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import importlib

@@ -1,6 +1,6 @@
 """What an image holds of Python packages, as CycloneDX 1.6 JSON on standard output.
 
-    python images/sbom.py requirements.lock > sbom.cdx.json
+    python manifests/images/sbom.py requirements.lock > sbom.cdx.json
 
 It names the distributions that are installed beside the interpreter that runs it; nothing is guessed and no time is
 written. One that is not in the lock, or not in that version, ends it with status 1.

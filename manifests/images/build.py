@@ -1,8 +1,8 @@
 """Builds the images from their Dockerfiles, with docker, podman or buildah, whichever is here.
 
-    python images/build.py                          # all three
-    python images/build.py operator serving
-    python images/build.py operator --base localhost/base:1 --tag test
+    python manifests/images/build.py                          # all three
+    python manifests/images/build.py operator serving
+    python manifests/images/build.py operator --base localhost/base:1 --tag test
 
 The package index is reached as this machine's pip and uv reach it: their PIP_ and UV_ variables, pip.conf and the
 trusted certificates go into the build as secrets, which no layer holds. What an image weighs is told at the end.
@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGES: Final[Mapping[str, tuple[str, str]]] = {
     "trimtab": ("trimtab", "components/Dockerfile"),
     "serving": ("trimtab-serving", "src/trimtab/serving/Dockerfile"),
@@ -40,7 +40,7 @@ INSIDE: Final = "/run/secrets/ca"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build what is named; 2 where there is no builder, else the builder's own status."""
-    parser = argparse.ArgumentParser(prog="images/build.py", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="manifests/images/build.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("image", nargs="*", help="trimtab, serving or operator; default: all")
     parser.add_argument("--base", help="the base image, with Python 3.11 to 3.13 as python3")
     parser.add_argument("--tag", default=version(), help="default: the version of trimtab")

@@ -25,6 +25,6 @@ find "$VENV" -depth \( -name tests -o -name test \) -type d -path '*/site-packag
 find "$VENV" -name uv_cache.json -delete
 sed -i "/uv_cache.json/d" "$VENV"/lib/python*/site-packages/trimtab-*.dist-info/RECORD
 rm -f "$VENV/.lock"
-"$VENV/bin/python" images/sbom.py requirements.lock > "$VENV/sbom.cdx.json"
+"$VENV/bin/python" manifests/images/sbom.py requirements.lock > "$VENV/sbom.cdx.json"
 # by content, so that no time of a file decides whether it is read
 "$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV/lib"
