@@ -68,7 +68,7 @@ def test_a_cluster_that_cannot_be_reached_is_4(doctor, tmp_path):
     there = {"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}
     context = {"name": "x", "context": {"cluster": "x", "user": "x"}}
     config = {"apiVersion": "v1", "kind": "Config", "clusters": [there], "contexts": [context], "current-context": "x",
-              "users": [{"name": "x", "user": {}}]}  # fmt: skip
+              "users": [{"name": "x", "user": {"token": "x"}}]}  # fmt: skip
     path = tmp_path / "kubeconfig"
     path.write_text(json.dumps(config))
     status, said = doctor(path)
