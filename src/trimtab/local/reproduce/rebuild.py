@@ -58,8 +58,8 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
         component.refit(project, window, recorded.run, features, model, final)
     fitted = final if recorded.refitted else model
     if recorded.quantized:  # the judge's word, who is not asked again
-        held = FittedModel.load(Path(fitted.path))
-        replace(held, quantize=recorded.quantized).save(Path(fitted.path))
+        judged = FittedModel.load(Path(fitted.path))
+        replace(judged, quantize=recorded.quantized).save(Path(fitted.path))
     (scratch / "export").mkdir()
     component.export(project, features, fitted, artefact("export/servable"))
     return read_provenance(scratch / "export")
