@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from trimtab.local.lineage import Node
+    from trimtab.local.lineage.node import Node
 
 MOST_FACTS: Final = 8
 WIDE: Final = 2_000
@@ -51,7 +51,7 @@ def lineage(
     """
     from trimtab.bootstrap.local import open_project
     from trimtab.local.extras import need
-    from trimtab.local.lineage import lineage as walk
+    from trimtab.local.lineage.walk import lineage as walk
 
     loaded, home = open_project(Path.cwd())
     need("trimtab lineage", "train")

@@ -10,7 +10,7 @@ import typer
 from trimtab.api.errors import ExitStatus
 
 if TYPE_CHECKING:
-    from trimtab.local.reproduce import Reproduction
+    from trimtab.local.reproduce.reproduce import Reproduction
 
 SHOWN = 5
 
@@ -53,7 +53,7 @@ def reproduce(
     """
     from trimtab.bootstrap.local import open_project
     from trimtab.local.extras import RUN, need
-    from trimtab.local.reproduce import reproduce as again
+    from trimtab.local.reproduce.reproduce import reproduce as again
 
     loaded, home = open_project(Path.cwd())
     need("trimtab reproduce", *RUN)

@@ -18,7 +18,7 @@ RUN = "20240401-000000-000"
 def reproduced(folder: Path, run: str = "latest", **options: Any) -> Any:
     from trimtab.adapters.projects.home import Home
     from trimtab.adapters.projects.load import load
-    from trimtab.local.reproduce import reproduce
+    from trimtab.local.reproduce.reproduce import reproduce
 
     return reproduce(run, load(folder), Home.of(folder), **options)
 

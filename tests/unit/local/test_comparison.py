@@ -15,7 +15,6 @@ from trimtab.api.provenance import (
     Results,
 )
 from trimtab.local.reproduce.comparison import differences
-from trimtab.local.reproduce.reproduce import Reproduction
 
 RECORDED = Provenance(
     project="flights",
@@ -85,6 +84,8 @@ def again(*changes):
             made = changed("results", **now)(made)
         else:
             made = change(made)
+    from trimtab.local.reproduce.reproduce import Reproduction
+
     return Reproduction("r", RECORDED, made, differences(RECORDED, made), 1.0)
 
 

@@ -50,7 +50,7 @@ def server_s():
     from trimtab.serving.metrics import ServiceMetrics
 
     service = SimpleNamespace(model_name="m", revision="r", statuses={200: 1}, seconds=1.0, predictions=1, warmups=0,
-                              payloads=None)  # fmt: skip
+                              explanations=0, payloads=None)  # fmt: skip
     lookup = SimpleNamespace(null_keys={"v": 1}, unknown_keys={"v": 1})
     for family in ServiceMetrics(service, lookup).collect():  # type: ignore[arg-type]  # plain integers are all it reads
         for sample in family.samples:

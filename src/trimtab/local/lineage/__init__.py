@@ -3,8 +3,3 @@
 `model` walks what a version's provenance says, `logged` finds a prediction in the collector's log, and `rows` finds
 its key's rows in the table versions that its model read.
 """
-
-from trimtab.local.lineage.node import Node
-from trimtab.local.lineage.walk import lineage
-
-__all__ = ["Node", "lineage"]

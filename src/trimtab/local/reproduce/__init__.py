@@ -4,8 +4,3 @@
 they were, `rebuild` runs the steps anew in a process of its own, and `comparison` names what differs, causes before
 effects.
 """
-
-from trimtab.local.reproduce.comparison import Difference
-from trimtab.local.reproduce.reproduce import Reproduction, reproduce
-
-__all__ = ["Difference", "Reproduction", "reproduce"]

@@ -122,7 +122,8 @@ def unknown_parameters(
         takes = of_file if family == MODEL_FILE else _of_family(family, task)
         for name in parameters:
             if takes is not None and name not in takes:
-                near = difflib.get_close_matches(name, takes, n=1)
+                spelt = {one.lower(): one for one in takes}
+                near = [spelt[one] for one in difflib.get_close_matches(name.lower(), spelt, n=1)]
                 known = ", ".join(sorted(takes)) or "none"
                 remedy = f"did you mean `{near[0]}`?" if near else f"it takes {known}"
                 yield (*path, name), f"{who} takes no parameter '{name}'", remedy
