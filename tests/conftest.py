@@ -1,6 +1,8 @@
 """What holds for the whole suite."""
 
+import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,3 +17,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def loaded_by_collection(pytestconfig: pytest.Config) -> frozenset[str]:
     """First parts of the names of all modules that were loaded when collecting was done."""
     return pytestconfig.stash[AFTER_COLLECTION]
+
+
+@pytest.fixture(autouse=True)
+def own_platform() -> Iterator[None]:
+    """A test that chooses a platform in this process, as a command does in its own, chooses it for itself alone."""
+    before = os.environ.get("TRIMTAB_PLATFORM")
+    yield
+    if before is None:
+        os.environ.pop("TRIMTAB_PLATFORM", None)
+    else:
+        os.environ["TRIMTAB_PLATFORM"] = before

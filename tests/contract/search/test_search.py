@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from search_world import SPACE, Broken, Hands, World, some_rows
+from search_world import PROJECT, SPACE, Broken, Hands, World, some_rows
 
 from trimtab.api.errors import ExtraMissing, InputRefused, SurroundingsFailed
 
@@ -43,6 +43,19 @@ def test_the_best_of_all_families_is_found_and_never_a_worse_one_than_the_projec
     assert found.source.name == (found.best.candidate or found.source).family
     assert world.said[-1].startswith("trial 7 of 8 ")
     assert f"best log_loss {found.best.value:.5f} (trial {found.best.number})" in world.said[-1]
+
+
+def test_a_network_s_trials_learn_as_the_project_s_training_says(world):
+    space = {"mlp": {"dropout": {"low": 0.0, "high": 0.3}}}
+
+    def tried(epochs):
+        training = {**PROJECT["training"], "epochs": epochs, "patience": None}
+        search = {"trials": 2, "space": space, "pruner": "none"}
+        return world.search(search, study=f"{epochs}.db", training=training).tried[1]
+
+    short, long = tried(1), tried(8)
+    assert short.candidate == long.candidate
+    assert long.value < short.value
 
 
 def test_a_metric_where_more_is_better_is_maximised(world):

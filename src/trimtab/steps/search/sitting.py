@@ -105,7 +105,7 @@ class Sitting:
         question = self.question
         try:
             judged = judge(
-                source, question.rows, question.folds, question.metric, question.project.training.seed, tell
+                source, question.rows, question.folds, question.metric, question.project.training, tell
             )
         except InputRefused as error:
             return Ended("failed", 0.0, because=error.message)

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from trimtab.api.project import Training
 from trimtab.features.columns import Array
 from trimtab.features.schema import FeatureSchema
 from trimtab.quality.metrics import METRICS
@@ -43,7 +44,12 @@ class Judged:
 
 
 def judge(
-    source: ModelSource, rows: LearningRows, folds: Sequence[Fold], metric: str, seed: int, tell: Tell
+    source: ModelSource,
+    rows: LearningRows,
+    folds: Sequence[Fold],
+    metric: str,
+    training: Training,
+    tell: Tell,
 ) -> Judged:
     """Fit on each fold's training rows and score its validation rows, which a fit that stops early sees too.
 
@@ -52,7 +58,7 @@ def judge(
     """
     done: list[float] = []
     for place, fold in enumerate(folds):
-        given_up = _fold(source, rows, fold, place, metric, seed, done, tell)
+        given_up = _fold(source, rows, fold, place, metric, training, done, tell)
         if given_up and len(done) < len(folds):
             return Judged(tuple(done), given_up)
     return Judged(tuple(done), "")
@@ -64,7 +70,7 @@ def _fold(
     fold: Fold,
     place: int,
     metric: str,
-    seed: int,
+    training: Training,
     done: list[float],
     tell: Tell,
 ) -> GivenUp:
@@ -88,8 +94,9 @@ def _fold(
         teach.features,
         teach.filled(),
         teach.times,
-        seed,
+        training.seed,
         (held.features, labels),
+        how=training,
     )
     if broken_off:
         return broken_off
