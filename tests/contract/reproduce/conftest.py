@@ -121,7 +121,7 @@ def run_here(folder: Path) -> None:
         component.validate(bundle, UNTIL, "", tables, judged, good, artefact("page"), artefact("outcome"))
         component.featurize(bundle, UNTIL, "", good, features)
         component.train(bundle, UNTIL, "", "", features, model, artefact("metrics"))
-        component.refit(bundle, "", features, model, final)
+        component.refit(bundle, "", "", features, model, final)
         component.export(bundle, features, final, artefact("export/servable"))
     finally:
         os.environ.pop("TRIMTAB_MLFLOW")
