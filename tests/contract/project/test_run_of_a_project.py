@@ -187,7 +187,7 @@ def test_a_run_killed_in_its_search_goes_on_with_the_trials_that_it_has(copied, 
     assert 1 <= len(lines) <= 21
     assert [line.split()[1] for line in lines] == sorted({line.split()[1] for line in lines}, key=int)
     assert run.version == "1"
-    folder = next(copied.glob(".trimtab/runs/*"))
+    folder = next(copied.glob(".trimtab/runs/*/run.json")).parent
     page = (folder / "search.html").read_text()
     assert page.count("the project&#39;s own") >= 1
     printed = (tmp_path / "out").read_text()
