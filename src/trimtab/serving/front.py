@@ -106,12 +106,14 @@ class Front:
         log = self._service.payloads
         if log is None:
             return {
+                "pid": os.getpid(),
                 "handled": sum(self._service.statuses.values()),
                 "logged": 0,
                 "dropped": 0,
                 "in_flight": 0,
             }
         return {
+            "pid": os.getpid(),
             "handled": log.handled,
             "logged": log.logged,
             "dropped": log.dropped,

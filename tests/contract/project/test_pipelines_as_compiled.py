@@ -167,7 +167,7 @@ def test_a_backfill_answers_each_example_of_its_periods_once(run, predictions, t
     assert sorted(filled) == [one[0] for one in seen if first <= one[5].replace(" ", "T") < last]
 
 
-def test_materialization_fills_the_online_store_without_a_model(run, shop):
+def test_materialization_fills_the_online_store_without_a_model(trained, run, shop):
     store = shop[1] / ".trimtab" / "online.db"
     before = sqlite3.connect(store).execute("select count(*) from latest").fetchone()[0]
     store.unlink()

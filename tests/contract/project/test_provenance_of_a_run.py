@@ -25,6 +25,13 @@ def asked(monkeypatch, capsys):
     return ask
 
 
+@pytest.fixture
+def own(project, tmp_path):
+    """A copy of the project and its run, without what a plane left in it: sockets can't be copied."""
+    ignored = shutil.ignore_patterns("plane", "collector")
+    return shutil.copytree(project[0], tmp_path / "churn", symlinks=True, ignore=ignored)
+
+
 @pytest.fixture(scope="module")
 def named(project):
     """The ids under which the fixture's one run is known."""
@@ -71,15 +78,13 @@ def test_a_version_that_is_not_there_is_answered_with_those_that_are(project, as
     assert "there are churn/1" in asked(project[0], "lineage", "churn/99", status=2)
 
 
-def test_a_prediction_is_walked_down_to_its_row_and_its_model(project, tmp_path, asked):
+def test_a_prediction_is_walked_down_to_its_row_and_its_model(own, asked):
     from trimtab.adapters.mlflow import MlflowRegistry
     from trimtab.adapters.mlflow.client import local_uri
     from trimtab.collector.log import Kind, Log, Record
     from trimtab.rollout import revision_id
 
-    folder = tmp_path / "churn"
-    shutil.copytree(project[0], folder, symlinks=True)
-    shutil.rmtree(folder / ".trimtab/collector", ignore_errors=True)
+    folder = own
     version = MlflowRegistry(local_uri(folder / ".trimtab/mlflow/mlflow.db")).version("churn", "1")
     log = Log(folder / ".trimtab/collector", list)
     list(log.replay())
@@ -119,9 +124,8 @@ def catalogue():
         server.shutdown()
 
 
-def test_a_run_tells_a_catalogue_what_each_task_read_and_wrote(project, tmp_path, asked, catalogue):
-    folder = tmp_path / "churn"
-    shutil.copytree(project[0], folder, symlinks=True)
+def test_a_run_tells_a_catalogue_what_each_task_read_and_wrote(own, asked, catalogue):
+    folder = own
     address, came = catalogue
     asked(folder, "run", "--openlineage", address)
     assert {path for path, _ in came} == {"/api/v1/lineage"}

@@ -204,6 +204,7 @@ class Server:
 
     def logged(self) -> dict[str, int]:
         counts: dict[str, int] = self.send("GET", "/trimtab/logged").json
+        assert counts.pop("pid") == self.process.pid
         return counts
 
     def stop(self) -> int:

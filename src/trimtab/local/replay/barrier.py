@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from urllib.parse import urlsplit
 
 from trimtab.api.errors import SurroundingsFailed
@@ -16,8 +16,9 @@ PAUSE_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """What a model server says of its payload log since it started."""
+    """What a model server says of its payload log since it started, and which process says so."""
 
+    pid: int
     handled: int
     logged: int
     dropped: int
@@ -28,7 +29,7 @@ class BarrierStuck(SurroundingsFailed):
     """An hour's events did not all arrive."""
 
 
-NOTHING = Logged(0, 0, 0, 0)
+NOTHING = Logged(0, 0, 0, 0, 0)
 
 
 class ServerLog:
@@ -46,7 +47,7 @@ class ServerLog:
         except (OSError, http.client.HTTPException, ValueError):
             self._connection.close()
             return None
-        return Logged(**{name: int(counts[name]) for name in ("handled", "logged", "dropped", "in_flight")})
+        return Logged(**{field.name: int(counts[field.name]) for field in fields(Logged)})
 
     def close(self) -> None:
         self._connection.close()
@@ -115,7 +116,7 @@ class Barrier:
 
     def _over(self, revision: str, answers: int, log: Logged, received: int) -> bool:
         answers_before, log_before, received_before = self._before.get(revision, (0, NOTHING, 0))
-        if log.handled < log_before.handled or answers < answers_before:
+        if log_before.pid not in (0, log.pid) or answers < answers_before:
             return True
         return (
             log.handled - log_before.handled >= answers - answers_before
