@@ -67,16 +67,20 @@ def playing(plane: "ControlPlane", setting: "Setting") -> "Iterator[Scene]":
 
 
 @contextmanager
-def replica(plane: "ControlPlane", namespace: str, folder: Path) -> "Iterator[tuple[FaultProxy, Replica]]":
-    """An operator behind a proxy of its own."""
-    from tests.cluster.control_plane.faults.processes import Replica, settings
+def replica(
+    plane: "ControlPlane", namespace: str, folder: Path, code: Path | None = None
+) -> "Iterator[tuple[FaultProxy, Replica]]":
+    """An operator behind a proxy of its own, of this version or of the one that `code` holds."""
+    from tests.cluster.control_plane.faults.processes import REPOSITORY, Replica, settings
     from tests.cluster.control_plane.operator.players import served_models
     from tests.cluster.kube.fault_proxy import FaultProxy
 
     folder.mkdir()
     with FaultProxy(plane.admin) as proxy, served_models() as models:
         kubeconfig = proxy.login.write(folder / "kubeconfig")
-        started = Replica(folder, "operator", kubeconfig, settings(namespace, folder, models))
+        started = Replica(
+            folder, "operator", kubeconfig, settings(namespace, folder, models), code or REPOSITORY
+        )
         try:
             yield proxy, started
         finally:
