@@ -8,10 +8,15 @@ import pytest
 if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway
     from tests.cluster.kube.node import Node
-    from tests.cluster.node.exported import Models
 
-PULLED = "docker.io/library/trimtab-{word}:0.1.0"
-"""The name that the chart's default, which has no registry, stands for."""
+PULLED = {
+    "operator": "docker.io/library/trimtab-operator:0.1.0",
+    "serving": "docker.io/library/trimtab-serving:0.1.0",
+    "trimtab": "docker.io/library/trimtab:latest",
+}
+"""The names that the chart and the samples, which know no registry, stand for."""
+EXTRAS = {"trimtab": "data,features,kfp,train"}
+"""Without torch."""
 TOOK = "took"
 
 
@@ -22,11 +27,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Node]":
     from tests.cluster.kube.node import Node
     from tests.images.builder import buildah, of_this_tree
 
-    images = {word: of_this_tree(word) for word in ("operator", "serving")}
+    images = {word: of_this_tree(word, EXTRAS.get(word, "")) for word in PULLED}
     with Node(tmp_path_factory.mktemp("node")) as running:
         for word, name in images.items():
             archive = running.place / f"{word}.tar"
-            buildah("push", "-q", name, f"docker-archive:{archive}:{PULLED.format(word=word)}")
+            buildah("push", "-q", name, f"docker-archive:{archive}:{PULLED[word]}")
             running.load_archive(archive)
             archive.unlink()
         node_kserve.install(running)
@@ -39,14 +44,6 @@ def gateway(cluster: "Node") -> "Gateway":
     from tests.cluster.kube import gateway
 
     return gateway.install(cluster)
-
-
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
-    """Real models v1 and v2 over flights, exported."""
-    from tests.cluster.node.exported import export_models
-
-    return export_models(tmp_path_factory.mktemp("exported"))
 
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:

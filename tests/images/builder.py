@@ -48,24 +48,25 @@ def build(word: str, tag: str, extras: str = "", root: Path = ROOT) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def of_this_tree(word: str) -> str:
+def of_this_tree(word: str, extras: str = "") -> str:
     """The image's name, its tag a digest of what it is made of: built where that changed, older ones removed."""
-    name, tag = f"localhost/trimtab-{word}", f"tree-{_content()}"
+    name = "localhost/trimtab" if word == "trimtab" else f"localhost/trimtab-{word}"
+    tag = f"tree-{_content(extras)}"
     held = buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines()
     if f"{name}:{tag}" not in held:
         base()
-        build(word, tag)
+        build(word, tag, extras)
         for stale in held:
             if stale.startswith(f"{name}:tree-"):
                 buildah("rmi", stale)
     return f"{name}:{tag}"
 
 
-def _content() -> str:
+def _content(extras: str) -> str:
     from tests.cluster.kube.images_oci import file_digest, tree_digest
 
     found = [
         tree_digest(*(ROOT / folder for folder in FOLDERS)),
         *(file_digest(ROOT / name) for name in FILES),
     ]
-    return hashlib.sha256(" ".join(found).encode()).hexdigest()[:16]
+    return hashlib.sha256(" ".join([extras, *found]).encode()).hexdigest()[:16]
