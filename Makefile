@@ -37,10 +37,6 @@ cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole no
 cluster-down: $(STAMP) ## Take it away again
 	$(BIN)/python -m tests.cluster.kube down
 
-.PHONY: e2e
-e2e: $(ALL) ## The chart on a cluster of its own: images, helm, a rollout through the gateway (as root, with buildah)
-	$(BIN)/python -m pytest tests/e2e -q
-
 .PHONY: images test-images
 images: ## Container images with docker, podman or buildah (IMAGES="operator serving", BASE=… as you like)
 	$(PYTHON) manifests/images/build.py $(IMAGES) $(if $(BASE),--base $(BASE))

@@ -11,7 +11,6 @@ from tests.images.builder import buildah
 @pytest.fixture(scope="session")
 def built():
     """Build an image under a tag; what was said of it."""
-    builder.base()
     return builder.build
 
 

@@ -41,8 +41,8 @@ def export_models(root: Path) -> Models:
         shutil.copytree(made, folder / version)
         revisions[version] = made.name[-8:]
     requests = root / "requests.json"
-    requests.write_text(json.dumps(requests_of(folder / "v1")))
-    digests = {version: digest_of(folder / version) for version in revisions}
+    requests.write_text(json.dumps(_requests(folder / "v1")))
+    digests = {version: _digest(folder / version) for version in revisions}
     return Models(folder, revisions, digests, requests)
 
 
@@ -67,15 +67,14 @@ def _exported(shop: Workshop, featurized: Any, version: str, iterations: int) ->
     return found
 
 
-def digest_of(folder: Path) -> str:
+def _digest(folder: Path) -> str:
     """As export and the model server build it: over the manifest's `name digest` lines."""
     files = json.loads((folder / "manifest.json").read_text())["files"]
     lines = "".join(f"{name} {digest}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def requests_of(folder: Path) -> list[dict[str, Any]]:
-    """V2 bodies of a model folder's samples."""
+def _requests(folder: Path) -> list[dict[str, Any]]:
     plan = json.loads((folder / "plan.json").read_text())
     # there is no online store on the node: the requests carry the views' columns too, as unknown
     looked_up = [column for view in plan["views"] for column in view["columns"]]
