@@ -33,6 +33,8 @@ ELSEWHERE: Final = {
 }
 """Files outside docs/, by where they stand in the repository; and where on the site."""
 
+SHIM: Final = "https://unpkg.com/iframe-worker/shim"
+
 _FENCED: Final = re.compile(r"^(```|~~~).*?^\1[^\S\n]*$", re.MULTILINE | re.DOTALL)
 _INFO: Final = re.compile(r"\A(```[\w.-]+)[^\n]*")
 _LINK: Final = re.compile(r"\[(?P<text>[^\]]*)\]\((?!https?:|#)(?P<path>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
@@ -50,7 +52,8 @@ def gather(folder: Path) -> None:
     for asset in (
         *ROOT.glob("docs/pictures/*"),
         *ROOT.glob("docs/reference/*.json"),
-        ROOT / "docs" / "website.css",
+        *ROOT.glob("docs/*.css"),
+        *ROOT.glob("docs/*.js"),
     ):
         target = folder / asset.relative_to(ROOT / "docs")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,13 +61,15 @@ def gather(folder: Path) -> None:
 
 
 def for_site(markdown: str, source: str) -> str:
-    """A page's text with links and fences as the site wants them.
+    """A page's text with links and fences as the site wants them: a link that shows a file's name shows its title.
 
     Args:
         source: where the page stands in the repository.
 
     >>> for_site("[IR](../../pipelines/training.py), [x](../ingest/README.md#a)", "components/train/README.md")
     'IR (`pipelines/training.py`), [x](ingest.md#a)'
+    >>> for_site("[drift.md](drift.md)", "docs/README.md")
+    '[Have two tables drifted apart?](drift.md)'
     """
     parts: list[str] = []
     at = 0
@@ -81,9 +86,14 @@ def _linked(text: str, source: str) -> str:
         if place is None or here is None:
             return f"{found['text']} (`{leads_to}`)"
         way = posixpath.relpath(place, posixpath.dirname(here) or ".")
-        return f"[{found['text']}]({way}{found['anchor'] or ''})"
+        shown = _title(leads_to) if found["text"].endswith(".md") else found["text"]
+        return f"[{shown}]({way}{found['anchor'] or ''})"
 
     return _LINK.sub(link, text)
+
+
+def _title(source: str) -> str:
+    return (ROOT / source).read_text().partition("# ")[2].partition("\n")[0]
 
 
 def _site_place(source: str) -> str | None:
@@ -116,9 +126,17 @@ def build(site: Path) -> int:
         command = [sys.executable, "-m", "zensical", "build", "--strict", "--config-file", "mkdocs.yml"]
         status = subprocess.run(command, cwd=scratch, check=False).returncode
         if status == 0:
+            take_in(Path(scratch) / "site")
             shutil.rmtree(site, ignore_errors=True)
             shutil.copytree(Path(scratch) / "site", site)
         return status
+
+
+def take_in(site: Path) -> None:
+    """Have pages load nothing from elsewhere: what the search wants of a pages' host, it gets from docs/worker.js."""
+    for page in site.rglob("*.html"):
+        above = posixpath.relpath(".", page.parent.relative_to(site).as_posix())
+        page.write_text(page.read_text().replace(SHIM, f"{above}/worker.js"))
 
 
 if __name__ == "__main__":
