@@ -28,14 +28,21 @@ CONTENTS: Final[Mapping[str, str]] = {
     "FP64": "fp64_contents",
     "BYTES": "bytes_contents",
 }
-_RAW: Final[Mapping[str, np.dtype[Any]]] = {
-    "BOOL": np.dtype("?"),
-    **{f"{kind}{bits}": np.dtype(f"<{letter}{bits // 8}") for kind, letter, sizes in (
-        ("INT", "i", (8, 16, 32, 64)),
-        ("UINT", "u", (8, 16, 32, 64)),
-        ("FP", "f", (16, 32, 64)),
-    ) for bits in sizes},
-}  # fmt: skip
+_RAW: Final[Mapping[str, str]] = {
+    "BOOL": "?",
+    "INT8": "<i1",
+    "INT16": "<i2",
+    "INT32": "<i4",
+    "INT64": "<i8",
+    "UINT8": "<u1",
+    "UINT16": "<u2",
+    "UINT32": "<u4",
+    "UINT64": "<u8",
+    "FP16": "<f2",
+    "FP32": "<f4",
+    "FP64": "<f8",
+}
+"""NumPy's names of raw values."""
 _LENGTH_BYTES: Final = 4
 
 
@@ -135,9 +142,9 @@ def _texts(name: str, values: Sequence[bytes]) -> list[str]:
 def _unpacked(name: str, datatype: str, raw: bytes) -> Sequence[Any]:
     if datatype == "BYTES":
         return _pieces(name, raw)
-    dtype = _RAW.get(datatype)
-    if dtype is None:
+    if datatype not in _RAW:
         raise RequestRefused(f"input '{name}' has datatype {datatype[:20]}, which is unknown")
+    dtype = np.dtype(_RAW[datatype])
     if len(raw) % dtype.itemsize:
         raise RequestRefused(f"input '{name}': {len(raw)} raw bytes are no whole number of {datatype} values")
     values: list[Any] = np.frombuffer(raw, dtype).tolist()
