@@ -33,7 +33,7 @@ ELSEWHERE: Final = {
 }
 """Files outside docs/, by where they stand in the repository; and where on the site."""
 
-SHIM: Final = "https://unpkg.com/iframe-worker/shim"
+SHIM: Final = re.compile(r'(?<=src=")https://[^"]*iframe-worker/shim')
 
 _FENCED: Final = re.compile(r"^(```|~~~).*?^\1[^\S\n]*$", re.MULTILINE | re.DOTALL)
 _INFO: Final = re.compile(r"\A(```[\w.-]+)[^\n]*")
@@ -136,7 +136,7 @@ def take_in(site: Path) -> None:
     """Have pages load nothing from elsewhere: what the search wants of a pages' host, it gets from docs/worker.js."""
     for page in site.rglob("*.html"):
         above = posixpath.relpath(".", page.parent.relative_to(site).as_posix())
-        page.write_text(page.read_text().replace(SHIM, f"{above}/worker.js"))
+        page.write_text(SHIM.sub(f"{above}/worker.js", page.read_text()))
 
 
 if __name__ == "__main__":
