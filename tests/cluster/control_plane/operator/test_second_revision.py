@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from trimtab.adapters.kubernetes.kinds import EVENT
+
 if TYPE_CHECKING:
     from tests.cluster.control_plane.operator.conftest import Operator
     from tests.cluster.control_plane.operator.players import Players
@@ -18,6 +20,11 @@ def strategy(**other: object) -> dict[str, object]:
     from tests.cluster.control_plane.operator.scene import QUICK
 
     return {**QUICK, **other}
+
+
+def reasons(scene: "Scene") -> set[str]:
+    """Of the Events in the namespace."""
+    return {one["reason"] for one in scene.cluster.list(EVENT, scene.namespace)}
 
 
 def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator: Start) -> None:
@@ -40,6 +47,15 @@ def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator
     assert kinds[-4:] == ["CandidateTaken", "StepStarted", "StepStarted", "Promoted"]
     assert scene.condition("Progressing")[:2] == ("False", "Idle")
     assert scene.is_("Stalled", "False")
+    scene.until("its events are there", lambda: {"StepStarted", "Promoted"} <= reasons(scene))
+    (event,) = [one for one in scene.cluster.list(EVENT, scene.namespace) if one["reason"] == "Promoted"]
+    assert event["type"] == "Normal"
+    assert event["reportingController"] == "trimtab.dev/drift-operator"
+    about = event["regarding"]
+    assert (about["kind"], about["name"], about["uid"]) == (
+        "ModelRollout", "flights", scene.resource["metadata"]["uid"],
+    )  # fmt: skip
+    assert second in event["note"]
     assert operator.stop() == 0
 
 
