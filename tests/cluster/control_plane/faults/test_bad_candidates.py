@@ -60,7 +60,14 @@ def in_a_long_shadow(stage: "Stage") -> None:
     stage.spec(strategy={**STRATEGY, "steps": [longer, *rest]})
 
 
-BECAUSE = {never_ready: "?", crashes: "?", fails: "?", slow: "?", wrong: "?", not_a_number: "?"}
+BECAUSE = {
+    never_ready: "not ready within",
+    crashes: "not ready for",
+    fails: "Fail: errors",
+    slow: "Fail: latency",
+    wrong: "70% of the predictions fall on the other side of a half",
+    not_a_number: "predictions are not finite",
+}
 """What a person reads of it."""
 
 
