@@ -38,7 +38,7 @@ def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None
         beside = scene.another("beside")
         beside.serve_first(version="2", route=route(f"beside.{scene.namespace}"))
         scene.serve_first(route=route(scene.namespace))
-        held = proxy.hold("PUT", "/httproutes/")
+        held = proxy.hold("PUT", "/httproutes/flights-trimtab")
         scene.wish("2")
         held.wait()
         first = scene.epoch

@@ -22,13 +22,15 @@ MONITOR = Kind("trimtab.dev", "v1alpha1", "DriftMonitor", "driftmonitors")
 POLICY = Kind("trimtab.dev", "v1alpha1", "RetrainPolicy", "retrainpolicies")
 JOB = Kind("batch", "v1", "Job", "jobs")
 SERVER = Kind("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices")
+NAME_TAKEN = ("serving.kserve.io", "inferenceservices", "get")
+"""What is asked where an object of a revision's name is there already, and not ours."""
 WITHIN_S = 90.0
 UPSTREAM = "com.example.upstream.changed"
 PREDICTOR = {"containers": [{"name": "kserve-container", "image": "x"}]}
 BUNDLE = "s3://bundles/flights-" + "e" * 64 + ".tar.gz"
 
 
-def rollout(namespace, version, predictor=None):
+def rollout(namespace, version):
     return {
         "apiVersion": "trimtab.dev/v1alpha1",
         "kind": "ModelRollout",
@@ -37,7 +39,7 @@ def rollout(namespace, version, predictor=None):
             "model": {"uri": f"s3://models/{version}", "version": version, "digest": f"0{version}" * 32},
             "modelName": "flights",
             "serviceAccountName": "default",
-            "serving": {"template": {"predictor": predictor or PREDICTOR}},
+            "serving": {"template": {"predictor": PREDICTOR}},
             "route": {
                 "parentRefs": [{"name": "public", "namespace": "gateways"}],
                 "hostnames": [f"{namespace}.example.com"],
@@ -111,6 +113,14 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
     from tests.cluster.kube.poll import eventually
 
     cluster, namespace, kubeconfig = installed
+    user = f"system:serviceaccount:{namespace}:{NAME}"
+
+    def by_operator():
+        return [call for call in own_control_plane.calls() if call["user"]["username"] == user]
+
+    def rights():
+        return {right(call) for call in by_operator()}
+
     players = Players(cluster, namespace)
     players.start()
     log = (tmp_path / "operator.log").open("wb")
@@ -127,7 +137,7 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
             cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ),
         )  # fmt: skip
         try:
-            live_through(cluster, namespace, eventually)
+            live_through(cluster, namespace, eventually, rights)
             post(tmp_path, namespace, own_control_plane.account(namespace, "default").credentials)
             end(cluster, namespace, eventually)
         finally:
@@ -137,10 +147,9 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
             log.close()
     assert ended == 0, log_of(tmp_path)
     asyncio.run(say_again(cluster, namespace, kubeconfig))
-    user = f"system:serviceaccount:{namespace}:{NAME}"
-    calls = [call for call in own_control_plane.calls() if call["user"]["username"] == user]
+    calls = by_operator()
     refused = {right(call) for call in calls if call.get("responseStatus", {}).get("code") == 403}
-    used = {right(call) for call in calls} | {made(call) for call in calls if creates(call)}
+    used = rights() | {made(call) for call in calls if creates(call)}
     held = {
         (rule.group, resource, verb) for rule in RULES for resource in rule.resources for verb in rule.verbs
     }
@@ -149,7 +158,7 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
     assert not unused, "\n".join(map(str, sorted(unused)))
 
 
-def live_through(cluster, namespace, eventually):
+def live_through(cluster, namespace, eventually, asked):
     """A first revision, a second one whose name is taken at first and that is approved, two that no runtime serves, a
     policy's run."""
 
@@ -163,7 +172,7 @@ def live_through(cluster, namespace, eventually):
     taken = foreign(namespace, rollout(namespace, "2"))
     cluster.create(taken)
     cluster.apply(rollout(namespace, "2"))
-    eventually("v2's name is taken", lambda: "is there already" in json.dumps(status()), WITHIN_S)
+    eventually("v2's name is taken", lambda: asked() & {NAME_TAKEN}, WITHIN_S, every_s=0.5)
     cluster.delete(SERVER, namespace, taken["metadata"]["name"])
     eventually("v2 waits", lambda: status().get("phase") == "AwaitingApproval", WITHIN_S)
     act = {
@@ -218,7 +227,8 @@ def post(folder, namespace, token):
     """An event from upstream, with the token of one of the namespace's accounts."""
     import httpx
 
-    told = map(json.loads, (folder / "operator.log").read_text().splitlines())
+    lines = (folder / "operator.log").read_text().splitlines(keepends=True)
+    told = [json.loads(line) for line in lines if line.endswith("}\n")]
     port = next(line["port"] for line in told if "port" in line)
     answer = httpx.post(
         f"http://127.0.0.1:{port}/v1/namespaces/{namespace}/events",
