@@ -19,6 +19,7 @@ def test_promote_undo_and_retry(plugin: "Plugin", scene: "Scene", start_operator
     from tests.cluster.control_plane.operator.scene import QUICK
 
     def order(verb: str) -> None:
+        scene.until("nothing writes it", lambda: scene.quiet)
         done = plugin("rollout", verb, scene.name, "-n", scene.namespace)
         assert done.returncode == 0, done.stderr
 

@@ -48,7 +48,8 @@ class Players:
         while not self._stop.wait(0.1):
             with suppress(SurroundingsFailed, TrimtabError, Conflict):
                 for service in self.cluster.list(INFERENCE_SERVICE, self.namespace):
-                    self._serve(service)
+                    if ROLLOUT in (service["metadata"].get("labels") or {}):
+                        self._serve(service)
                 for route in self.cluster.list(HTTP_ROUTE, self.namespace):
                     self._accept(route)
 

@@ -1,7 +1,7 @@
 """The second revision: through its steps to promotion, and every way in which a person or the world ends it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,9 +22,11 @@ def strategy(**other: object) -> dict[str, object]:
     return {**QUICK, **other}
 
 
-def reasons(scene: "Scene") -> set[str]:
-    """Of the Events in the namespace."""
-    return {one["reason"] for one in scene.cluster.list(EVENT, scene.namespace)}
+def promoted(scene: "Scene", revision: str) -> dict[str, Any]:
+    """The Event that tells of a revision's promotion; empty while there is none."""
+    told = scene.cluster.list(EVENT, scene.namespace)
+    found = [one for one in told if one["reason"] == "Promoted" and revision in one["note"]]
+    return dict(found[0]) if found else {}
 
 
 def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator: Start) -> None:
@@ -47,15 +49,14 @@ def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator
     assert kinds[-4:] == ["CandidateTaken", "StepStarted", "StepStarted", "Promoted"]
     assert scene.condition("Progressing")[:2] == ("False", "Idle")
     assert scene.is_("Stalled", "False")
-    scene.until("its events are there", lambda: {"StepStarted", "Promoted"} <= reasons(scene))
-    (event,) = [one for one in scene.cluster.list(EVENT, scene.namespace) if one["reason"] == "Promoted"]
+    scene.until("it is told", lambda: promoted(scene, second))
+    event = promoted(scene, second)
     assert event["type"] == "Normal"
     assert event["reportingController"] == "trimtab.dev/drift-operator"
     about = event["regarding"]
     assert (about["kind"], about["name"], about["uid"]) == (
         "ModelRollout", "flights", scene.resource["metadata"]["uid"],
     )  # fmt: skip
-    assert second in event["note"]
     assert operator.stop() == 0
 
 
