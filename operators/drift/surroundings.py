@@ -93,7 +93,8 @@ class Surroundings:
         self._configuration, self._cluster = configuration, cluster
         self._breakers = Breakers(hangs)
         self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
-        self.gateways, self.rivals = Gateways(cluster), Rivals(cluster)
+        self.gateways = Gateways(cluster, again_s=configuration.tick.total_seconds())
+        self.rivals = Rivals(cluster)
         template = configuration.gateways
         self.mirrorings = Mirrorings(
             cluster, self.gateways, count=self._probed, reach=leading(template) if template else None

@@ -32,6 +32,7 @@ from trimtab.ports.state import Conflict
 UNSETTLED_S: Final = 2.0
 """What waits for the world is woken by it; this is for what no watch tells, such as a route that settles."""
 HINDERED_AFTER_S: Final = 30.0
+AWAITED: Final = ("RuntimeNotFound", "RuntimeUnclear")
 UNBUILT: Final = (-1, "", "")
 
 
@@ -211,11 +212,14 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         held.state.publish(told, now, address=address, **shown(status, mirror))
 
     def _template(self, held: _Held, generation: int, ref: RevisionRef) -> tuple[Fact, Fact]:
-        """TemplateValid and DigestChecked: asked once a generation and revision, again while nobody could say."""
+        """TemplateValid and DigestChecked: asked once a generation and revision, again while nobody could say, or
+        while a runtime is missing, which may come."""
         about = generation, ref.revision
-        if held.judged is None or held.judged[0] != about or held.judged[1][0].status == "Unknown":
+        said = held.judged[1][0] if held.judged is not None and held.judged[0] == about else None
+        if said is None or said.status == "Unknown" or said.reason in AWAITED:
             revision = Revision(ref.revision, ref.version, ref.uri, ref.digest)
             held.judged = about, (held.servers.template_fact(revision), held.servers.digest_fact(revision))
+        assert held.judged is not None
         return held.judged[1]
 
 

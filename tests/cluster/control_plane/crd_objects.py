@@ -80,6 +80,27 @@ FULL_ROLLOUT: Final = manifest(
         "suspend": True,
     },
 )  # fmt: skip
+FOLLOWING_ROLLOUT: Final = manifest(
+    "ModelRollout",
+    "follows",
+    {
+        "model": {
+            "registry": {"providerRef": "mlflow", "name": "flights", "alias": "challenger", "pollEvery": "5m"}
+        },
+        "modelName": "flights",
+        "serving": {"template": {"predictor": {"model": {"modelFormat": {"name": "onnx"}}}}},
+        "route": {"parentRefs": [{"name": "public"}]},
+        "strategy": {
+            "steps": [
+                {"name": "tenth", "audience": {"hash": {"header": "x-user", "percent": 10}},
+                 "until": {"maxDuration": "1d"}},
+            ],
+        },
+        "checks": [
+            {"name": "hits", "prometheus": {"providerRef": "prometheus", "query": "hits"}, "atLeast": "0.5"}
+        ],
+    },
+)  # fmt: skip
 MONITOR: Final = manifest("DriftMonitor", "flights", {"target": {"rolloutRef": "flights"}})
 FULL_MONITOR: Final = manifest(
     "DriftMonitor",
@@ -102,7 +123,12 @@ FULL_MONITOR: Final = manifest(
 BLIND_MONITOR: Final = manifest(
     "DriftMonitor",
     "inputs",
-    {"target": {"rolloutRef": "flights"}, "performance": None, "window": {"length": "14d"}},
+    {
+        "target": {"rolloutRef": "flights"},
+        "reference": {"fromModel": True},
+        "performance": None,
+        "window": {"length": "14d"},
+    },
 )
 POLICY: Final = manifest(
     "RetrainPolicy",
@@ -157,7 +183,9 @@ FULL_POLICY: Final = manifest(
         "suspend": True,
     },
 )
-GOOD: Final = (ROLLOUT, FULL_ROLLOUT, MONITOR, FULL_MONITOR, BLIND_MONITOR, POLICY, FULL_POLICY)
+GOOD: Final = (
+    ROLLOUT, FULL_ROLLOUT, FOLLOWING_ROLLOUT, MONITOR, FULL_MONITOR, BLIND_MONITOR, POLICY, FULL_POLICY,
+)  # fmt: skip
 
 STEP = "spec.strategy.steps"
 CHECK = "spec.checks"
@@ -217,6 +245,8 @@ BAD: Final[dict[str, tuple[Json, dict[str, Any]]]] = {
     "a margin of 0": (FULL_ROLLOUT, {f"{CHECK}.0.noWorseThanStableBy": {"absolute": "0.000"}}),
     "a margin below 0": (FULL_ROLLOUT, {f"{CHECK}.3.noWorseThanStableBy": {"percent": "-1"}}),
     "better by less than nothing": (FULL_ROLLOUT, {f"{CHECK}.1.betterThanStableBy": {"absolute": "-0.1"}}),
+    "better in percent": (FULL_ROLLOUT, {f"{CHECK}.1.betterThanStableBy": {"percent": "2"}}),
+    "better by a word": (FULL_ROLLOUT, {f"{CHECK}.1.betterThanStableBy": {"percent": "20%"}}),
     "log loss in percent": (FULL_ROLLOUT, {f"{CHECK}.0.noWorseThanStableBy": {"percent": "2"}}),
     "log loss alone": (FULL_ROLLOUT, {f"{CHECK}.0.noWorseThanStableBy": GONE, f"{CHECK}.0.atMost": "1"}),
     "errors in percent": (FULL_ROLLOUT, {f"{CHECK}.2.noWorseThanStableBy": {"percent": "2"}}),
@@ -300,6 +330,23 @@ def spoiled(base: Json, schema: Json) -> Iterator[tuple[str, Json]]:
             yield f"{base['kind']} {path}: {what}", changed(base, {path: value})
         if required:
             yield f"{base['kind']} {path}: missing", changed(base, {path: GONE})
+
+
+def all_fields(schema: Json, path: str = "spec") -> Iterator[str]:
+    """Every field that a schema knows, lists without their numbers."""
+    for key, field in schema.get("properties", {}).items():
+        yield f"{path}.{key}"
+        yield from all_fields(field, f"{path}.{key}")
+    if items := schema.get("items"):
+        yield from all_fields(items, path)
+
+
+def fields_of(base: Json, schema: Json) -> set[str]:
+    """Those that a manifest has, in the same words."""
+    return {
+        ".".join(part for part in path.split(".") if not part.isdigit())
+        for path, _, _ in _fields(base["spec"], schema["properties"]["spec"], "spec")
+    }
 
 
 def _at(base: Json, path: str) -> Any:

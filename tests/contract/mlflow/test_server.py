@@ -118,6 +118,7 @@ def test_versions_tags_and_aliases_are_those_of_mlflows_own_client(
     first, again = registered("flights", folder), registered("flights", folder)
     assert first == again
     second = registry.register("flights", "s3://models/other", "d2", {"rows": "1"})
+    assert registry.alias("flights", "candidate") is None  # of a model that is there by now
     registry.set_alias("flights", "candidate", first.version)
     registry.tag("flights", first.version, "trimtab.rejected.r1", "loss is worse: 5 > 4, ä")
     assert registry.versions("flights") == own.versions("flights")

@@ -14,8 +14,8 @@ from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.cluster import Cluster, Object, Refused
 
 READ_FOR_S: Final = 600.0
-AGAIN_AFTER_S: Final = 30.0
-"""What is not there is looked for, ever more rarely: a look with nothing to do calls nobody."""
+AGAIN_AFTER_S: Final = 10.0
+"""What is not there is looked for once in so long, whatever the number of rollouts that name it."""
 NAME_LABELS: Final = ("gateway.networking.k8s.io/gateway-name", "gateway.envoyproxy.io/owning-gateway-name")
 
 
@@ -44,11 +44,18 @@ class Gateways:
     """Those that routes name. Any thread may ask.
 
     Args:
+        again_s: how long one that is not there is not looked for again.
         clock_s: monotonic.
     """
 
-    def __init__(self, cluster: Cluster, *, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._cluster, self._clock_s = cluster, clock_s
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        again_s: float = AGAIN_AFTER_S,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._cluster, self._again_s, self._clock_s = cluster, again_s, clock_s
         self._lock = threading.Lock()
         self._held: dict[tuple[str, str], tuple[float, float, KnownGateway | None]] = {}
 
@@ -56,14 +63,14 @@ class Gateways:
         """What a parentRef of a route in `namespace` means; None where there is none, or it was never seen."""
         key = parent.namespace or namespace, parent.name
         with self._lock:
-            read_s, for_s, found = self._held.get(key, (float("-inf"), AGAIN_AFTER_S / 2, None))
+            read_s, for_s, found = self._held.get(key, (float("-inf"), 0.0, None))
         if self._clock_s() - read_s < for_s:
             return found
         # What cannot be asked is as it was.
         with suppress(SurroundingsFailed, Refused):
             found = self._read(*key)
         with self._lock:
-            for_s = READ_FOR_S if found is not None else min(2 * for_s, READ_FOR_S)
+            for_s = READ_FOR_S if found is not None else self._again_s
             self._held[key] = self._clock_s(), for_s, found
         return found
 

@@ -76,7 +76,9 @@ class MlflowServer:
         except (ValueError, AttributeError):
             code, because = "", content[:200].decode(errors="replace")
         message = f"MLflow at {self.uri} answered {status}: {because.strip() or code}"
-        if code == "RESOURCE_DOES_NOT_EXIST" or status == 404:
+        # An alias that a registered model does not have is a wrong parameter to MLflow (3.17's sqlalchemy_store).
+        no_alias = because.startswith("Registered model alias ") and because.endswith(" not found.")
+        if code == "RESOURCE_DOES_NOT_EXIST" or status == 404 or no_alias:
             return Missing(message, remedy="see the model's name in the registry")
         if code == "RESOURCE_ALREADY_EXISTS":
             return Exists(message)

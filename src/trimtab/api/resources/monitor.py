@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import StringConstraints, model_validator
+from pydantic import BeforeValidator, StringConstraints, model_validator
 
 from trimtab.api.monitor import Monitor, MonitorStatus
 from trimtab.api.resources.meta import ObservedStatus, Resource, ResourceName
@@ -19,6 +19,13 @@ class Target(Spec):
     rollout_ref: ResourceName
 
 
+def _no_number(value: object) -> object:
+    """The API server takes no 1 for true; Python does."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError(f"{value} is a number: write true")
+    return value
+
+
 class Reference(Spec):
     """The profile of the rows that the model was trained on. Exactly one of `fromModel` and `uri`.
 
@@ -27,7 +34,7 @@ class Reference(Spec):
         uri: folder of a registered model whose profile is taken instead, as the rollout's registry writes it.
     """
 
-    from_model: Literal[True] | None = None
+    from_model: Annotated[Literal[True] | None, BeforeValidator(_no_number)] = None
     uri: (
         Annotated[
             str, StringConstraints(pattern=r"^[a-z][-a-z0-9+.]*:/[!-~]+$", max_length=2048, strict=True)

@@ -1,14 +1,16 @@
 """Deletion, another operator in mid-rollout, backup and restore."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.control_plane.drift_handlers import objects
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
+from trimtab.adapters.jobs import JOB
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
-from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
+from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
 from trimtab.api.resources import EPOCH
 
 if TYPE_CHECKING:
@@ -19,8 +21,35 @@ OWN = re.compile(r"^    (resourceVersion|uid|generation|creationTimestamp):|^   
 """Lines of `kubectl get -o yaml` that belong to one cluster: the page of day two leaves them out."""
 
 
+ALL = (MODEL_ROLLOUT, DRIFT_MONITOR, RETRAIN_POLICY)
+
+
 def gone(scene: "Scene") -> bool:
     return scene.cluster.get(MODEL_ROLLOUT, scene.namespace, "flights") is None
+
+
+def beside(namespace: str) -> Iterator[dict[str, Any]]:
+    """The rollout's monitor, and the policy that waits for it."""
+    yield objects.monitor(namespace, "flights")
+    triggers = [{"name": "worse", "performance": {"monitorRef": "flights"}}]
+    yield objects.policy(namespace, "flights", "flights", triggers=triggers)
+
+
+def wished(scene: "Scene") -> list[Any]:
+    """The specs of all three."""
+    found = [scene.cluster.get(kind, scene.namespace, "flights") for kind in ALL]
+    return [one["spec"] for one in found if one is not None]
+
+
+def told(scene: "Scene") -> dict[str, list[tuple[str, str, str]]]:
+    """The conditions of monitor and policy."""
+    found = {kind.kind: scene.cluster.get(kind, scene.namespace, "flights") or {} for kind in ALL[1:]}
+    return {
+        kind: [
+            (one["type"], one["status"], one["reason"]) for one in obj.get("status", {}).get("conditions", [])
+        ]
+        for kind, obj in found.items()
+    }
 
 
 def test_retain_leaves_stable_and_its_route_without_an_owner_and_a_new_rollout_takes_them_up(
@@ -107,6 +136,8 @@ def test_a_backup_without_status_restores_the_same_stable_and_nothing_rejected(
 ) -> None:
     first = start_operator()
     scene.begin()
+    for made in beside(scene.namespace):
+        scene.cluster.create(made)
     scene.wish("2")
     scene.waits_for_approval("2")
     scene.order("promote", scene.revision("candidate"))
@@ -117,11 +148,16 @@ def test_a_backup_without_status_restores_the_same_stable_and_nothing_rejected(
     scene.until("version 3 is rejected", lambda: scene.rejected() == {"3"})
     stable = scene.revision("stable")
 
-    text = scene.kubectl("get", "modelrollouts", "-n", scene.namespace, "-o", "yaml")
+    scene.until("its monitor and policy are looked at", lambda: all(told(scene).values()))
+    said, specs = told(scene), wished(scene)
+    text = scene.kubectl(
+        "get", "modelrollouts,driftmonitors,retrainpolicies", "-n", scene.namespace, "-o", "yaml"
+    )
     backup = "\n".join(line for line in text.splitlines() if not OWN.match(line))
     assert first.stop() == 0
     scene.merge({"metadata": {"finalizers": None}})
-    scene.cluster.delete(MODEL_ROLLOUT, scene.namespace, "flights")
+    for kind in (RETRAIN_POLICY, DRIFT_MONITOR, MODEL_ROLLOUT):
+        scene.cluster.delete(kind, scene.namespace, "flights")
     for server in scene.servers():
         scene.cluster.delete(INFERENCE_SERVICE, scene.namespace, server["metadata"]["name"])
     scene.cluster.delete(HTTP_ROUTE, scene.namespace, "flights-trimtab")
@@ -129,11 +165,14 @@ def test_a_backup_without_status_restores_the_same_stable_and_nothing_rejected(
 
     scene.kubectl("create", "-f", "-", given=backup)
     assert not scene.status().get("stable")
+    assert wished(scene) == specs
     start_operator()
     scene.until("it serves again", lambda: scene.condition("Ready") == "True")
     assert scene.revision("stable") == stable
     assert scene.version("candidate") == ""
     assert scene.weights() == {"2": 100}
+    scene.until("its monitor and policy say what they said", lambda: told(scene) == said)
+    assert scene.cluster.list(JOB, scene.namespace) == []
     scene.until(
         "nothing but version 2 serves",
         lambda: {one["metadata"]["annotations"]["trimtab.dev/version"] for one in scene.servers()} == {"2"},

@@ -71,18 +71,20 @@ def test_another_leader_goes_on_where_the_last_one_stood(stage: "Stage") -> None
     assert len(stage.watch()["tripped"]) == 3
 
 
-def test_without_traffic_nothing_is_judged_and_it_says_why(stage: "Stage") -> None:
+def test_a_week_without_traffic_judges_nothing_and_it_says_why(stage: "Stage") -> None:
     from tests.cluster.control_plane.drift_handlers.stage import DAY, START
 
     begin(stage)
-    stage.clock.advance(START + 3 * DAY)
-    again_s = stage.look()
+    for day in range(1, 8):
+        stage.clock.advance(START + day * DAY)
+        again_s = stage.look()
     seen = stage.watch()
     assert told(seen, "Ready")[0] == "True"
     assert told(seen, "Drifted")[:2] == ("Unknown", "NoWindowYet")
     assert told(seen, "PerformanceDropped")[:2] == ("Unknown", "NoLabelsYet")
     assert again_s is not None
     assert 0 < again_s <= DAY.total_seconds()
+    assert not seen.get("episodes")
 
 
 def test_a_rollout_that_is_not_there_is_named_and_taken_up_when_it_appears(stage: "Stage") -> None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from operators.drift.cluster import WatchedCluster
+from tests.cluster.control_plane.faults.address import Address
 from tests.cluster.control_plane.faults.flights import Recording
 from tests.cluster.control_plane.runs.kfp_api import KfpApi, serving
 from tests.cluster.control_plane.runs.shelf import Killed, Mortal, OnShelf, Shelf
@@ -38,14 +40,16 @@ class Fate:
 
     Attributes:
         for_good: how many more may be killed and never come back.
+        held: no run gets on.
     """
 
     dice: random.Random | None = None
     for_good: int = 1
     killed: int = 0
+    held: bool = False
 
     def waits(self) -> bool:
-        return self.dice is not None and self.dice.random() < 0.2
+        return self.held or (self.dice is not None and self.dice.random() < 0.2)
 
     def fuse(self) -> list[int]:
         """Calls until it is killed; 0 for never."""
@@ -232,6 +236,12 @@ class Workflows:
 
 
 @contextmanager
-def workflows(runs: Runs) -> Iterator[Workflows]:
+def workflows(runs: Runs, address: Address | None = None) -> Iterator[Workflows]:
+    """Reached at an address of its own, or at the one where it may be away."""
     with serving(KfpApi(pipelines={PIPELINE: "p1"})) as api:
+        if address is not None:
+            there = urlsplit(api.url)
+            assert there.port
+            address.comes(there.port)
+            api.url = f"{address.url}{there.path}"
         yield Workflows(api, runs)

@@ -82,11 +82,48 @@ class Writes:
     Attributes:
         at: its number; -1 for none.
         after: whether the write is done first.
+        first: numbers of those that were the first of a look.
     """
 
     at: int = -1
     after: bool = False
     done: list[str] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    _looks: bool = True
+
+    def look_begins(self) -> None:
+        self._looks = True
+
+    def count_anew(self) -> None:
+        self.done.clear()
+        self.first.clear()
+
+    @contextmanager
+    def one(self, what: str) -> Iterator[None]:
+        """Around one write.
+
+        Raises:
+            Killed: the process dies before it, or after.
+        """
+        number = len(self.done)
+        self.done.append(what)
+        if self._looks:
+            self.first.append(number)
+            self._looks = False
+        if number == self.at and not self.after:
+            raise Killed
+        yield
+        if number == self.at:
+            raise Killed
+
+    @property
+    def deaths(self) -> list[tuple[int, bool]]:
+        """(write, whether it is done first) of every death that may lead elsewhere.
+
+        Within a look, dead after one write is dead before the next: of the process nothing is left. Between two looks
+        time passes and everybody else acts; so a look's first write has a death of its own before it.
+        """
+        return [*((at, False) for at in self.first), *((at, True) for at in range(len(self.done)))]
 
 
 class Mortal:
@@ -120,14 +157,8 @@ class Mortal:
 
     def _guarded(self, verb: str, obj: Object, write: Callable[[], T]) -> T:
         self._judge(verb, obj)
-        number = len(self._writes.done)
-        self._writes.done.append(f"{verb} {obj['kind']} {obj['metadata']['name']}")
-        if number == self._writes.at and not self._writes.after:
-            raise Killed
-        answer = write()
-        if number == self._writes.at:
-            raise Killed
-        return answer
+        with self._writes.one(f"{verb} {obj['kind']} {obj['metadata']['name']}"):
+            return write()
 
 
 class Time:

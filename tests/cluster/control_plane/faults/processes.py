@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 REPOSITORY: Final = Path(__file__).parents[4]
+RENEW_DEADLINE_S: Final = 6
+LEASE_S: Final = 9
 
 
 class Replica:
@@ -63,7 +65,7 @@ def settings(namespace: str, folder: Path, models: int, **more: Any) -> dict[str
     """For one namespace, with a lease of its own that is soon lost."""
     return {
         "namespaces": [namespace],
-        "lease": {"namespace": namespace, "duration": "9s", "renewDeadline": "6s"},
+        "lease": {"namespace": namespace, "duration": f"{LEASE_S}s", "renewDeadline": f"{RENEW_DEADLINE_S}s"},
         "listen": {"host": "127.0.0.1", "port": 0},
         "settle": "1s",
         "tick": "1s",

@@ -1,6 +1,7 @@
 """One DriftMonitor and one RetrainPolicy over the flights episode, their operator, and the runs that it starts.
 
-The cluster's objects, claims and statuses are real; the days are the recording's, and time is the test's.
+The cluster's objects, claims and statuses are real; the days are the recording's, and time is the test's. The serving
+is not here: of its rollout a retraining reads what is stable, and never writes to it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,6 @@ from tests.cluster.control_plane.drift_handlers import objects
 from tests.cluster.control_plane.faults.engines import Engine
 from tests.cluster.control_plane.faults.flights import REARM, Recording, Served, at
 from tests.cluster.control_plane.faults.machine import Killed, Machine, Mortal, Time, Writes, configuration
-from tests.cluster.control_plane.faults.settings import Setting
 from tests.cluster.control_plane.runs.shelf import OnShelf, Shelf
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
 from trimtab.adapters.kubernetes.lineage import Lineage
@@ -75,28 +75,23 @@ class Around(Surroundings):
         return Models(NAME, OnShelf(shelf), Profiled(self._stage.recording, shelf), lambda uri: ())
 
     def breaker(self, kind: str, name: str) -> Breaker:
-        return Fatal(self._stage.writes)
+        return Fatal(super().breaker(kind, name), self._stage.writes)
 
 
 class Fatal(Breaker):
-    """Lets every call to a server through; the operator may die before or after one."""
+    """Lets calls to a server through as an operator's own does; the operator may die before or after one."""
 
-    def __init__(self, writes: Writes) -> None:
+    def __init__(self, inner: Breaker, writes: Writes) -> None:
         super().__init__("kubeflow")
-        self._writes = writes
+        self._inner, self._writes = inner, writes
 
     def passing(self) -> AbstractContextManager[None]:
         return self._passing()
 
     @contextmanager
     def _passing(self) -> Iterator[None]:
-        number = len(self._writes.done)
-        self._writes.done.append("call KubeflowPipelines")
-        if number == self._writes.at and not self._writes.after:
-            raise Killed
-        yield
-        if number == self._writes.at:
-            raise Killed
+        with self._writes.one("call KubeflowPipelines"), self._inner.passing():
+            yield
 
 
 class Retraining:
@@ -114,7 +109,6 @@ class Retraining:
         recording: Recording,
         shelf: Shelf,
         engine: Engine,
-        setting: Setting,
     ) -> None:
         self.machine, self.namespace, self.recording = machine, namespace, recording
         self.engine, self.shelf = engine, shelf
@@ -128,11 +122,9 @@ class Retraining:
         first = recording.first
         shelf.held[first.digest] = ModelVersion(NAME, first.version, first.uri, first.digest, {})
         shelf.candidate.append(("", first.version))
-        rollout = objects.rollout(namespace, NAME, NAME)
-        rollout["spec"]["serving"]["template"] = setting.template
         triggers = [{"name": "performance", "performance": {"monitorRef": "watch"}}]
         for obj in (
-            rollout,
+            objects.rollout(namespace, NAME, NAME),
             objects.monitor(namespace, window={"length": "7d", "minRows": 1000}),
             objects.policy(namespace, pipeline=engine.pipeline, triggers=triggers, guards={"rearm": REARM}),
         ):
@@ -163,6 +155,7 @@ class Retraining:
 
     def look(self) -> None:
         """A look at both, and a turn of the runs; a minute passes if the operator lived, so that nothing is late."""
+        self.writes.look_begins()
         try:
             self._monitors.look(self.namespace, "watch")
             self._policies.look(self.namespace, "again")

@@ -76,6 +76,7 @@ class Told:
     Attributes:
         errors: share of its requests that fail.
         slow: factor of its latency.
+        disagrees: share of its answers that are on the other side of stable's.
         not_finite: answers NaN.
         down: the collector cannot be reached.
     """
@@ -83,6 +84,7 @@ class Told:
     def __init__(self) -> None:
         self.errors: dict[str, float] = {}
         self.slow: dict[str, float] = {}
+        self.disagrees: dict[str, float] = {}
         self.not_finite: set[str] = set()
         self.down = False
         self._nobody = Collector("http://127.0.0.1:9", timeout_s=1)
@@ -114,7 +116,9 @@ class Told:
     def agreement(self, stable: str, candidate: str, start: datetime, end: datetime) -> Agreement:
         self._reach()
         pairs = REQUESTS_A_MINUTE * max(0, (end - start) // MINUTE)
-        return Agreement(pairs, 0, 0.0, pairs if candidate in self.not_finite else 0, min(pairs, 2))
+        disagree = round(pairs * self.disagrees.get(candidate, 0.0))
+        not_finite = pairs if candidate in self.not_finite else 0
+        return Agreement(pairs, disagree, float(disagree), not_finite, min(pairs, 2))
 
     def sketches(self, revision: str, start: datetime, end: datetime) -> Mapping[str, Any]:
         self._reach()
@@ -193,6 +197,7 @@ class Stage:
     def look(self) -> None:
         """One look of the operator, which may die in it; the players' answers; a minute passes."""
         self.looks += 1
+        self.writes.look_begins()
         try:
             self.handler.look(self.namespace, NAME)
         except Killed:

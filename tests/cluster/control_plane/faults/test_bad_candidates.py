@@ -41,17 +41,37 @@ def slow(stage: "Stage", candidate: str) -> None:
     stage.evidence.slow[candidate] = 3.0
 
 
+def wrong(stage: "Stage", candidate: str) -> None:
+    in_a_long_shadow(stage)
+    stage.evidence.disagrees[candidate] = 0.7
+
+
 def not_a_number(stage: "Stage", candidate: str) -> None:
-    """Seen where answers are paired: in a shadow that lasts long enough for a minute of them to close."""
+    in_a_long_shadow(stage)
+    stage.evidence.not_finite.add(candidate)
+
+
+def in_a_long_shadow(stage: "Stage") -> None:
+    """Where answers are paired, for long enough for a minute of them to close."""
     from tests.cluster.control_plane.faults.stage import STRATEGY
 
     shadow, *rest = STRATEGY["steps"]
     longer = {**shadow, "until": {**shadow["until"], "minDuration": "4m"}}
     stage.spec(strategy={**STRATEGY, "steps": [longer, *rest]})
-    stage.evidence.not_finite.add(candidate)
 
 
-@pytest.mark.parametrize("harm", [never_ready, crashes, fails, slow, not_a_number])
+BECAUSE = {
+    never_ready: "not ready within",
+    crashes: "not ready for",
+    fails: "Fail: errors",
+    slow: "Fail: latency",
+    wrong: "70% of the predictions fall on the other side of a half",
+    not_a_number: "predictions are not finite",
+}
+"""What a person reads of it."""
+
+
+@pytest.mark.parametrize("harm", [never_ready, crashes, fails, slow, wrong, not_a_number])
 def test_a_bad_candidate_is_rolled_back(
     make_stage: "Make", harm: "Callable[[Stage, str], None]", fault: "Row"
 ) -> None:
@@ -64,6 +84,8 @@ def test_a_bad_candidate_is_rolled_back(
     stage.wish("2")
     harm(stage, candidate)
     stage.until("it is refused", lambda: stage.refused(candidate) and stage.settled)
+    (refused,) = stage.status["rejected"]
+    assert BECAUSE[harm] in refused["because"]
     assert stage.weights == {stage.revision("1"): 100}
     assert stage.servers == before
     assert not stage.broken

@@ -35,7 +35,7 @@ def refused(stage: "Stage") -> None:
     planned, stage.writes.at = stage.writes.at, -1
     stage.evidence.errors[stage.revision("2")] = 0.5
     stage.serve_first()
-    stage.writes.done.clear()
+    stage.writes.count_anew()
     stage.writes.at = planned
     stage.wish("2")
     stage.until("the second is refused", lambda: stage.refused(stage.revision("2")) and stage.settled)
@@ -69,8 +69,7 @@ def test_killed_before_or_after_any_write_the_end_is_the_same(
     story(unharmed)
     assert not unharmed.broken
     expected = f"{unharmed.end()!r}".replace(unharmed.namespace, "NAMESPACE")
-    # Dead after one write is dead before the next: of the process nothing is left, and nobody else acts in between.
-    kills = [(0, False), *((at, True) for at in range(len(unharmed.writes.done)))]
+    kills = unharmed.writes.deaths
     assert len(kills) > 20
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ends = list(pool.map(lambda kill: ended(make_stage, story, *kill), kills))

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cluster.control_plane.faults.settings import PLAYED
-
 if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.machine import Machine
     from tests.cluster.control_plane.faults.retraining import Retraining
-    from tests.cluster.control_plane.faults.settings import Setting
     from tests.cluster.fault_table import Row
     from tests.cluster.kube.control_plane import ControlPlane
 
@@ -20,12 +17,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("faults")
 AT_ONCE = 6
-SETTINGS = PLAYED[-1:]
-"""Our own server here; the others with the node's tests."""
 
 
 @pytest.fixture
-def told(harmed_plane: "ControlPlane", machine: "Machine", setting: "Setting", tmp_path: Path) -> "Told":
+def told(harmed_plane: "ControlPlane", machine: "Machine", tmp_path: Path) -> "Told":
     """Tells the story over an engine with the operator killed at a write; (how it ended, what it was)."""
     from tests.cluster.control_plane.faults.engines import Fate
     from tests.cluster.control_plane.faults.flights import Recording
@@ -35,7 +30,7 @@ def told(harmed_plane: "ControlPlane", machine: "Machine", setting: "Setting", t
     recording = Recording.load()
 
     def tell(engine: str, at: int, after: bool) -> "tuple[str, Retraining]":
-        with retraining(harmed_plane, machine, tmp_path, recording, engine, Fate(), setting) as stage:
+        with retraining(harmed_plane, machine, tmp_path, recording, engine, Fate()) as stage:
             stage.writes.at, stage.writes.after = at, after
             try:
                 stage.episode(DECISIVE)
@@ -54,13 +49,12 @@ def test_killed_before_or_after_any_write_the_end_is_the_same(
 ) -> None:
     fault.says(
         f"operator killed before and after every single write of a retraining ({engine})",
-        "same end; one effective run",
+        "same end; one effective run; the serving is not touched",
     )
     expected, unharmed = told(engine, -1, False)
     assert unharmed.outcomes == ["Refused", "Refused", "Promoted"], expected
     assert len(unharmed.engine.all()) == len(unharmed.effects) == len(unharmed.attempts)
-    # Dead after one write is dead before the next: of the process nothing is left, and nobody else acts in between.
-    kills = [(0, False), *((at, True) for at in range(len(unharmed.writes.done)))]
+    kills = unharmed.writes.deaths
     assert len(kills) > 20
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ends = list(pool.map(lambda kill: told(engine, *kill), kills))

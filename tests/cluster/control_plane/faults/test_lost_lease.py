@@ -4,13 +4,15 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.cluster.control_plane.faults.behind import plane, playing, replica  # noqa: F401  # a fixture
 from tests.cluster.control_plane.faults.settings import PLAYED, Setting
+from trimtab.ports.cluster import Kind
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.operator.scene import Scene
@@ -18,31 +20,63 @@ if TYPE_CHECKING:
     from tests.cluster.kube.control_plane import ControlPlane
 
 pytestmark = pytest.mark.xdist_group("faults-of-processes")
+LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
+ON_THE_WAY_S = 1.5
+"""From the operator's look at its fence until the proxy has noted the call, on a machine that is busy: well below
+what lies between a leader's deadline and the earliest moment at which another may lead."""
 
 
 def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None:
-    """Version 2 is promoted by a successor, while the first leader's write of the route is on its way."""
+    """Version 2 is promoted by a successor, while the first leader's write of the route is on its way.
+
+    Beside it stands a rollout about which the first leader has something to write until its end.
+    """
+    from tests.cluster.control_plane.faults.processes import LEASE_S, RENEW_DEADLINE_S
+
     with replica(plane, scene.namespace, folder / "old") as (proxy, old):
-        route = {
-            "parentRefs": [{"name": "public", "namespace": "gateways"}],
-            "hostnames": [f"{scene.namespace}.example.com"],
-        }
-        scene.serve_first(route=route)
-        held = proxy.hold("PUT", "/httproutes/")
+        beside = scene.another("beside")
+        beside.serve_first(version="2", route=route(f"beside.{scene.namespace}"))
+        scene.serve_first(route=route(scene.namespace))
+        held = proxy.hold("PUT", "/httproutes/flights-trimtab")
         scene.wish("2")
         held.wait()
         first = scene.epoch
         proxy.answer("PUT|PATCH", "/leases/", 500, times=float("inf"))
         with replica(plane, scene.namespace, folder / "new"):
-            scene.until("a successor acts", lambda: scene.epoch not in ("", first))
+
+            def acts() -> bool:
+                beside.toggles()
+                return scene.epoch not in ("", first)
+
+            scene.until("a successor acts", acts)
             scene.until("the old one ends", lambda: old.ended)
-            lost = time.monotonic()
             scene.until("the successor has promoted", lambda: scene.version("stable") == "2")
             assert held.release() == 409
             assert scene.split.weights == {scene.revision("stable"): 100}
-            assert not [call for call in proxy.calls if call.method in WRITES and call.at > lost]
+            leases = [call for call in proxy.calls if "/leases" in call.path and call.method in WRITES]
+            renewed = max(call.at for call in leases if call.status in (200, 201))
+            written = [
+                call.at - renewed
+                for call in proxy.calls
+                if call.method in WRITES and "/leases" not in call.path
+            ]
+            assert max(written) > RENEW_DEADLINE_S / 2, "it had nothing to write"
+            assert max(written) <= RENEW_DEADLINE_S + ON_THE_WAY_S < LEASE_S
+            assert renewed + max(written) < taken(plane, scene.namespace)
             scene.until("it settles", lambda: scene.servers == {"2"})
+
+
+def route(host: str) -> dict[str, Any]:
+    return {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": [f"{host}.example.com"]}
+
+
+def taken(plane: "ControlPlane", namespace: str) -> float:
+    """When the lease was taken last, on time.monotonic."""
+    lease = plane.cluster.read(LEASE, namespace, "trimtab-operator")
+    assert lease is not None
+    since = datetime.now(UTC) - datetime.fromisoformat(lease["spec"]["acquireTime"])
+    return time.monotonic() - since.total_seconds()
 
 
 def test_a_late_write_of_a_leader_that_lost_its_lease_is_refused(

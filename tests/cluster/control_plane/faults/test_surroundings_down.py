@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+
+from tests.contract.mlflow.test_server import address as mlflow_address  # noqa: F401  # a fixture
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.stage import Stage
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
     Make = Callable[..., Stage]
 
 pytestmark = pytest.mark.xdist_group("faults")
-NOWHERE = "http://127.0.0.1:9"
 HELD = "waits or Unknown with the reason; traffic as it was; goes on afterwards"
 LONG = 15
 
@@ -44,6 +46,9 @@ def test_the_collector_is_down_in_a_canary(make_stage: "Make", fault: "Row") -> 
 
 
 def test_prometheus_is_down(make_stage: "Make", fault: "Row") -> None:
+    from tests.cluster.control_plane.faults.address import Address
+    from tests.cluster.control_plane.operator.test_registry import metrics_server
+
     fault.says("Prometheus down at 50 %", HELD)
     check = {
         "name": "load",
@@ -51,27 +56,46 @@ def test_prometheus_is_down(make_stage: "Make", fault: "Row") -> None:
         "atMost": "1",
         "steps": ["half"],
     }
-    stage = make_stage(checks=[check], providers={"prometheus": [{"name": "prometheus", "url": NOWHERE}]})
-    stage.serve_first()
-    stage.wish("2")
-    stage.at("Canary", {stage.revision("1"): 50, stage.revision("2"): 50})
-    still(stage, 10)
-    assert "'prometheus' cannot be asked" in str(stage.status["checks"])
-    assert stage.status["phase"] == "Canary"
+    with Address() as address, metrics_server() as (port, answers):
+        stage = make_stage(
+            checks=[check], providers={"prometheus": [{"name": "prometheus", "url": address.url}]}
+        )
+        stage.serve_first()
+        stage.wish("2")
+        stage.at("Canary", {stage.revision("1"): 50, stage.revision("2"): 50})
+        still(stage, 10)
+        assert "'prometheus' cannot be asked" in str(stage.status["checks"])
+        assert stage.status["phase"] == "Canary"
+        address.comes(port)
+        goes_on(stage)
+        assert "load" in answers["asked"]
 
 
-def test_the_registry_is_down(make_stage: "Make", fault: "Row") -> None:
-    from tests.cluster.control_plane.faults.stage import NAME, model
+def test_the_registry_is_down(
+    make_stage: "Make",
+    mlflow_address: str,  # noqa: F811  # the fixture
+    fault: "Row",
+) -> None:
+    from tests.cluster.control_plane.faults.address import Address
+    from tests.cluster.control_plane.faults.stage import model
+    from trimtab.adapters.mlflow import MlflowServer, MlflowServerRegistry
 
     fault.says("registry down", HELD)
-    stage = make_stage(providers={"mlflow": [{"name": "mlflow", "url": NOWHERE}]})
-    stage.serve_first()
-    stage.spec(model={"registry": {"providerRef": "mlflow", "name": NAME}})
-    still(stage, 5)
-    assert stage.condition("ModelResolved")[0] == "Unknown" or stage.condition("Ready")[0] == "Unknown"
-    assert "127.0.0.1:9" in str(stage.status["conditions"]) or "mlflow" in str(stage.status["conditions"])
-    stage.spec(model=model("2"))
-    goes_on(stage)
+    with Address() as address:
+        stage = make_stage(providers={"mlflow": [{"name": "mlflow", "url": address.url}]})
+        registry, second = MlflowServerRegistry(MlflowServer(mlflow_address)), model("2")
+        registry.register(stage.namespace, second["uri"], second["digest"], {})
+        registry.set_alias(stage.namespace, "candidate", "1")
+        stage.serve_first()
+        stage.spec(model={"registry": {"providerRef": "mlflow", "name": stage.namespace}})
+        still(stage, 5)
+        assert stage.condition("ModelResolved") == ("Unknown", "RegistryUnreachable")
+        assert "'mlflow' cannot be asked" in str(stage.status["conditions"])
+        port = urlsplit(mlflow_address).port
+        assert port
+        address.comes(port)
+        goes_on(stage)
+        assert stage.condition("ModelResolved")[0] == "True"
 
 
 def test_kserve_is_down(make_stage: "Make", fault: "Row") -> None:

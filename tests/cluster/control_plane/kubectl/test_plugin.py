@@ -1,44 +1,12 @@
 """`kubectl trimtab` through a real kubectl, on a real API server."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[4]
 STABLE = {"revision": "aaaaaaaa", "version": "1", "uri": "pvc://models/v1", "digest": "a" * 64}
 CANDIDATE = {"revision": "bbbbbbbb", "version": "2", "uri": "pvc://models/v2", "digest": "b" * 64}
 T = "2026-06-01T00:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def plugin(control_plane, tmp_path_factory):
-    """`kubectl trimtab …` as a person calls it: kubectl finds the plugin on the PATH."""
-    from tests.cluster.kube.binaries import binary
-
-    folder = tmp_path_factory.mktemp("path")
-    (folder / "kubectl").symlink_to(binary("kubectl"))
-    (folder / "kubectl-trimtab").symlink_to(Path(sys.executable).with_name("kubectl-trimtab"))
-    environment = os.environ | {
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "KUBECONFIG": str(control_plane.kubeconfig),
-        "COLUMNS": "160",
-    }
-
-    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["kubectl", "trimtab", *arguments],
-            env=environment | more,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
-    return run
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def start_operator(
 ) -> Iterator[Callable[..., Operator]]:
     """Start replicas that look after the test's namespace; all end with the test.
 
-    Takes `settings`, which go before those of the tests, and environment variables.
+    Takes `settings`, which go before those of the tests, how to reach the API server, and environment variables.
     """
     import json
 
@@ -102,7 +102,9 @@ def start_operator(
             "services": f"http://127.0.0.1:{port}/{{namespace}}/{{service}}",
         }
 
-        def start(settings: dict[str, Any] | None = None, **more: str) -> Operator:
+        def start(
+            settings: dict[str, Any] | None = None, kubeconfig: Path = control_plane.kubeconfig, **more: str
+        ) -> Operator:
             number = len(started)
             config = tmp_path / f"operator-{number}.yaml"
             config.write_text(json.dumps({**usual, **(settings or {})}), encoding="utf-8")
@@ -111,7 +113,7 @@ def start_operator(
                 process = subprocess.Popen(
                     [
                         sys.executable, "-m", "operators.drift",
-                        "--config", str(config), "--kubeconfig", str(control_plane.kubeconfig),
+                        "--config", str(config), "--kubeconfig", str(kubeconfig),
                     ],
                     cwd=REPOSITORY, stdout=out, stderr=out, env={**os.environ, **more},
                 )  # fmt: skip

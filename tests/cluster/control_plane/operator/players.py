@@ -4,20 +4,21 @@ They write the status that the real ones write (read in KServe 0.20 and Envoy Ga
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.cluster.control_plane.public_gateway import public_gateway
 from trimtab.adapters.children import REVISION, ROLLOUT
-from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
+from trimtab.adapters.gateway_api.kinds import GATEWAY, HTTP_ROUTE
 from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
 from trimtab.ports.cluster import Cluster, Object
 from trimtab.ports.state import Conflict
 
 LATER = "2026-11-01T00:00:00Z"
+NOT_ALLOWED = "No listeners included by this parent ref allowed this attachment."
 
 
 class Players:
@@ -47,7 +48,8 @@ class Players:
         while not self._stop.wait(0.1):
             with suppress(SurroundingsFailed, TrimtabError, Conflict):
                 for service in self.cluster.list(INFERENCE_SERVICE, self.namespace):
-                    self._serve(service)
+                    if ROLLOUT in (service["metadata"].get("labels") or {}):
+                        self._serve(service)
                 for route in self.cluster.list(HTTP_ROUTE, self.namespace):
                     self._accept(route)
 
@@ -86,13 +88,18 @@ class Players:
     def _accept(self, route: Object) -> None:
         generation = route["metadata"]["generation"]
         said = (route.get("status") or {}).get("parents") or []
-        accepted = "False" if self.refuses else "True"
+        taken = [self._taken(ref) for ref in route["spec"]["parentRefs"]]
+        if None in taken:
+            return
+        because = self.refuses or ("" if all(taken) else NOT_ALLOWED)
+        reason = "NotAllowedByListeners" if because == NOT_ALLOWED else ""
+        accepted = "False" if because else "True"
         known = said[0]["conditions"][0] if said else {}
         if (known.get("observedGeneration"), known.get("status")) == (generation, accepted):
             return
         conditions = [
             {
-                "type": kind, "status": accepted, "reason": kind, "message": self.refuses,
+                "type": kind, "status": accepted, "reason": reason or kind, "message": because,
                 "observedGeneration": generation, "lastTransitionTime": LATER,
             }
             for kind in ("Accepted", "ResolvedRefs")
@@ -102,6 +109,15 @@ class Players:
             for ref in route["spec"]["parentRefs"]
         ]
         self.cluster.write_status({**route, "status": {"parents": parents}})
+
+    def _taken(self, ref: Mapping[str, Any]) -> bool | None:
+        """Whether a Gateway's listeners take routes of this namespace; None while there is no such Gateway."""
+        namespace = ref.get("namespace", self.namespace)
+        gateway = self.cluster.get(GATEWAY, namespace, ref["name"])
+        if gateway is None:
+            return None
+        allowed = [one["allowedRoutes"]["namespaces"]["from"] for one in gateway["spec"]["listeners"]]
+        return "All" in allowed or namespace == self.namespace
 
 
 def _deployment(namespace: str, name: str, labels: dict[str, str]) -> dict[str, Any]:

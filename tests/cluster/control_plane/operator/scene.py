@@ -78,6 +78,10 @@ class Scene:
     ) -> None:
         self.cluster, self.namespace, self.name, self._template = cluster, namespace, name, template
 
+    def another(self, name: str) -> "Scene":
+        """Of a second rollout in the same namespace."""
+        return Scene(self.cluster, self.namespace, name, self._template)
+
     # what a person does
 
     def allow(self, account: str) -> None:
@@ -109,6 +113,10 @@ class Scene:
     def order(self, verb: str, revision: str, step: str | None = None, by: str = "ann") -> None:
         text = Act(id=uuid4().hex, verb=Verb(verb), revision=revision, step=step, by=by).text()
         self.annotate(ACT, text)
+
+    def toggles(self) -> None:
+        """A person suspends it, or goes on: the operator has something to say."""
+        self.edit(suspend=not self.resource["spec"].get("suspend", False))
 
     def delete(self) -> None:
         self.cluster.delete(MODEL_ROLLOUT, self.namespace, self.name)

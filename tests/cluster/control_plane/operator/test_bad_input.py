@@ -1,10 +1,12 @@
 """What is wrong, missing or odd around a rollout is said on it, and forgotten once it is right."""
 
+import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from trimtab.adapters.kserve.kinds import SERVING_RUNTIME
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
 
 if TYPE_CHECKING:
@@ -118,3 +120,106 @@ def test_a_route_that_somebody_edits_is_put_back(scene: "Scene", start_operator:
     scene.cluster.replace({**held, "spec": {**held["spec"], "rules": rules}})
     scene.until("it is put back", lambda: dict(scene.split.weights) == {scene.revision("stable"): 100})
     scene.until("it is told", lambda: scene.is_("RouteEdited"))
+
+
+def route_at(scene: "Scene", gateway: str) -> dict[str, Any]:
+    parent = {"name": gateway, "namespace": "gateways"}
+    return {"parentRefs": [parent], "hostnames": [f"{scene.namespace}.example.com"]}
+
+
+def test_a_shadow_at_a_gateway_that_copies_no_requests_stalls_and_says_why(
+    scene: "Scene", start_operator: Start
+) -> None:
+    from tests.cluster.control_plane.public_gateway import API, gateway
+
+    cluster, name = scene.cluster, f"plain-{scene.namespace}"
+    made = cluster.create(
+        {
+            "apiVersion": API,
+            "kind": "GatewayClass",
+            "metadata": {"name": name},
+            "spec": {"controllerName": "example.com/played"},
+        }
+    )
+    assert made is not None
+    cluster.write_status({**made, "status": {"supportedFeatures": [{"name": "HTTPRoute"}]}})
+    cluster.create(gateway(name, of_class=name))
+    start_operator()
+    scene.serve_first(route=route_at(scene, name))
+    scene.wish("2")
+    scene.until("it stalls", lambda: scene.condition("Stalled")[1] == "MirrorUnsupported")
+    told = (
+        f"the class of Gateway 'gateways/{name}' lists its features, and HTTPRouteRequestMirror is not among"
+    )
+    assert told in scene.condition("Stalled")[2]
+    assert scene.condition("MirrorSupported")[:2] == ("False", "SupportedFeatures")
+    assert told in scene.condition("MirrorSupported")[2]
+    assert scene.is_("Ready")
+    assert (scene.split.mirror, dict(scene.split.weights)) == (None, {scene.revision("stable"): 100})
+
+
+def test_a_gateway_that_appears_late_is_taken_up(scene: "Scene", start_operator: Start) -> None:
+    from tests.cluster.control_plane.public_gateway import gateway
+
+    name = f"late-{scene.namespace}"
+    start_operator()
+    scene.create(route=route_at(scene, name))
+    scene.until("it is missed", lambda: scene.condition("MirrorSupported")[1] == "NoGateway")
+    assert f"there is no Gateway 'gateways/{name}'" in scene.condition("MirrorSupported")[2]
+    scene.until("it is waited for", lambda: scene.condition("RouteAccepted")[1] == "NotSeen")
+    assert f"'{name}'" in scene.condition("RouteAccepted")[2]
+    assert not scene.is_("Ready")
+    scene.cluster.create(gateway(name))
+    scene.until("it serves", lambda: scene.is_("Ready") and scene.is_("MirrorSupported"))
+
+
+def test_a_gateway_of_another_namespace_that_takes_no_routes_of_ours_is_told(
+    scene: "Scene", start_operator: Start
+) -> None:
+    from tests.cluster.control_plane.operator.players import NOT_ALLOWED
+    from tests.cluster.control_plane.public_gateway import gateway
+
+    name = f"theirs-{scene.namespace}"
+    scene.cluster.create(gateway(name, routes_from="Same"))
+    start_operator()
+    scene.create(route=route_at(scene, name))
+    scene.until("it is told", lambda: scene.is_("RouteAccepted", "False"))
+    assert scene.condition("RouteAccepted")[1:] == ("NotAllowedByListeners", NOT_ALLOWED)
+    assert scene.is_("Ready", "False")
+
+
+def test_a_provider_of_another_namespace_is_told_and_never_called(
+    scene: "Scene", start_operator: Start
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        url = f"http://127.0.0.1:{theirs.getsockname()[1]}"
+        start_operator({"providers": {"mlflow": [{"name": "theirs", "url": url, "namespaces": ["other"]}]}})
+        scene.create(model={"registry": {"providerRef": "theirs", "name": "flights"}})
+        scene.until("it is told", lambda: scene.condition("Stalled")[1] == "ProviderUnknown")
+        because = f"no mlflow provider 'theirs' for namespace '{scene.namespace}'"
+        assert because in scene.condition("Stalled")[2]
+        scene.until("nothing moves", lambda: scene.quiet)
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.accept()
+
+
+def test_a_runtime_that_appears_late_is_taken_up(scene: "Scene", start_operator: Start) -> None:
+    start_operator()
+    model = {"modelFormat": {"name": "sklearn"}, "runtime": "late"}
+    scene.create(serving={"template": {"predictor": {"model": model}}})
+    scene.until("it is missed", lambda: scene.condition("TemplateValid")[:2] == ("False", "RuntimeNotFound"))
+    assert "predictor.model.runtime 'late'" in scene.condition("TemplateValid")[2]
+    container = {"name": "kserve-container", "image": "x", "args": ["--model_name={{.Name}}"]}
+    scene.cluster.create(
+        {
+            "apiVersion": SERVING_RUNTIME.api_version,
+            "kind": SERVING_RUNTIME.kind,
+            "metadata": {"name": "late", "namespace": scene.namespace},
+            "spec": {
+                "containers": [container],
+                "supportedModelFormats": [{"name": "sklearn", "version": "1"}],
+            },
+        }
+    )
+    scene.until("it serves", lambda: scene.is_("Ready") and not scene.is_("TemplateValid", "False"))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -114,8 +115,26 @@ def test_it_answers_kubelets_and_prometheus(scene: "Scene", start_operator: Star
     assert f'trimtab_traffic_percent{{{about},role="stable"}} 100.0' in text()
     assert 'trimtab_reconciles_total{kind="ModelRollout",result="ok"}' in text()
     assert 'trimtab_api_calls_total{code="200",resource="leases.coordination.k8s.io"' in text()
+    assert 'trimtab_queue_depth{kind="ModelRollout"} 0.0' in text()
     scene.delete()
     scene.until("the series go with it", lambda: about not in text())
+
+
+def test_it_is_not_ready_until_its_caches_are_filled(
+    scene: "Scene", start_operator: Start, control_plane: "ControlPlane", tmp_path: Path
+) -> None:
+    from tests.cluster.kube.fault_proxy import FaultProxy
+    from tests.cluster.kube.poll import eventually
+
+    with FaultProxy(control_plane.admin) as proxy:
+        rule = proxy.answer("GET", "/modelrollouts", 500, times=float("inf"))
+        operator = start_operator(kubeconfig=proxy.login.write(tmp_path / "through"))
+        eventually("it answers", lambda: get(operator, "/healthz") == (200, "ok\n"), 60)
+        eventually("it was refused", lambda: proxy.count("GET", "/modelrollouts") > 1, 60)
+        assert get(operator, "/readyz") == (503, "caches are being filled\n")
+        proxy.lift(rule)
+        eventually("it is ready", lambda: get(operator, "/readyz") == (200, "ok\n"), 90)
+        operator.kill()
 
 
 def test_traces_go_to_a_receiver(scene: "Scene", start_operator: Start) -> None:
@@ -130,6 +149,11 @@ def test_traces_go_to_a_receiver(scene: "Scene", start_operator: Start) -> None:
     assert {look["k8s.namespace.name"] for look in looks} == {scene.namespace}
     told = {line["reconcile"] for line in operator.lines() if "reconcile" in line}
     assert {look["trimtab.reconcile"] for look in looks} <= told
+    lines = [line for line in operator.lines() if line.get("kind") == "ModelRollout" and "generation" in line]
+    assert lines
+    for line in lines:
+        about = line["namespace"], line["name"], line["generation"]
+        assert about == (scene.namespace, "flights", scene.resource["metadata"]["generation"])
     assert any(look.get("result") == "ok" for look in looks)
 
 

@@ -1,9 +1,11 @@
 """The second revision: through its steps to promotion, and every way in which a person or the world ends it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from trimtab.adapters.kubernetes.kinds import EVENT
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.operator.conftest import Operator
@@ -18,6 +20,13 @@ def strategy(**other: object) -> dict[str, object]:
     from tests.cluster.control_plane.operator.scene import QUICK
 
     return {**QUICK, **other}
+
+
+def promoted(scene: "Scene", revision: str) -> dict[str, Any]:
+    """The Event that tells of a revision's promotion; empty while there is none."""
+    told = scene.cluster.list(EVENT, scene.namespace)
+    found = [one for one in told if one["reason"] == "Promoted" and revision in one["note"]]
+    return dict(found[0]) if found else {}
 
 
 def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator: Start) -> None:
@@ -40,6 +49,14 @@ def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator
     assert kinds[-4:] == ["CandidateTaken", "StepStarted", "StepStarted", "Promoted"]
     assert scene.condition("Progressing")[:2] == ("False", "Idle")
     assert scene.is_("Stalled", "False")
+    scene.until("it is told", lambda: promoted(scene, second))
+    event = promoted(scene, second)
+    assert event["type"] == "Normal"
+    assert event["reportingController"] == "trimtab.dev/drift-operator"
+    about = event["regarding"]
+    assert (about["kind"], about["name"], about["uid"]) == (
+        "ModelRollout", "flights", scene.resource["metadata"]["uid"],
+    )  # fmt: skip
     assert operator.stop() == 0
 
 

@@ -119,6 +119,46 @@ def test_a_black_hole_is_noticed_by_any_call_and_the_watch_goes_on_after_it(
     play(scenario, through, timeout_s=2.0)
 
 
+def test_a_bookmark_moves_the_watch_on_while_nothing_of_ours_changes(
+    proxy: "FaultProxy", through: str, straight: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An API server sends one two seconds before a watch ends: the next watch begins there, without a list."""
+    from operators.drift.runtime import Client, Reflector, Resource
+
+    maps = Resource("", "v1", "ConfigMap", "configmaps")
+    monkeypatch.setattr("operators.drift.runtime.reflector.uniform", lambda low, high: 5.0)
+
+    async def scenario(client: "Client") -> None:
+        async with await Client.connect(straight) as sure:
+            await sure.create(maps, config_map(namespace, "kept"))
+            reflector = Reflector(client, maps, namespace=namespace, labels={"made-by": "test"})
+            async with running(reflector.run()):
+                assert await reflector.wait_synced(30)
+                await until("a watch", lambda: begun(proxy))
+                listed = begun(proxy)[0]
+                metadata = {"name": "of-others", "namespace": namespace}
+                other = await sure.create(
+                    maps, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+                )
+                version = int(other["metadata"]["resourceVersion"])
+                assert version > listed
+                await until("a later watch", lambda: begun(proxy)[-1] >= version, CONVERGES_WITHIN_S)
+                assert names(reflector) == ["kept"]
+                await sure.create(maps, config_map(namespace, "made"))
+                await until("what comes after", lambda: names(reflector) == ["kept", "made"])
+                assert reflector.lists == 1
+
+    play(scenario, through, timeout_s=2.0)
+
+
+def begun(proxy: "FaultProxy") -> list[int]:
+    """Where each watch began."""
+    from urllib.parse import parse_qs
+
+    watches = [parse_qs(call.query) for call in list(proxy.calls) if "watch=1" in call.query]
+    return [int(query["resourceVersion"][0]) for query in watches]
+
+
 def test_a_watch_that_is_silent_for_too_long_is_opened_anew(
     proxy: "FaultProxy", through: str, straight: str, namespace: str
 ) -> None:

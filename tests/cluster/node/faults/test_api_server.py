@@ -2,7 +2,8 @@
 
 Four operators, one for each setting, with a namespace and a proxy of their own, are harmed side by side; then their
 API server and its etcd go under all four. In each fault somebody deletes the route, of which the operator hears late,
-or by a list.
+or by a list. Where the API server cannot be reached at all, the operator ends itself, as it must at its renew deadline,
+and is started again as by a kubelet.
 """
 
 # ruff: noqa: F811  # fixtures are imported
@@ -35,6 +36,9 @@ pytestmark = pytest.mark.xdist_group("faults-of-processes")
 CONVERGES_WITHIN_S = 180.0
 """Three times the stated minute."""
 LASTS_S = 3.0
+COST_THE_LEASE = ("black hole", "connections refused")
+"""These last until the operator has ended itself at its renew deadline, and another has been started into the fault."""
+ENDS_WITHIN_S = 60.0
 EVERY_S = 0.2
 """How often is looked: this process has the players of all of them to play."""
 OURS = "modelrollouts|httproutes|inferenceservices"
@@ -154,8 +158,12 @@ class Harmed:
 
     def suffers(self, name: str) -> None:
         self.begins()
-        end = HARMS[name](self.proxy)
+        end, starts = HARMS[name](self.proxy), self.operator.starts
         until = time.monotonic() + LASTS_S
+        if name in COST_THE_LEASE:
+            self.until(f"{name}: it ends itself", lambda: self.operator.ended, ENDS_WITHIN_S)
+            self.operator.look_after()
+            assert self.operator.starts > starts
         self.until(f"{name}: it has lasted", lambda: time.monotonic() > until)
         gone = self.loses_its_route()
         end()

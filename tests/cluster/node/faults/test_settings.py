@@ -24,6 +24,7 @@ from tests.cluster.control_plane.faults.test_random_meddling import (
     test_random_meddling_over_a_real_api_server,
 )
 from tests.cluster.control_plane.faults.test_surroundings_down import (
+    mlflow_address,
     test_kserve_is_down,
     test_prometheus_is_down,
     test_the_collector_is_down_in_a_canary,
