@@ -60,7 +60,7 @@ class StoredRows(Rows):
 
     def parts(self, names: Sequence[str]) -> Iterator[Columns]:
         for first in self._starts():
-            yield self._columns(first, names)
+            yield self.part(first, names)
 
     def blocks(self, preprocessing: Preprocessing, target: Array) -> Blocks:
         return TableBlocks(self, preprocessing, target.astype(np.float32), self._starts())
@@ -70,7 +70,8 @@ class StoredRows(Rows):
         every = range(0, len(self.chosen), GROUP_ROWS)
         return [first for first in every if self.chosen[first : first + GROUP_ROWS].any()]
 
-    def _columns(self, first: int, names: Sequence[str]) -> Columns:
+    def part(self, first: int, names: Sequence[str]) -> Columns:
+        """The named features of the chosen rows among the table's rows [first, first + GROUP_ROWS)."""
         import pyarrow as pa
 
         kinds = {one.name: one.type for one in self.plan.outputs}
@@ -111,7 +112,7 @@ class TableBlocks:
         matrix = self.kept.get(block)
         if matrix is None:
             names = [one.name for one in self.rows.plan.outputs]
-            matrix = self.preprocessing.matrix(self.rows._columns(first, names))
+            matrix = self.preprocessing.matrix(self.rows.part(first, names))
             if sum(one.nbytes for one in self.kept.values()) + matrix.nbytes <= KEPT_BYTES:
                 self.kept[block] = matrix
         return matrix, self.target[before : before + len(matrix)]
