@@ -23,8 +23,10 @@ class Row:
     def __init__(self, note: Callable[[str, object], None], setting: str) -> None:
         self._note, self._setting = note, setting
 
-    def says(self, fault: str, must_hold: str) -> None:
-        self._note(PROPERTY, f"{fault} | {self._setting} | {must_hold}")
+    def says(self, fault: str, must_hold: str, setting: str = "") -> None:
+        """What is said later of the same setting takes the former's place."""
+        where = setting or self._setting
+        self._note(f"{PROPERTY}, {where}", f"{fault} | {where} | {must_hold}")
 
     def cases(self, number: int) -> None:
         """How many different harms were done."""
@@ -43,10 +45,10 @@ def rows(terminalreporter: "pytest.TerminalReporter") -> Iterator[str]:
         for report in reports:
             said = dict(getattr(report, "user_properties", ()))
             ran = getattr(report, "when", "") == "call"
-            if PROPERTY not in said or not ran:
-                continue
             held = "held" if outcome == "passed" else "DOES NOT HOLD"
-            yield f"{said[PROPERTY]} | {held} | {said.get(CASES, 1)} | {report.duration:.1f}"
+            for name, row in said.items():
+                if ran and name.startswith(f"{PROPERTY}, "):
+                    yield f"{row} | {held} | {said.get(CASES, 1)} | {report.duration:.1f}"
 
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:

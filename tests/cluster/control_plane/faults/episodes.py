@@ -12,6 +12,7 @@ from tests.cluster.control_plane.faults.engines import Fate
 from tests.cluster.control_plane.faults.flights import Recording
 from tests.cluster.control_plane.faults.machine import Machine
 from tests.cluster.control_plane.faults.retraining import DAYS, Retraining
+from tests.cluster.control_plane.faults.settings import PLAYED
 from tests.cluster.control_plane.faults.telling import retraining
 from tests.cluster.kube.control_plane import ControlPlane
 from trimtab.adapters.claims import read_claim
@@ -37,13 +38,13 @@ class Lived:
 
 
 def lived(plane: ControlPlane, machine: Machine, folder: Path, seeds: Sequence[int]) -> Lived:
-    """Each seed in a namespace of its own, a few at a time."""
+    """Each seed in a namespace of its own, and in the settings by turns; a few at a time."""
     recording, whole = Recording.load(), Lived()
 
     def live(seed: int) -> tuple[list[str], Counter[str]]:
         dice, fate = random.Random(seed), Fate(random.Random(f"runs of {seed}"))
-        engine = dice.choice(("Job", "KFP"))
-        with retraining(plane, machine, folder, recording, engine, fate) as stage:
+        engine, setting = dice.choice(("Job", "KFP")), PLAYED[seed % len(PLAYED)]
+        with retraining(plane, machine, folder, recording, engine, fate, setting) as stage:
             said = once(stage, dice, fate)
             runs = len(stage.engine.all())
             harm = Counter(

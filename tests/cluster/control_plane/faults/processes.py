@@ -1,6 +1,7 @@
 """The operator as processes of its own, each by a kubeconfig of its own, started anew when one ends itself."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,21 @@ REPOSITORY: Final = Path(__file__).parents[4]
 
 
 class Replica:
-    """One replica of a Deployment: whoever ends itself is started again when it is looked after."""
+    """One replica of a Deployment: whoever ends itself is started again when it is looked after.
 
-    def __init__(self, folder: Path, name: str, kubeconfig: Path, settings: dict[str, Any]) -> None:
+    Args:
+        code: a checkout of the version that runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        kubeconfig: Path,
+        settings: dict[str, Any],
+        code: Path = REPOSITORY,
+    ) -> None:
+        self._code = code
         self._config, self.log = folder / f"{name}.yaml", folder / f"{name}.log"
         self._config.write_text(json.dumps(settings), encoding="utf-8")
         self._kubeconfig = kubeconfig
@@ -27,7 +40,8 @@ class Replica:
                     sys.executable, "-m", "operators.drift",
                     "--config", str(self._config), "--kubeconfig", str(self._kubeconfig),
                 ],
-                cwd=REPOSITORY, stdout=out, stderr=out,
+                cwd=self._code, stdout=out, stderr=out,
+                env={**os.environ, "PYTHONPATH": str(self._code / "src")},
             )  # fmt: skip
 
     @property

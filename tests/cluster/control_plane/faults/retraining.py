@@ -19,6 +19,7 @@ from tests.cluster.control_plane.drift_handlers import objects
 from tests.cluster.control_plane.faults.engines import Engine
 from tests.cluster.control_plane.faults.flights import REARM, Recording, Served, at
 from tests.cluster.control_plane.faults.machine import Killed, Machine, Mortal, Time, Writes, configuration
+from tests.cluster.control_plane.faults.settings import Setting
 from tests.cluster.control_plane.runs.shelf import OnShelf, Shelf
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
 from trimtab.adapters.kubernetes.lineage import Lineage
@@ -113,6 +114,7 @@ class Retraining:
         recording: Recording,
         shelf: Shelf,
         engine: Engine,
+        setting: Setting,
     ) -> None:
         self.machine, self.namespace, self.recording = machine, namespace, recording
         self.engine, self.shelf = engine, shelf
@@ -126,9 +128,11 @@ class Retraining:
         first = recording.first
         shelf.held[first.digest] = ModelVersion(NAME, first.version, first.uri, first.digest, {})
         shelf.candidate.append(("", first.version))
+        rollout = objects.rollout(namespace, NAME, NAME)
+        rollout["spec"]["serving"]["template"] = setting.template
         triggers = [{"name": "performance", "performance": {"monitorRef": "watch"}}]
         for obj in (
-            objects.rollout(namespace, NAME, NAME),
+            rollout,
             objects.monitor(namespace, window={"length": "7d", "minRows": 1000}),
             objects.policy(namespace, pipeline=engine.pipeline, triggers=triggers, guards={"rearm": REARM}),
         ):

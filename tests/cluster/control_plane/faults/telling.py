@@ -9,6 +9,7 @@ from tests.cluster.control_plane.faults.engines import Fate, Jobs, Runs, workflo
 from tests.cluster.control_plane.faults.flights import Recording
 from tests.cluster.control_plane.faults.machine import Machine
 from tests.cluster.control_plane.faults.retraining import Retraining
+from tests.cluster.control_plane.faults.settings import Setting
 from tests.cluster.control_plane.runs.conftest import PIPELINES, mounted
 from tests.cluster.control_plane.runs.shelf import Shelf
 from tests.cluster.kube.control_plane import ControlPlane
@@ -17,9 +18,15 @@ from trimtab.adapters.claims import InClusterClaims
 
 @contextmanager
 def retraining(
-    plane: ControlPlane, machine: Machine, folder: Path, recording: Recording, engine: str, fate: Fate
+    plane: ControlPlane,
+    machine: Machine,
+    folder: Path,
+    recording: Recording,
+    engine: str,
+    fate: Fate,
+    setting: Setting,
 ) -> Iterator[Retraining]:
-    """One story in a new namespace, over `engine`: "Job" or "KFP"."""
+    """One story in a new namespace, over `engine`: "Job" or "KFP", about what is served in a setting."""
     namespace, shelf = f"r-{uuid4().hex[:10]}", Shelf()
     plane.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     account = {"name": PIPELINES, "namespace": namespace}
@@ -30,4 +37,4 @@ def retraining(
         played = (
             held.enter_context(workflows(runs)) if engine == "KFP" else Jobs(machine.cluster, namespace, runs)
         )
-        yield Retraining(machine, namespace, folder, recording, shelf, played)
+        yield Retraining(machine, namespace, folder, recording, shelf, played, setting)

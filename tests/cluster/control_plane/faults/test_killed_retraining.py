@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cluster.control_plane.faults.settings import PLAYED
+
 if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.machine import Machine
     from tests.cluster.control_plane.faults.retraining import Retraining
+    from tests.cluster.control_plane.faults.settings import Setting
     from tests.cluster.fault_table import Row
     from tests.cluster.kube.control_plane import ControlPlane
 
@@ -17,10 +20,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("faults")
 AT_ONCE = 6
+SETTINGS = PLAYED[-1:]
+"""Our own server here; the others with the node's tests."""
 
 
 @pytest.fixture
-def told(harmed_plane: "ControlPlane", machine: "Machine", tmp_path: Path) -> "Told":
+def told(harmed_plane: "ControlPlane", machine: "Machine", setting: "Setting", tmp_path: Path) -> "Told":
     """Tells the story over an engine with the operator killed at a write; (how it ended, what it was)."""
     from tests.cluster.control_plane.faults.engines import Fate
     from tests.cluster.control_plane.faults.flights import Recording
@@ -30,7 +35,7 @@ def told(harmed_plane: "ControlPlane", machine: "Machine", tmp_path: Path) -> "T
     recording = Recording.load()
 
     def tell(engine: str, at: int, after: bool) -> "tuple[str, Retraining]":
-        with retraining(harmed_plane, machine, tmp_path, recording, engine, Fate()) as stage:
+        with retraining(harmed_plane, machine, tmp_path, recording, engine, Fate(), setting) as stage:
             stage.writes.at, stage.writes.after = at, after
             try:
                 stage.episode(DECISIVE)

@@ -71,7 +71,7 @@ def scene(cluster: "Direct", namespace: str, players: "Players") -> "Scene":
     """The rollout `flights` of the namespace, whose service account may write what a rollout writes."""
     from tests.cluster.control_plane.operator.scene import Scene
 
-    found = Scene(cluster, namespace, players)
+    found = Scene(cluster, namespace)
     found.allow("default")
     return found
 

@@ -17,7 +17,6 @@ from trimtab.ports.cluster import Object
 from trimtab.ports.gateway import Split
 
 if TYPE_CHECKING:
-    from tests.cluster.control_plane.operator.players import Players
     from tests.cluster.kube.direct import Direct
 
 WITHIN_S = 90.0
@@ -64,10 +63,20 @@ def rollout(namespace: str, version: str = "1", name: str = "flights", **spec: A
 
 
 class Scene:
-    """A rollout of one namespace, and what stands around it."""
+    """A rollout of one namespace.
 
-    def __init__(self, cluster: "Direct", namespace: str, players: "Players", name: str = "flights") -> None:
-        self.cluster, self.namespace, self.players, self.name = cluster, namespace, players, name
+    Args:
+        template: what its revisions are served by.
+    """
+
+    def __init__(
+        self,
+        cluster: "Direct",
+        namespace: str,
+        name: str = "flights",
+        template: Mapping[str, Any] = TEMPLATE,
+    ) -> None:
+        self.cluster, self.namespace, self.name, self._template = cluster, namespace, name, template
 
     # what a person does
 
@@ -88,7 +97,8 @@ class Scene:
         )
 
     def create(self, version: str = "1", **spec: Any) -> None:
-        self.cluster.create(rollout(self.namespace, version, self.name, **spec))
+        serving = {"template": self._template}
+        self.cluster.create(rollout(self.namespace, version, self.name, **{"serving": serving, **spec}))
 
     def edit(self, **spec: Any) -> None:
         self.cluster.merge(MODEL_ROLLOUT, self.namespace, self.name, {"spec": spec})

@@ -31,15 +31,15 @@ def test_an_account_that_may_nothing_is_told_and_serves_once_it_may(
 
 
 def test_a_gateway_that_refuses_is_told_and_serves_once_it_accepts(
-    scene: "Scene", start_operator: Start
+    scene: "Scene", players: "Players", start_operator: Start
 ) -> None:
-    scene.players.refuses = "no listener takes this host"
+    players.refuses = "no listener takes this host"
     start_operator()
     scene.create()
     scene.until("it is told", lambda: scene.is_("RouteAccepted", "False"))
     assert scene.condition("RouteAccepted")[2] == "no listener takes this host"
     assert not scene.is_("Ready")
-    scene.players.refuses = ""
+    players.refuses = ""
     scene.until("it serves", lambda: scene.is_("Ready") and scene.is_("RouteAccepted"))
 
 
@@ -85,7 +85,7 @@ def test_a_name_at_its_limit_and_words_of_any_script(
 ) -> None:
     from tests.cluster.control_plane.operator.scene import QUICK, Scene
 
-    scene = Scene(cluster, namespace, players, name="a" + "-long" * 12 + "-1")
+    scene = Scene(cluster, namespace, name="a" + "-long" * 12 + "-1")
     assert len(scene.name) == 63
     scene.allow("default")
     start_operator()

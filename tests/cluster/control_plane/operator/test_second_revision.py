@@ -7,6 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.operator.conftest import Operator
+    from tests.cluster.control_plane.operator.players import Players
     from tests.cluster.control_plane.operator.scene import Scene
 
 pytestmark = pytest.mark.xdist_group("operator")
@@ -79,8 +80,10 @@ def test_one_that_was_aborted_stays_out_until_it_is_retried(scene: "Scene", star
     assert not scene.status.get("rejected")
 
 
-def test_one_that_never_becomes_ready_is_rolled_back(scene: "Scene", start_operator: Start) -> None:
-    scene.players.never_ready["2"] = "ImagePullBackOff of container kserve-container"
+def test_one_that_never_becomes_ready_is_rolled_back(
+    scene: "Scene", players: "Players", start_operator: Start
+) -> None:
+    players.never_ready["2"] = "ImagePullBackOff of container kserve-container"
     start_operator()
     scene.serve_first(strategy=strategy(warmUp={"requests": 2, "timeout": "3s"}))
     first = scene.revision("stable")

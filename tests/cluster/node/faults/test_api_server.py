@@ -1,7 +1,8 @@
 """The API server fails a running operator in every way it can: all goes on within a minute of the fault's end.
 
-Four operators, each with a namespace and a proxy of its own, are harmed side by side; then their API server and its
-etcd go under all four. In each fault somebody deletes the route, of which the operator hears late, or by a list.
+Four operators, one for each setting, with a namespace and a proxy of their own, are harmed side by side; then their
+API server and its etcd go under all four. In each fault somebody deletes the route, of which the operator hears late,
+or by a list.
 """
 
 # ruff: noqa: F811  # fixtures are imported
@@ -10,17 +11,19 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
-from tests.cluster.control_plane.faults.behind import plane, replica  # noqa: F401  # a fixture
+from tests.cluster.control_plane.faults.behind import plane, playing, replica  # noqa: F401  # a fixture
+from tests.cluster.control_plane.faults.settings import PLAYED
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.faults.processes import Replica
+    from tests.cluster.control_plane.faults.settings import Setting
     from tests.cluster.control_plane.operator.scene import Scene
     from tests.cluster.fault_table import Row
     from tests.cluster.kube.control_plane import ControlPlane
@@ -32,7 +35,6 @@ pytestmark = pytest.mark.xdist_group("faults-of-processes")
 CONVERGES_WITHIN_S = 180.0
 """Three times the stated minute."""
 LASTS_S = 3.0
-OPERATORS = 4
 EVERY_S = 0.2
 """How often is looked: this process has the players of all of them to play."""
 OURS = "modelrollouts|httproutes|inferenceservices"
@@ -113,7 +115,7 @@ class Harmed:
     scene: "Scene"
     proxy: "FaultProxy"
     operator: "Replica"
-    took: dict[str, float]
+    took: dict[str, float] = field(default_factory=dict)
     version: int = 1
 
     def begins(self) -> None:
@@ -131,7 +133,7 @@ class Harmed:
         self.scene.cluster.delete(HTTP_ROUTE, self.scene.namespace, route["metadata"]["name"])
         return str(route["metadata"]["uid"])
 
-    def converges(self, name: str, gone: str, healed: float) -> None:
+    def converges(self, gone: str, name: str, healed: float) -> None:
         scene, wanted = self.scene, str(self.version)
 
         def as_wished() -> bool:
@@ -157,23 +159,13 @@ class Harmed:
         self.until(f"{name}: it has lasted", lambda: time.monotonic() > until)
         gone = self.loses_its_route()
         end()
-        self.converges(name, gone, time.monotonic())
+        self.converges(gone, name, time.monotonic())
 
 
 @contextmanager
-def harmed(plane: "ControlPlane", folder: Path, took: dict[str, float]) -> Iterator[Harmed]:
-    from tests.cluster.control_plane.operator.players import Players
-    from tests.cluster.control_plane.operator.scene import Scene
-
-    namespace = f"a-{uuid4().hex[:8]}"
-    plane.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-    players = Players(plane.cluster, namespace)
-    players.start()
-    try:
-        with replica(plane, namespace, folder) as (proxy, operator):
-            yield Harmed(Scene(plane.cluster, namespace, players), proxy, operator, took)
-    finally:
-        players.stop()
+def harmed(plane: "ControlPlane", folder: Path, setting: "Setting") -> Iterator[Harmed]:
+    with playing(plane, setting) as scene, replica(plane, scene.namespace, folder) as (proxy, operator):
+        yield Harmed(scene, proxy, operator)
 
 
 def restart(plane: "ControlPlane", name: str) -> None:
@@ -184,30 +176,32 @@ def restart(plane: "ControlPlane", name: str) -> None:
 
 
 def test_all_goes_on_after_a_fault_of_the_api_server(
-    plane: "ControlPlane", tmp_path: Path, fault: "Row"
+    plane: "ControlPlane",
+    tmp_path: Path,
+    fault: "Row",
 ) -> None:
     holds = "converges ≤ 60 s after its end; an object deleted during the gap is noticed"
-    fault.says(f"API server: {', '.join((*HARMS, *RESTARTS))}", holds)
+    for setting in PLAYED:
+        fault.says(f"API server: {', '.join((*HARMS, *RESTARTS))}", holds, str(setting))
     fault.cases(len(HARMS) + len(RESTARTS))
-    took: dict[str, float] = {}
-    with ExitStack() as all_of_it, ThreadPoolExecutor(OPERATORS) as pool:
+    with ExitStack() as all_of_it, ThreadPoolExecutor(len(PLAYED)) as pool:
         everyone = [
-            all_of_it.enter_context(harmed(plane, tmp_path / f"{number}", took))
-            for number in range(OPERATORS)
+            all_of_it.enter_context(harmed(plane, tmp_path / f"{number}", setting))
+            for number, setting in enumerate(PLAYED)
         ]
 
-        def suffer(number: int) -> None:
-            everyone[number].scene.serve_first(
+        def suffer(one: Harmed) -> None:
+            one.scene.serve_first(
                 strategy=STRATEGY,
                 route={
                     "parentRefs": [{"name": "public", "namespace": "gateways"}],
-                    "hostnames": [f"{number}.example.com"],
+                    "hostnames": [f"{one.scene.namespace}.example.com"],
                 },
             )
-            for name in list(HARMS)[number::OPERATORS]:
-                everyone[number].suffers(name)
+            for name in HARMS:
+                one.suffers(name)
 
-        list(pool.map(suffer, range(OPERATORS)))
+        list(pool.map(suffer, everyone))
         for name in RESTARTS:
             list(pool.map(Harmed.begins, everyone))
             for one in everyone:
@@ -218,13 +212,9 @@ def test_all_goes_on_after_a_fault_of_the_api_server(
                 one.operator.look_after()
                 one.proxy.accept()
             healed = time.monotonic()
-            list(
-                pool.map(
-                    lambda one, uid, name=name, healed=healed: one.converges(name, uid, healed),
-                    everyone,
-                    gone,
-                )
-            )
-    fault.says(f"API server: {', '.join(f'{name} ({s} s)' for name, s in took.items())}", holds)
-    assert set(took) == {*HARMS, *RESTARTS}
-    assert max(took.values()) < CONVERGES_WITHIN_S, took
+            list(pool.map(partial(Harmed.converges, name=name, healed=healed), everyone, gone))
+    for setting, one in zip(PLAYED, everyone, strict=True):
+        told = ", ".join(f"{name} ({seconds} s)" for name, seconds in one.took.items())
+        fault.says(f"API server: {told}", holds, str(setting))
+        assert set(one.took) == {*HARMS, *RESTARTS}
+        assert max(one.took.values()) < CONVERGES_WITHIN_S, one.took
