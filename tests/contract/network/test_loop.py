@@ -42,7 +42,7 @@ def learned(
 ) -> Any:  # fmt: skip
     from trimtab.api.project import Training
     from trimtab.features.schema import FeatureSchema
-    from trimtab.steps.fitting.contract import built, file_source, fitted
+    from trimtab.steps.fitting.contract import built, file_source
 
     path = folder / "model.py"
     path.write_text(NET.format(forward=model) + after)
@@ -50,8 +50,8 @@ def learned(
     how = Training(**{"epochs": 4, "batch_rows": 64, **settings})
     source = file_source(path)
     x, y = rows
-    held = (x[512:], y[512:]) if validated else None
-    return fitted(source.name, built(source, schema, 7, how), x[:512], y[:512], held, watch)
+    held = (x[512:], y[512:]) if validated else ()
+    return built(source, schema, 7, how).fit(x[:512], y[:512], *held, watch=watch)
 
 
 def weights(network: Any) -> Any:
