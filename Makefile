@@ -67,6 +67,11 @@ generate: $(ALL) ## Write the generated files anew
 manifests: $(ALL) ## Render manifests/ anew from the chart (builds helm, two minutes, where none is on the PATH)
 	$(BIN)/python manifests/render.py
 
+.PHONY: docs
+docs: $(STAMP) ## The pages as a site with search: site/index.html
+	$(BIN)/python docs/website.py
+	@echo "open site/index.html"
+
 bench: $(ALL) ## Measure beside what users would pick instead; writes benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/run.py
 
@@ -75,7 +80,7 @@ lock: $(ALL) ## Resolve requirements.lock anew
 		--generate-hashes --no-header -q -o requirements.lock
 
 clean: ## Remove the environment and what runs left behind
-	rm -rf $(VENV) .trimtab .pytest_cache .mypy_cache .ruff_cache dist
+	rm -rf $(VENV) .trimtab .pytest_cache .mypy_cache .ruff_cache dist site
 
 ##@ Set-up
 .PHONY: setup help

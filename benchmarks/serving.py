@@ -1,9 +1,10 @@
 """Row 6: CPU a prediction request costs the server: ours beside KServe's ModelServer as it comes.
 
 Both serve the same ONNX file (a 25-64-64-2 MLP with 25 named inputs) with ONNX Runtime on one thread and
-speak V2 JSON, at 16 kept-alive connections. KServe's server stacks the named inputs into feeds and answers,
-nothing else; ours also checks types, runs a features.py, and logs every request to a sink. CPU is the
-server process's user and system time, read from /proc, over the requests between two readings.
+speak V2 as JSON over HTTP/1.1 and as messages over gRPC, at 16 connections that are kept. KServe's server
+stacks the named inputs into feeds and answers, nothing else; ours also checks types, runs a features.py, and
+logs every request to a sink. CPU is the server process's user and system time, read from /proc, over the
+requests between two readings.
 
     python benchmarks/serving.py [--requests 4000]
 """
@@ -22,12 +23,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+
+Results: TypeAlias = dict[str, dict[int, tuple[float, float]]]
 
 FEATURES = 25
 CONNECTIONS = 16
@@ -98,7 +103,7 @@ class Mlp(Model):
         output.set_data_from_numpy(answer, binary_data=False)
         return InferResponse(payload.id or "", self.name, [output])
 
-ModelServer(http_port=PORT, enable_grpc=False).start([Mlp()])
+ModelServer(http_port=PORT, grpc_port=GRPC, enable_grpc=True).start([Mlp()])
 """
 
 
@@ -163,18 +168,46 @@ async def load(port: int, message: bytes, requests: int, connections: int = CONN
     await asyncio.gather(*(send(requests // connections) for _ in range(connections)))
 
 
+def grpc_request(rows: int) -> bytes:
+    """The same as a ModelInferRequest."""
+    from trimtab.serving import lean_kserve
+
+    lean_kserve.prepare()
+    from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
+
+    draw = np.random.default_rng(rows)
+    asked = pb.ModelInferRequest(model_name="mlp")
+    for name in NAMES:
+        tensor = asked.inputs.add(name=name, datatype="FP64", shape=[rows, 1])
+        tensor.contents.fp64_contents.extend(draw.normal(size=rows).tolist())
+    return bytes(asked.SerializeToString())
+
+
+async def grpc_load(port: int, message: bytes, requests: int, connections: int = CONNECTIONS) -> None:
+    """As `load`; a call that fails raises."""
+    import grpc
+
+    async def send(times: int) -> None:
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=own) as channel:
+            infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+            for _ in range(times):
+                await infer(message)
+
+    await asyncio.gather(*(send(requests // connections) for _ in range(connections)))
+
+
 def cpu_us(pid: int) -> float:
     """User and system time of a process so far, µs."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS * 1e6
 
 
-def measure(pid: int, port: int, rows: int, requests: int) -> tuple[float, float]:
+def measure(pid: int, send: Callable[[int], Coroutine[Any, Any, None]], requests: int) -> tuple[float, float]:
     """CPU µs a request, and requests a second."""
-    message = request(rows)
-    asyncio.run(load(port, message, requests // 4))
+    asyncio.run(send(requests // 4))
     before, started = cpu_us(pid), time.perf_counter()
-    asyncio.run(load(port, message, requests))
+    asyncio.run(send(requests))
     wall_s = time.perf_counter() - started
     return (cpu_us(pid) - before) / requests, requests / wall_s
 
@@ -204,14 +237,16 @@ def main() -> None:
         folder.mkdir()
         build(folder)
         digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
-        results: dict[str, dict[int, tuple[float, float]]] = {}
+        rest: Results = {}
+        grpc: Results = {}
         for name in ("KServe ModelServer", "trimtab, no sink", "trimtab"):
-            port, sink = free_port(), free_port()
+            port, grpc_port, sink = free_port(), free_port(), free_port()
             command = [sys.executable, "-m", "trimtab.bootstrap.serving", "--model-dir", str(folder)]
             command += ["--model-name", "mlp", "--revision", "00000000", "--http-port", str(port)]
+            command += ["--grpc-port", str(grpc_port)]
             if name.startswith("KServe"):
                 source = STOCK.replace("PATH", repr(str(folder / "model.onnx"))).replace("PORT", str(port))
-                command = [sys.executable, "-c", source]
+                command = [sys.executable, "-c", source.replace("GRPC", str(grpc_port))]
             collecting = None
             if name == "trimtab":
                 collecting = subprocess.Popen([sys.executable, "-c", SINK.replace("PORT", str(sink))])
@@ -219,15 +254,24 @@ def main() -> None:
             try:
                 with running(command, port, Path(temporary) / "log") as pid:
                     few = {rows: requests if rows < 100 else requests // 4 for rows in BATCHES}
-                    results[name] = {rows: measure(pid, port, rows, few[rows]) for rows in BATCHES}
+                    rest[name] = {
+                        rows: measure(pid, partial(load, port, request(rows)), few[rows]) for rows in BATCHES
+                    }
+                    grpc[name] = {
+                        rows: measure(pid, partial(grpc_load, grpc_port, grpc_request(rows)), few[rows])
+                        for rows in BATCHES
+                    }
             finally:
                 if collecting is not None:
                     collecting.kill()
                     collecting.wait()
-    print(table(results, digest))
+    print(f"V2 over REST:\n\n{table(rest)}\n\nV2 over gRPC, by the same processes:\n\n{table(grpc)}")
+    versions = ("kserve", "onnxruntime", "uvicorn", "grpcio")
+    told = ", ".join(f"{name} {metadata.version(name)}" for name in versions)
+    print(f"\nPython {platform.python_version()}, {os.cpu_count()} CPUs, {told}; model {digest[:12]}")
 
 
-def table(results: dict[str, dict[int, tuple[float, float]]], digest: str) -> str:
+def table(results: Results) -> str:
     stock = results["KServe ModelServer"]
     lines = [
         "| server | " + " | ".join(f"CPU µs, batch {rows} | requests/s | ratio" for rows in BATCHES) + " |",
@@ -239,10 +283,6 @@ def table(results: dict[str, dict[int, tuple[float, float]]], digest: str) -> st
             for rows, (cpu, rate) in measured.items()
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("kserve", "onnxruntime", "uvicorn"))
-    lines.append(
-        f"\nPython {platform.python_version()}, {os.cpu_count()} CPUs, {versions}; model {digest[:12]}"
-    )
     return "\n".join(lines)
 
 

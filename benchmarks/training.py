@@ -21,6 +21,7 @@ from beside import table, versions
 from run import machine
 
 ROWS, COLUMNS = 336_776, 20
+GROUP = 32_768
 BATCHES = (512, 8192)
 
 
@@ -149,17 +150,27 @@ def readers(x: np.ndarray, y: np.ndarray, epochs: int) -> str:
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    from trimtab.adapters.parquet import ParquetBlocks
+    from trimtab.adapters.parquet import ParquetRows
     from trimtab.steps.network.loader import Loader, MatrixBlocks
 
     names = [f"x{i}" for i in range(COLUMNS)]
     cpu = torch.device("cpu")
 
-    def made(part: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-        matrix = np.empty((part.num_rows, COLUMNS), np.float32)
-        for i, name in enumerate(names):
-            matrix[:, i] = part.column(name).to_numpy()
-        return matrix, part.column("y").to_numpy()
+    class Stored:
+        """Blocks of the file, each read anew."""
+
+        mixed = 8
+
+        def __init__(self, path: Path) -> None:
+            self.rows = ParquetRows([str(path)], "row")
+            self.counts = [min(GROUP, self.rows.rows - at) for at in range(0, self.rows.rows, GROUP)]
+
+        def read(self, block: int) -> tuple[np.ndarray, np.ndarray]:
+            part = self.rows.read(block * GROUP, block * GROUP + self.counts[block], [*names, "y"])
+            matrix = np.empty((part.num_rows, COLUMNS), np.float32)
+            for i, name in enumerate(names):
+                matrix[:, i] = part.column(name).to_numpy()
+            return matrix, part.column("y").to_numpy()
 
     def drained(batches: Callable[[], Iterable]) -> float:
         """Rows a CPU second of going through all batches."""
@@ -168,15 +179,15 @@ def readers(x: np.ndarray, y: np.ndarray, epochs: int) -> str:
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
-        columns = {name: x[:, i] for i, name in enumerate(names)} | {"y": y}
-        pq.write_table(pa.table(columns), path, row_group_size=32_768)
+        columns = {name: x[:, i] for i, name in enumerate(names)} | {"y": y, "row": np.arange(len(y))}
+        pq.write_table(pa.table(columns), path, row_group_size=GROUP)
         bare, _ = best(epochs, len(y), lambda: float(pq.read_table(path, use_threads=False).num_rows))
         for batch in BATCHES:
             held = TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
             stock = drained(partial(iter, DataLoader(held, batch_size=batch, shuffle=True)))
             found = [
                 drained(partial(Loader(blocks, batch, 7, cpu).batches, 0))
-                for blocks in (MatrixBlocks(x, y), ParquetBlocks([str(path)], [*names, "y"], made))
+                for blocks in (MatrixBlocks(x, y), Stored(path))
             ]
             lines.append(
                 [f"{batch:,}", f"{stock:,.0f}", f"{found[0]:,.0f}", f"{found[0] / stock:.0f}x", f"{bare:,.0f}",

@@ -63,6 +63,14 @@ def operator_rules() -> str:
     return "# Generated from operators/drift/rbac.py by `make generate`.\n" + rbac.by_place()
 
 
+def rights_reference() -> str:
+    """docs/reference/rights.md: the same, to be read."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+    from rights_page import rights_page
+
+    return rights_page()
+
+
 def chart_schema() -> str:
     """helm/trimtab/values.schema.json: what helm checks a values file against."""
     sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
@@ -99,6 +107,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/trimtab.schema.json": project_schema,
     "docs/reference/cli.md": cli_reference,
     "docs/reference/resources.md": resource_reference,
+    "docs/reference/rights.md": rights_reference,
     "helm/trimtab/files/rules.yaml": operator_rules,
     "helm/trimtab/values.schema.json": chart_schema,
     "helm/trimtab/README.md": chart_reference,

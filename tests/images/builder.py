@@ -1,6 +1,13 @@
-"""buildah, asked."""
+"""buildah, asked; and this tree's images, built from their Dockerfiles on a Debian of our own, with no registry."""
 
 import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BASE = "localhost/trimtab-base"
+FOLDERS = ("src", "components", "pipelines", "examples/flights", "operators", "manifests/images")
+FILES = ("pyproject.toml", "README.md", "LICENSE", "requirements.lock", ".dockerignore")
 
 
 def buildah(*arguments: str) -> str:
@@ -8,3 +15,36 @@ def buildah(*arguments: str) -> str:
     done = subprocess.run(["buildah", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"buildah {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout.strip()
+
+
+def base() -> str:
+    """Debian's minimal system with its Python, as an image; its name, in which the content's digest stands."""
+    from tests.cluster.kube.cache import home
+    from tests.cluster.kube.images_base import base
+    from tests.cluster.kube.images_oci import Layers
+    from tests.cluster.kube.node_debian import unpacked
+
+    layer = base(Layers(home() / "images", print), unpacked())
+    name = f"{BASE}:{layer.digest[:12]}"
+    if name in buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines():
+        return name
+    container = buildah("from", "scratch")
+    try:
+        buildah("add", "-q", container, str(layer.tar), "/")
+        buildah("commit", "-q", "--timestamp", "0", container, name)
+    finally:
+        buildah("rm", container)
+    return name
+
+
+def build(word: str, tag: str, extras: str = "", root: Path = ROOT) -> str:
+    """Build an image under a tag; what was said of it.
+
+    Args:
+        root: the tree that it is made of.
+    """
+    command = [sys.executable, "manifests/images/build.py", word, "--base", base(), "--tag", tag]
+    command += ["--extras", extras] if extras else []
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout.splitlines()[-1]

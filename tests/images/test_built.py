@@ -2,11 +2,30 @@
 
 import json
 import re
+import shutil
+
+from tests.images.builder import FILES, FOLDERS, ROOT
 
 ABSENT = {
-    "operator": {"torch", "kfp", "ray", "feast", "kserve"},
-    "serving": {"torch", "feast", "mlflow", "mlflow-skinny", "ray", "kfp"},
+    "operator": {"torch", "kfp", "ray", "feast", "kserve", "mlflow-skinny", "pyarrow", "pandas"},
+    "serving": {"torch", "feast", "mlflow", "mlflow-skinny", "ray", "kfp", "pyarrow", "scipy"},
 }
+AS_PULLED_MB = {"operator": 110, "serving": 200}
+LIBRARY = {
+    "operator": ("operators.drift", "trimtab.bootstrap.collector", "trimtab.collector", "trimtab.control",
+                 "trimtab.drift", "trimtab.retrain", "trimtab.rollout", "trimtab.sequential", "trimtab.sketch",
+                 "trimtab.adapters.gateway_api", "trimtab.adapters.kserve", "trimtab.adapters.kubernetes"),
+    "serving": ("trimtab.bootstrap.serving", "trimtab.serving", "trimtab.features", "trimtab.adapters.online"),
+}  # fmt: skip
+"""What runs there: each module of these is imported."""
+IMPORTED = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    top = importlib.import_module(name)
+    for found in pkgutil.walk_packages(getattr(top, "__path__", ()), f"{name}."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+"""
 HELP = {"operator": ("python3", "-m", "operators.drift", "--help"),
         "serving": ("python3", "-m", "trimtab.bootstrap.serving", "--help")}  # fmt: skip
 
@@ -33,7 +52,24 @@ def test_modules_are_read_compiled_though_nothing_can_be_written(inside):
     assert inside("python3", "-c", f"import os; {cached.replace('print', 'assert os.path.exists')}") == ""
 
 
-def test_the_same_content_twice_is_the_same_image(image, built):
+def test_what_runs_there_finds_all_that_it_imports(image, inside):
+    assert inside("python3", "-c", IMPORTED, *LIBRARY[image[0]]) == ""
+
+
+def test_it_is_as_light_to_pull_as_was_promised(image):
+    word, _, said = image
+    assert int(re.search(r"(\d+) MB as pulled", said)[1]) <= AS_PULLED_MB[word]
+
+
+def test_the_same_content_twice_is_the_same_image(image, built, tmp_path):
+    """The second time from another folder, whose files are new, and with bytecode in it that nobody asked for."""
     word, _, first = image
-    digests = {re.search(r"sha256:[0-9a-f]{64}", said)[0] for said in (first, built(word, "again"))}
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, tmp_path / name, copy_function=shutil.copyfile)
+    for name in FILES:
+        shutil.copyfile(ROOT / name, tmp_path / name)
+    (tmp_path / "src" / "trimtab" / "__pycache__").mkdir(exist_ok=True)
+    (tmp_path / "src" / "trimtab" / "__pycache__" / "old.pyc").write_bytes(b"of another day")
+    again = built(word, "again", root=tmp_path)
+    digests = {re.search(r"sha256:[0-9a-f]{64}", said)[0] for said in (first, again)}
     assert len(digests) == 1

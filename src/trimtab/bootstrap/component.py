@@ -292,7 +292,6 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
         model_source(declared, place.loaded.root),
         Path(model.path),
         pointer,
-        place.engine,
         place.tables,
         Path(final.path),
         window_of(window),

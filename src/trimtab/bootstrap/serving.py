@@ -1,5 +1,7 @@
 """The model server's process: `python -m trimtab.bootstrap.serving --model-dir DIR --model-name NAME …`.
 
+V1 and V2 over REST; with --grpc-port, V2 over gRPC beside it.
+
 Exit status: 0 after SIGTERM or SIGINT, 2 where the folder or an argument cannot be taken, 4 where the port
 is taken.
 """
@@ -42,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--revision", required=True, help="the revision's id, 8 hex digits")
     parser.add_argument(
         "--http-port", "--http_port", default=8080, type=int, help="0 lets the kernel choose (8080)"
+    )
+    parser.add_argument(
+        "--grpc-port",
+        "--grpc_port",
+        type=int,
+        help="also answer V2 over gRPC (HTTP/2 in the clear) here; 0 lets the kernel choose; KServe's is 8081",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--online", type=Path, help="the online store's file")
@@ -93,10 +101,13 @@ def _serve(parsed: argparse.Namespace) -> None:
         port = listening.getsockname()[1]
         log = logging.getLogger("trimtab.serving")
 
-        def ready() -> None:
-            log.info("%s/%s answers at http://%s:%d", parsed.model_name, parsed.revision, parsed.host, port)
+        def ready(grpc_port: int | None) -> None:
+            also = f" and grpc://{parsed.host}:{grpc_port}" if grpc_port else ""
+            name = f"{parsed.model_name}/{parsed.revision}"
+            log.info("%s answers at http://%s:%d%s", name, parsed.host, port, also)
 
-        server.serve(service, explainer, lookup, folder.plan, listening, ready)
+        grpc_at = None if parsed.grpc_port is None else (parsed.host, parsed.grpc_port)
+        server.serve(service, explainer, lookup, folder.plan, listening, ready, grpc_at)
 
 
 def _store(path: Path | None) -> OnlineStore | None:

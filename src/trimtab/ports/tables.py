@@ -67,6 +67,7 @@ class Content:
         batches: the rows, in the order in which they are to be read back.
         rows, digest: of the whole table after the commit.
         metadata: JSON to commit with it.
+        group_rows: in a row group of its files, at most; None leaves it to the store.
     """
 
     columns: Columns
@@ -74,6 +75,20 @@ class Content:
     rows: int
     digest: str
     metadata: Mapping[str, Any]
+    group_rows: int | None = None
+
+
+class NumberedRows(Protocol):
+    """The rows of one version, in the order of a column that numbers them from 0; read a few at a time."""
+
+    @property
+    def rows(self) -> int: ...
+
+    def read(self, first: int, last: int, columns: Sequence[str]) -> "pa.Table":
+        """Rows [first, last), or to the end, in their order; `first` is one of them.
+
+        Raises SurroundingsFailed when they cannot be read, InputRefused when the version's files are gone.
+        """
 
 
 class Tables(Protocol):
@@ -96,6 +111,9 @@ class Tables(Protocol):
 
     def files(self, name: str, version: int, order: str | None = None) -> Sequence[str]:
         """The Parquet files of a version, sorted by the least value of column `order`, then by name."""
+
+    def numbered(self, name: str, version: int, order: str) -> NumberedRows:
+        """The rows of a version without gaps in column `order`."""
 
     def overwrite(self, name: str, content: Content, *, base: int | None = None) -> TableVersion:
         """Commit the content as the whole table, making the table if there is none.

@@ -153,9 +153,12 @@ def headers_of(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, bool, int, bo
             warmup = value == b"1"
         elif name in _FOREIGN or (name == b"content-type" and value.startswith(b"application/cloudevents")):
             foreign = True
-    if not _REQUEST_ID.fullmatch(request_id):
-        request_id = os.urandom(16).hex().encode()
-    return request_id, warmup, length, foreign
+    return request_id_of(request_id), warmup, length, foreign
+
+
+def request_id_of(sent: bytes) -> bytes:
+    """The id that a request came with; one that is made where none came, or one that no log should hold."""
+    return sent if _REQUEST_ID.fullmatch(sent) else os.urandom(16).hex().encode()
 
 
 class Gone:

@@ -10,7 +10,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
@@ -22,6 +22,9 @@ from trimtab.serving.front import Front, direct_paths
 from trimtab.serving.lookup import Lookup
 from trimtab.serving.protocol import PredictProtocol
 from trimtab.serving.service import Service
+
+if TYPE_CHECKING:
+    from trimtab.serving.grpc_server import GrpcServer
 
 GRACE_S = 30
 FLUSH_S = 5.0
@@ -51,14 +54,20 @@ def serve(
     lookup: Lookup,
     plan: ServingPlan,
     listening: socket.socket,
-    ready: Callable[[], None],
+    ready: Callable[[int | None], None],
+    grpc_at: tuple[str, int] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are finished and the log is flushed, for 5 s at most.
 
     Args:
-        ready: called once requests are answered.
+        ready: called once requests are answered, with gRPC's port.
+        grpc_at: host and port for gRPC; None for REST alone.
+
+    Raises:
+        SurroundingsFailed: gRPC's port is taken.
     """
-    front = Front(service, kserve_application(service, lookup, plan), explainer)
+    application, data_plane = kserve_application(service, lookup, plan)
+    front = Front(service, application, explainer)
     config = uvicorn.Config(
         front,
         loop="uvloop",
@@ -72,11 +81,21 @@ def serve(
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = _Server(config, ready)
     gc.collect()
     gc.freeze()
+
+    async def until_stopped() -> None:
+        grpc = None
+        if grpc_at is not None:
+            from trimtab.serving.grpc_server import GrpcServer
+
+            grpc = GrpcServer(service, data_plane, *grpc_at)
+            await grpc.start()
+        server = _Server(config, lambda: ready(grpc.port if grpc else None))
+        await _until_stopped(server, grpc, service, listening)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_until_stopped(server, service, listening))
+        runner.run(until_stopped())
 
 
 def _protocol(service: Service) -> Any:
@@ -85,8 +104,8 @@ def _protocol(service: Service) -> Any:
     return functools.partial(PredictProtocol, service, direct)
 
 
-def kserve_application(service: Service, lookup: Lookup, plan: ServingPlan) -> Any:
-    """KServe's FastAPI application with the model registered and our figures among its metrics."""
+def kserve_application(service: Service, lookup: Lookup, plan: ServingPlan) -> tuple[Any, Any]:
+    """KServe's FastAPI application with the model registered and our figures among its metrics; its data plane."""
     with _no_arguments():
         from kserve.model_server import ModelServer, app
     from kserve.protocol.rest.server import RESTServer
@@ -105,16 +124,26 @@ def kserve_application(service: Service, lookup: Lookup, plan: ServingPlan) -> A
     )
     rest.create_application()
     REGISTRY.register(ServiceMetrics(service, lookup))
-    return app
+    return app, model_server.dataplane
 
 
-async def _until_stopped(server: "_Server", service: Service, listening: socket.socket) -> None:
+async def _until_stopped(
+    server: "_Server", grpc: "GrpcServer | None", service: Service, listening: socket.socket
+) -> None:
     loop = asyncio.get_running_loop()
+    draining: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        server.stop()
+        if grpc is not None and not draining:
+            draining.append(loop.create_task(grpc.stop(GRACE_S)))
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     if service.payloads is not None:
         service.payloads.start()
     await server.serve(sockets=[listening])
+    await asyncio.gather(*draining)
     if service.payloads is not None:
         await service.payloads.close(FLUSH_S)
 

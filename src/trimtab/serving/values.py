@@ -48,6 +48,10 @@ class RequestRefused(InputRefused):
     """A prediction request that cannot be taken; answered by 400."""
 
 
+class ModelUnknown(InputRefused):
+    """A request for a model that is not served here; answered by 404, and no business of our model's log."""
+
+
 def column(name: str, kind: Kind, values: Sequence[Any]) -> Array:
     """The values as a column of the kind, shape (rows,).
 

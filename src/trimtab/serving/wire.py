@@ -4,7 +4,7 @@ V2 is the Open Inference Protocol (inputs with name, shape, datatype, data); V1 
 `instances`, here objects of named fields.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ class Asked:
         finished: the fields are finished features.
         id: the id in a V2 body.
         outputs: names of the outputs asked for; None for all.
+        raw: the values came as bytes, and so do those of the answer.
     """
 
     fields: Mapping[str, Field]
@@ -37,6 +38,7 @@ class Asked:
     finished: bool = False
     id: str | None = None
     outputs: tuple[str, ...] | None = None
+    raw: bool = False
 
 
 def parse_v2(body: bytes) -> Asked:
@@ -49,10 +51,25 @@ def parse_v2(body: bytes) -> Asked:
     inputs = request.get("inputs")
     if type(inputs) is not list or not inputs:
         raise RequestRefused("'inputs' must be a list with at least one input")
+    fields, rows = together(_plain(tensor) or _tensor(number, tensor) for number, tensor in enumerate(inputs))
+    identity = request.get("id")
+    if identity is not None and (type(identity) is not str or not identity):
+        raise RequestRefused("'id' must be a string")
+    parameters = request.get("parameters") or {}
+    if type(parameters) is not dict:
+        raise RequestRefused("'parameters' must be an object")
+    return Asked(fields, rows, _flag(parameters), identity, _outputs(request.get("outputs")))
+
+
+def together(inputs: Iterable[tuple[str, Field]]) -> tuple[dict[str, Field], int]:
+    """At least one input by name, and the number of rows that all of them have.
+
+    Raises:
+        RequestRefused: a name comes twice, or one has another number of rows.
+    """
     fields: dict[str, Field] = {}
     rows = -1
-    for position, tensor in enumerate(inputs):
-        name, field = _plain(tensor) or _tensor(position, tensor)
+    for name, field in inputs:
         if name in fields:
             raise RequestRefused(f"input '{name}' comes twice")
         if rows < 0:
@@ -62,13 +79,7 @@ def parse_v2(body: bytes) -> Asked:
                 f"input '{name}' has {len(field.values)} rows, input '{next(iter(fields))}' has {rows}"
             )
         fields[name] = field
-    identity = request.get("id")
-    if identity is not None and (type(identity) is not str or not identity):
-        raise RequestRefused("'id' must be a string")
-    parameters = request.get("parameters") or {}
-    if type(parameters) is not dict:
-        raise RequestRefused("'parameters' must be an object")
-    return Asked(fields, rows, _flag(parameters), identity, _outputs(request.get("outputs")))
+    return fields, rows
 
 
 def _plain(tensor: Any) -> tuple[str, Field] | None:

@@ -30,6 +30,8 @@ LABEL: Final = "trimtab_label"
 SLICE: Final = "trimtab_slice_"
 SAMPLES: Final = 64
 TABLE: Final = "_features/{}"
+GROUP_ROWS: Final = 32_768
+"""In a row group of the table: what learns from it reads so many rows at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,8 @@ def _content(table: "pa.Table", plan: ServingPlan, metadata: Mapping[str, Any]) 
     digest = hashlib.sha256()
     for part in _buffers(table):
         digest.update(part)
-    return Content(columns, table.to_reader(), table.num_rows, digest.hexdigest(), metadata)
+    batches = table.to_reader(max_chunksize=GROUP_ROWS)
+    return Content(columns, batches, table.num_rows, digest.hexdigest(), metadata, GROUP_ROWS)
 
 
 def _buffers(table: "pa.Table") -> Iterator[bytes]:

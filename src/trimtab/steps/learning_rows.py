@@ -1,51 +1,58 @@
 """Rows of a features table, as a fit and its judge need them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from trimtab.features.columns import Array, take
+from trimtab.features.columns import Array, Columns, take
 from trimtab.features.plan import ServingPlan
 from trimtab.features.point_in_time import ROW, TIME
+from trimtab.ports.blocks import Blocks
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.steps.arrow_columns import column, columns
 from trimtab.steps.featurize import LABEL, SLICE
+from trimtab.steps.fitting.preprocessing import Preprocessing
 from trimtab.steps.inputs import ID
 
 
-@dataclass(frozen=True, slots=True)
-class LearningRows:
-    """Featurized examples in order of time and id.
+class Rows:
+    """Featurized examples in order of time and id: what teaches a model.
 
     Attributes:
-        ids: object, shape (rows,).
         times: datetime64[us], None without examples.time.
         labels: class index or value, NaN where unknown, shape (rows,).
-        features: by name, float64 or object.
-        slices: by column, object.
         plan: the serving plan that featurize made.
         until: the run's; no row or label after it was read.
     """
 
-    ids: Array
+    __slots__ = ()
     times: Array | None
     labels: Array
-    features: dict[str, Array]
-    slices: dict[str, Array]
     plan: ServingPlan
     until: datetime | None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def taken(self, rows: Array) -> "LearningRows":
-        """The chosen rows (mask or indices)."""
-        times = None if self.times is None else self.times[rows]
-        features, slices = take(self.features, rows), take(self.slices, rows)
-        return LearningRows(self.ids[rows], times, self.labels[rows], features, slices, self.plan, self.until)
+    def taken(self, rows: Array) -> Self:
+        """The chosen rows: a mask, or indices that rise."""
+        raise NotImplementedError
+
+    def parts(self, names: Sequence[str]) -> Iterator[Columns]:
+        """The named features, some rows at a time, in order."""
+        raise NotImplementedError
+
+    def blocks(self, preprocessing: Preprocessing, target: Array) -> Blocks:
+        """What a network learns from.
+
+        Args:
+            target: shape (rows,).
+        """
+        raise NotImplementedError
 
     def usable(self) -> Array:
         """Mask of rows that may teach or judge, shape (rows,).
@@ -64,6 +71,38 @@ class LearningRows:
         if self.plan.label.missing == "exclude":
             return self.labels
         return np.where(np.isnan(self.labels), float(self.plan.label.missing), self.labels)
+
+
+@dataclass(frozen=True)
+class LearningRows(Rows):
+    """Rows in memory, with what judging needs beside them.
+
+    Attributes:
+        ids: object, shape (rows,).
+        features: by name, float64 or object.
+        slices: by column, object.
+    """
+
+    ids: Array
+    times: Array | None
+    labels: Array
+    features: dict[str, Array]
+    slices: dict[str, Array]
+    plan: ServingPlan
+    until: datetime | None
+
+    def taken(self, rows: Array) -> "LearningRows":
+        times = None if self.times is None else self.times[rows]
+        features, slices = take(self.features, rows), take(self.slices, rows)
+        return LearningRows(self.ids[rows], times, self.labels[rows], features, slices, self.plan, self.until)
+
+    def parts(self, names: Sequence[str]) -> Iterator[Columns]:
+        yield {name: self.features[name] for name in names}
+
+    def blocks(self, preprocessing: Preprocessing, target: Array) -> Blocks:
+        from trimtab.steps.network.loader import MatrixBlocks
+
+        return MatrixBlocks(preprocessing.matrix(self.features), target)
 
 
 def read_learning_rows(pointer: Pointer, engine: Engine, tables: Tables) -> LearningRows:

@@ -14,7 +14,6 @@ import numpy as np
 
 from trimtab.api.project import Project
 from trimtab.features.columns import Array
-from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.quality.blocks import local_days
 from trimtab.quality.climatology import climatology, mature_days
@@ -22,9 +21,9 @@ from trimtab.quality.skill import daily_skill, rolling_origins
 from trimtab.steps.fitting.contract import ModelSource
 from trimtab.steps.fitting.fitted import FittedModel, fit_model
 from trimtab.steps.fitting.identity import identity_of
-from trimtab.steps.learning_rows import LearningRows, read_learning_rows
 from trimtab.steps.network.journal import Journal, checkpoints_of
 from trimtab.steps.network.watch import Watch
+from trimtab.steps.stored_rows import StoredRows, stored_rows
 from trimtab.steps.train import rows_of_window
 
 ORIGIN_ROWS = 100_000
@@ -51,7 +50,6 @@ def refit(
     source: ModelSource,
     tested: Path,
     features: Pointer,
-    engine: Engine,
     tables: Tables,
     folder: Path,
     window: timedelta | None = None,
@@ -71,7 +69,7 @@ def refit(
     """
     model = FittedModel.load(tested)
     source = model.source(source)
-    rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
+    rows = rows_of_window(project, stored_rows(features, tables), window)
     labels = rows.filled()
     again = project.training.split.refit
     kept = checkpoints_of(
@@ -93,7 +91,7 @@ def refit(
         reference_skills=skills,
         plan=rows.plan,
     )
-    made.answers({name: values[:100] for name, values in rows.features.items()})
+    made.answers(rows.taken(np.arange(min(100, len(rows)))).features)
     made.save(folder)
     if kept is not None:
         kept.clear()
@@ -104,17 +102,13 @@ def _fit(
     project: Project,
     source: ModelSource,
     model: FittedModel,
-    rows: LearningRows,
+    rows: StoredRows,
     chosen: Array,
     watch: Watch | None = None,
 ) -> FittedModel:
-    part = rows.taken(chosen)
     return fit_model(
         source,
-        rows.plan,
-        part.features,
-        part.filled(),
-        part.times,
+        rows.taken(chosen),
         model.seed,
         frozen=model.frozen,
         how=project.training,
@@ -123,7 +117,7 @@ def _fit(
 
 
 def _reference_skills(
-    project: Project, source: ModelSource, model: FittedModel, rows: LearningRows, pool: ThreadPoolExecutor
+    project: Project, source: ModelSource, model: FittedModel, rows: StoredRows, pool: ThreadPoolExecutor
 ) -> tuple[float, ...]:
     """Mean daily skill over the last 28 days; none where rows do not reach back far enough.
 
@@ -149,7 +143,7 @@ def _reference_skills(
     for scored, fitted in fits.items():
         part = (days >= scored.start) & (days < scored.stop)
         if part.any():
-            predicted = fitted.result().scores(rows.taken(part).features)
+            predicted = fitted.result().scores_of(rows.taken(part))
             found = daily_skill(days[part], labels[part], predicted, reference[part])
             means |= {day.day: day.mean for day in found}
     return tuple(means[day] for day in sorted(means))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,12 +21,15 @@ from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers, fit_mod
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.identity import identity_of
 from trimtab.steps.fitting.refusals import TrainingRefused
-from trimtab.steps.learning_rows import LearningRows, read_learning_rows
+from trimtab.steps.learning_rows import Rows, read_learning_rows
 from trimtab.steps.network.journal import Journal, checkpoints_of
 from trimtab.steps.search.before_test import search_before_test
 from trimtab.steps.search.page import lead
 from trimtab.steps.search.search import Means
 from trimtab.steps.split import Parts, split_at_random, split_by_time
+from trimtab.steps.stored_rows import StoredRows, stored_rows
+
+R = TypeVar("R", bound=Rows)
 
 EPOCH_ROWS = 20_000
 SEARCH_PAGE = "search.html"
@@ -88,7 +91,7 @@ def train(
         TrainingRefused: too few rows, one class only, a loss that is no number, or a search whose every trial failed.
         ModelRefused: model.py cannot be taken, or cannot be exported.
     """
-    rows = rows_of_window(project, read_learning_rows(features, engine, tables), window)
+    rows = rows_of_window(project, stored_rows(features, tables), window)
     labels = rows.filled()
     parts = split(project, rows)
     _check_classes(rows, labels, parts)
@@ -100,7 +103,7 @@ def train(
             project,
             project.search,
             source,
-            rows,
+            rows_of_window(project, read_learning_rows(features, engine, tables), window),
             parts,
             names[0],
             features,
@@ -125,12 +128,9 @@ def train(
     try:
         model = fit_model(
             source,
-            rows.plan,
-            training.features,
-            labels[parts.training],
-            training.times,
+            training,
             project.training.seed,
-            (validation.features, labels[parts.validation]),
+            validation,
             how=project.training,
             watch=journal.watch,
         )
@@ -138,7 +138,7 @@ def train(
         journal.failed()
         raise
     exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
-    scores = model.scores(validation.features)
+    scores = model.scores_of(validation)
     metrics = measured(names, labels[parts.validation], scores)
     if rows.times is not None:
         model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
@@ -163,7 +163,7 @@ def model_source(project: Project, root: Path) -> ModelSource:
     return family_source(project.model.family, project.model.params)
 
 
-def rows_of_window(project: Project, rows: LearningRows, window: timedelta | None) -> LearningRows:
+def rows_of_window(project: Project, rows: R, window: timedelta | None) -> R:
     """Usable rows within the training window.
 
     Raises:
@@ -186,7 +186,7 @@ def rows_of_window(project: Project, rows: LearningRows, window: timedelta | Non
     return rows.taken(wanted)
 
 
-def split(project: Project, rows: LearningRows) -> Parts:
+def split(project: Project, rows: Rows) -> Parts:
     """Training, validation and test rows."""
     if rows.times is None:
         return split_at_random(len(rows), project.training.split, project.training.seed)
@@ -205,7 +205,7 @@ def _plain_metrics(project: Project, task: str) -> tuple[str, ...]:
     return plain or METRICS[task]
 
 
-def _check_classes(rows: LearningRows, labels: Array, parts: Parts) -> None:
+def _check_classes(rows: Rows, labels: Array, parts: Parts) -> None:
     plan = rows.plan
     if plan.task == "regression":
         return
@@ -220,7 +220,7 @@ def _check_classes(rows: LearningRows, labels: Array, parts: Parts) -> None:
 
 
 def _epochs(
-    model: FittedModel, validation: LearningRows, labels: Array, metric: str
+    model: FittedModel, validation: StoredRows, labels: Array, metric: str
 ) -> dict[str, Sequence[float]]:
     """The first metric after each epoch, on at most 20,000 validation rows, evenly over time."""
     rows = np.linspace(0, len(validation) - 1, min(len(validation), EPOCH_ROWS)).astype(int)

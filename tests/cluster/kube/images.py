@@ -3,6 +3,7 @@
 localhost/trimtab-serving:test        the model server
 localhost/trimtab-operator:test       the operator and the collector
 localhost/web:test                    a web server for tests of the gateway
+localhost/transformer:test            a transformer by KServe's SDK
 kserve/sklearnserver:v0.20.0          what KServe's shipped runtime names
 kserve/kserve-controller, agent       from KServe's module
 envoyproxy/gateway, envoy             from Envoy Gateway's module, and the proxy out of its wheel
@@ -27,6 +28,7 @@ NOBODY = "65532:65532"
 SERVING = "localhost/trimtab-serving:test"
 OPERATOR = "localhost/trimtab-operator:test"
 WEB = "localhost/web:test"
+TRANSFORMER = "localhost/transformer:test"
 PAUSE = "localhost/pause:test"
 COREDNS = "localhost/coredns:test"
 SKLEARN = f"docker.io/kserve/sklearnserver:{versions.KSERVE}"
@@ -78,7 +80,7 @@ class Images:
         )
 
     def kserve(self) -> tuple[Image, ...]:
-        """KServe's controller and agent, and a server under the name of its sklearn runtime's."""
+        """KServe's controller and agent, a server under the name of its sklearn runtime's, and a transformer."""
         sklearn = python.installed(
             self.layers,
             "sklearn",
@@ -102,6 +104,13 @@ class Images:
                 user=NOBODY,
             ),
             Image(SKLEARN, server, command, python.ENV, NOBODY),
+            Image(
+                TRANSFORMER,
+                (self._base(), self._packages("serving", ["serving"]), self._file("transformer.py")),
+                ("/usr/bin/python3", "/transformer.py"),
+                python.ENV,
+                NOBODY,
+            ),
         )
 
     def gateway(self) -> tuple[Image, ...]:

@@ -7,6 +7,7 @@ models on nodes is left out.
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import yaml
@@ -66,6 +67,20 @@ def install(node: Node, mode: Mode = "Standard") -> None:
     node.wait_for_rollout(NAMESPACE, CONTROLLER)
     node.apply(*hooks)
     _until_admitted(node, _runtime())
+
+
+@contextmanager
+def shipped_mode(node: Node) -> Iterator[None]:
+    """What an InferenceService is that does not say: what KServe's release says, until the end."""
+    name = "inferenceservice-config"
+    shipped = next(one for one in _shipped() if (one["kind"], one["metadata"]["name"]) == ("ConfigMap", name))
+    held = node.get("configmap", name, NAMESPACE)["data"]["deploy"]
+    kind = node.cluster.kind_of(shipped)
+    node.cluster.merge(kind, NAMESPACE, name, {"data": {"deploy": shipped["data"]["deploy"]}})
+    try:
+        yield
+    finally:
+        node.cluster.merge(kind, NAMESPACE, name, {"data": {"deploy": held}})
 
 
 def _until_admitted(node: Node, runtime: dict[str, Any]) -> None:

@@ -62,6 +62,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> "Models":
     return export_models(tmp_path_factory.mktemp("exported"))
 
 
+@pytest.fixture(scope="session")
+def estimators(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an estimator for each version, as KServe's sklearn server loads it: version 2 predicts 2.0."""
+    import joblib
+    from sklearn.dummy import DummyRegressor
+
+    root = tmp_path_factory.mktemp("estimators")
+    for version, constant in (("1", 1.0), ("2", 2.0)):
+        (root / version).mkdir()
+        made = DummyRegressor(strategy="constant", constant=constant).fit([[0.0]], [constant])
+        joblib.dump(made, root / version / "model.joblib")
+    return root
+
+
 @pytest.fixture
 def namespace(node: "Node") -> Iterator[str]:
     """A new namespace; all in it goes after the test."""

@@ -58,7 +58,7 @@ def _exported(shop: Workshop, featurized: Any, version: str, iterations: int) ->
     world = featurized.pointer, shop.engine, shop.tables
     train(project, source, *world, None, place / "trained")
     evaluate(project, place / "trained", *world, None, place / "report.html")
-    refitted = refit(project, source, place / "trained", *world, place / "refitted")
+    refitted = refit(project, source, place / "trained", featurized.pointer, shop.tables, place / "refitted")
     transform = FEATURES.encode()
     made = export(
         project, refitted.folder, featurized.pointer, transform, shop.engine, shop.tables, place / "models"

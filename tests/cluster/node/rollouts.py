@@ -110,12 +110,17 @@ def rollout(
     checks: Sequence[dict[str, Any]] = (),
     keep_previous: str = "30s",
     server: dict[str, Any] | None = None,
+    transformer: dict[str, Any] | None = None,
+    autoscaler: str = "none",
+    in_cluster: bool = False,
     hostname: str = "",
 ) -> dict[str, Any]:
     """The resource.
 
     Args:
         server: `predictor.model`; default our own.
+        transformer: a container that stands before the predictor.
+        autoscaler: KServe's autoscalerClass.
         hostname: default one of the namespace's own.
     """
     predictor = {
@@ -123,7 +128,14 @@ def rollout(
         "maxReplicas": replicas + 2,
         "model": server or predictor_of(RUNTIME, "trimtab", "v2"),
     }
-    metadata = {"annotations": {"serving.kserve.io/autoscalerClass": "none"}}
+    metadata = {"annotations": {"serving.kserve.io/autoscalerClass": autoscaler}}
+    template: dict[str, Any] = {"metadata": metadata, "predictor": predictor}
+    if transformer is not None:
+        template["transformer"] = {
+            "minReplicas": replicas,
+            "maxReplicas": replicas + 2,
+            "containers": [transformer],
+        }
     return {
         "apiVersion": "trimtab.dev/v1alpha1",
         "kind": "ModelRollout",
@@ -132,11 +144,11 @@ def rollout(
             "model": wished,
             "modelName": MODEL,
             "serviceAccountName": ACCOUNT,
-            "serving": {"template": {"metadata": metadata, "predictor": predictor}, "drain": "5s"},
+            "serving": {"template": template, "drain": "5s"},
             "route": {
                 "parentRefs": [{"name": gateway.NAME, "namespace": gateway.NAMESPACE}],
                 "hostnames": [hostname or host(namespace)],
-                "inCluster": False,
+                "inCluster": in_cluster,
             },
             "strategy": {
                 "steps": list(steps),

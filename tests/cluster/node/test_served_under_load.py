@@ -63,13 +63,14 @@ def routed(
 
     node.apply(route(namespace, weights, mirror))
 
-    def follows() -> bool:
-        seen = counts(gateway, namespace)
-        probe(gateway, namespace)
-        return mirror is None or counts(gateway, namespace)["mirror"] > seen["mirror"]
+    before = counts(gateway, namespace)["mirror"]
 
-    eventually("the gateway answers for the host", lambda: probe(gateway, namespace) == 200, 30)
-    eventually("the gateway mirrors", follows, 30)
+    def follows() -> bool:
+        probe(gateway, namespace)
+        return mirror is None or counts(gateway, namespace)["mirror"] > before
+
+    eventually("the gateway answers for the host", lambda: probe(gateway, namespace) == 200, 60)
+    eventually("the gateway mirrors", follows, 60)
 
 
 def probe(gateway: "Gateway", namespace: str) -> int:

@@ -22,8 +22,6 @@ pytestmark = pytest.mark.xdist_group("node")
 
 RATE = 100
 """Python's server of KServe's SDK and an agent beside it, twice, on two cores."""
-VERSIONS = {"1": 1.0, "2": 2.0}
-"""What each version predicts."""
 STEPS: list[dict[str, Any]] = [
     {"name": "shadow", "shadow": {"percent": 30}, "until": {"minDuration": "20s"}},
     {"name": "fifth", "canary": {"percent": 20}, "until": {"minDuration": "20s", "maxDuration": "8m"}},
@@ -37,20 +35,6 @@ CHECKS = [
         "require": "Pass",
     }
 ]
-
-
-@pytest.fixture(scope="module")
-def estimators(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an estimator for each version, as KServe's sklearn server loads it."""
-    import joblib
-    from sklearn.dummy import DummyRegressor
-
-    root = tmp_path_factory.mktemp("estimators")
-    for version, constant in VERSIONS.items():
-        (root / version).mkdir()
-        made = DummyRegressor(strategy="constant", constant=constant).fit([[0.0]], [constant])
-        joblib.dump(made, root / version / "model.joblib")
-    return root
 
 
 @pytest.fixture
@@ -101,7 +85,7 @@ def model(version: str) -> dict[str, str]:
     return {"uri": f"pvc://models/{version}", "version": version, "digest": version * 64}
 
 
-def start(gateway: "Gateway", rollout: "Rollout", folder: Path) -> "RunningLoad":
+def start(gateway: "Gateway", rollout: "Rollout", folder: Path, rate: float = RATE) -> "RunningLoad":
     """V1 requests; a version is told by what it predicts."""
     from tests.cluster.kube.load_run import RunningLoad
     from tests.cluster.node.served import MODEL, host
@@ -113,7 +97,7 @@ def start(gateway: "Gateway", rollout: "Rollout", folder: Path) -> "RunningLoad"
         f"http://{gateway.address}/v1/models/{MODEL}:predict",
         host=host(rollout.namespace),
         bodies=bodies,
-        rate=RATE,
+        rate=rate,
         revision=r'"predictions":\s*\[([0-9.]+)\]',
     )
 

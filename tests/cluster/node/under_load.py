@@ -30,7 +30,9 @@ def begin(rollout: "Rollout", models: "Models", **more: Any) -> str:
     return rollout.revision()
 
 
-def start_load(gateway: "Gateway", rollout: "Rollout", models: "Models", hostname: str = "") -> "RunningLoad":
+def start_load(
+    gateway: "Gateway", rollout: "Rollout", models: "Models", hostname: str = "", rate: float = RATE
+) -> "RunningLoad":
     """V2 requests of real flights.
 
     Args:
@@ -41,7 +43,7 @@ def start_load(gateway: "Gateway", rollout: "Rollout", models: "Models", hostnam
 
     url = f"http://{gateway.address}/v2/models/{MODEL}/infer"
     named = hostname or host(rollout.namespace)
-    return RunningLoad(rollout.node, url, host=named, bodies=models.requests, rate=RATE)
+    return RunningLoad(rollout.node, url, host=named, bodies=models.requests, rate=rate)
 
 
 def measured(

@@ -50,7 +50,7 @@ def refitted(flights: Workshop, featurized: Any, trained: Path) -> Any:
     project = flights.project()
     source = model_source(project, flights.root)
     folder = flights.root / "refitted"
-    return refit(project, source, trained, featurized.pointer, flights.engine, flights.tables, folder)
+    return refit(project, source, trained, featurized.pointer, flights.tables, folder)
 
 
 @pytest.fixture

@@ -112,7 +112,10 @@ def test_a_refit_takes_the_epochs_that_early_stopping_chose(
 
     project, source, done, _, _ = network
     places = (routes.pointer, flights.engine, flights.tables)
-    again = refit(project, source, done.folder, *places, tmp_path / "refitted", checkpoints=tmp_path / "kept")
+    again = refit(
+        project, source, done.folder, routes.pointer, flights.tables, tmp_path / "refitted",
+        checkpoints=tmp_path / "kept",
+    )  # fmt: skip
     tested, final = FittedModel.load(done.folder), FittedModel.load(again.folder)
     assert final.rows > tested.rows
     assert final.estimator.n_iter_ == tested.estimator.n_iter_
@@ -189,27 +192,34 @@ def test_a_training_that_is_broken_off_goes_on_in_its_run_and_ends_alike(
     assert not list((tmp_path / "kept").rglob("*.checkpoint"))
 
 
-def test_the_table_by_row_groups_is_the_matrix_that_a_fit_makes(
-    flights: Any, routes: Any, network: Any
+def test_the_table_by_row_groups_is_the_matrix_of_the_whole(
+    flights: Any, routes: Any, network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trimtab.adapters.parquet import ParquetBlocks
-    from trimtab.features.point_in_time import ROW
+    from trimtab.steps import stored_rows
     from trimtab.steps.fitting.fitted import FittedModel
+    from trimtab.steps.fitting.preprocessing import fit_by_parts
     from trimtab.steps.learning_rows import read_learning_rows
-    from trimtab.steps.network.table_rows import columns_read, taught_by
 
+    monkeypatch.setattr(stored_rows, "GROUP_ROWS", 5_000)  # no border of a block is one of a row group
     model = FittedModel.load(network[2].folder)
-    rows = read_learning_rows(routes.pointer, flights.engine, flights.tables)
-    files = flights.tables.files(routes.pointer.table, routes.pointer.version, ROW)
-    chosen = rows.usable()
-    blocks = ParquetBlocks(
-        files, columns_read(model.plan), taught_by(model.plan, model.preprocessing), chosen
-    )
-    parts = [blocks.read(block) for block in range(len(blocks.counts))]
-    np.testing.assert_array_equal(
-        np.concatenate([part[0] for part in parts]), model.preprocessing.matrix(rows.taken(chosen).features)
-    )
-    np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), rows.labels[chosen])
+    whole = read_learning_rows(routes.pointer, flights.engine, flights.tables)
+    stored = stored_rows.stored_rows(routes.pointer, flights.tables)
+    chosen = whole.usable() & (np.arange(len(whole)) % 7 > 0)
+    whole, stored = whole.taken(chosen), stored.taken(chosen).taken(np.arange(int(chosen.sum())))
+    assert whole.times is not None
+    assert stored.times is not None
+    np.testing.assert_array_equal(stored.times, whole.times)
+    np.testing.assert_array_equal(stored.labels, whole.labels)
+    blocks = stored.blocks(model.preprocessing, stored.labels)
+    for _ in range(2):  # read, and then kept
+        parts = [blocks.read(block) for block in range(len(blocks.counts))]
+        assert [len(part[1]) for part in parts] == list(blocks.counts)
+        np.testing.assert_array_equal(
+            np.concatenate([part[0] for part in parts]), model.preprocessing.matrix(whole.features)
+        )
+        np.testing.assert_array_equal(np.concatenate([part[1] for part in parts]), whole.labels)
+    fits = [fit_by_parts(model.plan.outputs, rows.parts, rows.labels, "binary") for rows in (whole, stored)]
+    assert fits[0] == fits[1]
 
 
 def test_what_fails_in_training_ends_its_run_as_failed(flights: Any, routes: Any, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def learn(small: Any, project: Any, made: Any) -> Any:
     work, again = small.root / "trained", small.root / "refitted"
     step(project, source, made.pointer, small.engine, small.tables, None, work)
     evaluate(project, work, made.pointer, small.engine, small.tables, None, small.root / "report.html")
-    refit(project, source, work, made.pointer, small.engine, small.tables, again)
+    refit(project, source, work, made.pointer, small.tables, again)
     return export(project, again, made.pointer, None, small.engine, small.tables, small.root / "models")
 
 

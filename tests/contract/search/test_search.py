@@ -58,6 +58,26 @@ def test_a_network_s_trials_learn_as_the_project_s_training_says(world):
     assert long.value < short.value
 
 
+def test_a_network_that_is_asked_for_has_a_default_space(world):
+    from trimtab.steps.search.spaces import DEFAULTS
+
+    training = {**PROJECT["training"], "epochs": 1}
+    found = world.search({"trials": 3, "space": {"mlp": {}}, "pruner": "none"}, training=training)
+    drawn = [one.candidate for one in found.tried if one.candidate]
+    assert len(drawn) == 2
+    for one in drawn:
+        assert one.family == "mlp"
+        assert one.params.keys() == DEFAULTS["mlp"].parameters.keys()
+        assert one.params["hidden"] in DEFAULTS["mlp"].parameters["hidden"].values()
+    assert all(one.state == "complete" for one in found.tried)
+
+
+def test_a_parameter_that_a_network_does_not_take_is_named_before_any_trial(world):
+    with pytest.raises(InputRefused, match=r"search\.space\.mlp\.dropuot: mlp takes no parameter") as refused:
+        world.search({"trials": 2, "space": {"mlp": {"dropuot": {"low": 0.0, "high": 0.3}}}})
+    assert refused.value.remedy == "did you mean `dropout`?"
+
+
 def test_a_metric_where_more_is_better_is_maximised(world):
     found = world.search({"trials": 5, "space": SPACE, "pruner": "none"}, metric="roc_auc")
     assert found.best.value == max(one.value for one in found.tried)
@@ -69,7 +89,7 @@ def test_a_budget_alone_takes_the_default_space_of_every_ready_family(world):
     search = world.project({"budget": "20m"}).search
     space = space_of(world.project({"budget": "20m"}), search, "binary")
     assert {name: set(one) for name, one in space.items()} == {
-        name: set(default.parameters) for name, default in DEFAULTS.items()
+        name: set(DEFAULTS[name].parameters) for name in ("gradient_boosting", "logistic")
     }
     assert "logistic" not in space_of(world.project({"budget": "20m"}), search, "regression")
 

@@ -184,6 +184,7 @@ class Server:
     port: int
     log: Path
     started_s: float
+    grpc_port: int | None = None
 
     def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -234,14 +235,14 @@ def launch(folder: Path, log: Path, *more: str) -> subprocess.Popen[bytes]:
 
 
 def answering(process: subprocess.Popen[bytes], log: Path, since: float) -> Server:
-    def port() -> int | None:
+    def ports() -> re.Match[str] | None:
         if process.poll() is not None:
             pytest.fail(f"the server ended with {process.returncode}:\n{log.read_text()}")
-        found = re.search(r"answers at http://[\d.]+:(\d+)", log.read_text())
-        return int(found[1]) if found else None
+        return re.search(r"answers at http://[\d.]+:(\d+)(?: and grpc://[\d.]+:(\d+))?\n", log.read_text())
 
-    number = eventually(port, 60)
-    return Server(process, number, log, time.monotonic() - since)
+    http_port, grpc_port = eventually(ports, 60).groups()
+    started_s = time.monotonic() - since
+    return Server(process, int(http_port), log, started_s, int(grpc_port) if grpc_port else None)
 
 
 @pytest.fixture(scope="session")
@@ -376,7 +377,8 @@ def shared_logged(folder: Path, online: Path, tmp_path_factory: pytest.TempPathF
     sink.open()
     log = tmp_path_factory.mktemp("logged") / "log"
     since = time.monotonic()
-    process = launch(folder, log, "--online", str(online), "--sink", sink.url, "--namespace", "prod")
+    more = ("--online", str(online), "--sink", sink.url, "--namespace", "prod", "--grpc-port", "0")
+    process = launch(folder, log, *more)
     try:
         yield Logged(answering(process, log, since), sink)
     finally:

@@ -53,7 +53,9 @@ def anchors(page: Path) -> set[str]:
 def commands(page: Path, program: str) -> Iterator[list[str]]:
     """The words of each call of a program, in blocks of commands and in the text."""
     text = page.read_text()
-    shell = [block.body for block in blocks(page) if block.info in ("", "sh", "sh test", "sh cluster")]
+    shell = [
+        block.body for block in blocks(page) if block.info in ("", "sh", "sh test", "sh clone", "sh cluster")
+    ]
     spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))
     for line in [*"\n".join(shell).replace("\\\n", " ").splitlines(), *spans]:
         for call in re.split(r"&&|\|\||[|;()]", line):

@@ -21,7 +21,7 @@ MINIMAL = {
 def script(block: Block) -> str:
     return (
         block.body
-        if block.info == "sh test"
+        if block.info.startswith("sh ")
         else f"python - <<'END_OF_PAGE_BLOCK'\n{block.body}END_OF_PAGE_BLOCK\n"
     )
 
@@ -30,14 +30,16 @@ def pages_with(*infos: str) -> list[Path]:
     return [page for page in PAGES if blocks(page, *infos)]
 
 
-@pytest.mark.parametrize("page", pages_with("sh test", "python test"), ids=name)
+@pytest.mark.parametrize("page", pages_with("sh test", "sh clone", "python test"), ids=name)
 def test_the_commands_of_a_page_run_in_order_in_an_empty_folder(page, tmp_path):
-    whole = "".join(script(block) for block in blocks(page, "sh test", "python test"))
+    """A page with `sh clone` is for a reader who has the repository: its modules can be run."""
+    whole = "".join(script(block) for block in blocks(page, "sh test", "sh clone", "python test"))
+    modules = {"PYTHONPATH": str(ROOT)} if blocks(page, "sh clone") else {}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", whole],
         cwd=tmp_path,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, **modules, "PATH": path},
         capture_output=True,
         text=True,
         timeout=300,

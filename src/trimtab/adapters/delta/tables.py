@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import deltalake
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from trimtab.adapters.delta.schema import columns_of
 from trimtab.adapters.delta.spans import file_spans
+from trimtab.adapters.parquet import ParquetRows
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.ports.tables import Bound, Content, TableVersion
 
@@ -53,11 +54,15 @@ class DeltaTables:
         held = file_spans(self._open_at(name, version), order)
         return [str(self._root / name / span.path) for span in held]
 
+    def numbered(self, name: str, version: int, order: str) -> ParquetRows:
+        return ParquetRows(self.files(name, version, order), order)
+
     def overwrite(self, name: str, content: Content, *, base: int | None = None) -> TableVersion:
         with _writing(name, self._root), self._alone(name, base):
             deltalake.write_deltalake(
                 self.address(name), content.batches, mode="overwrite", schema_mode="overwrite",
                 configuration=_KEEP, commit_properties=_commit(content),
+                writer_properties=WriterProperties(max_row_group_size=content.group_rows),
             )  # fmt: skip
         return self._written(name)
 

@@ -1,5 +1,5 @@
-"""Parquet files of a table read a row group at a time, for what learns from more rows than memory holds."""
+"""Parquet files of a table read a few rows at a time, for what learns from more rows than memory holds."""
 
-from trimtab.adapters.parquet.blocks import ParquetBlocks
+from trimtab.adapters.parquet.numbered import ParquetRows
 
-__all__ = ["ParquetBlocks"]
+__all__ = ["ParquetRows"]

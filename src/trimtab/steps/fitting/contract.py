@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -23,9 +23,6 @@ from trimtab.features.definition import told
 from trimtab.features.schema import FeatureSchema
 from trimtab.steps.fitting.families import FAMILIES
 from trimtab.steps.fitting.refusals import ModelRefused
-
-if TYPE_CHECKING:
-    from trimtab.steps.network.watch import Watch
 
 SUM_TOLERANCE = 1e-3
 HOOKS: Final = ("loss", "optimizer")
@@ -150,13 +147,17 @@ def is_module(made: Any) -> bool:
     return torch is not None and isinstance(made, torch.nn.Module)
 
 
+def is_network(estimator: Any) -> bool:
+    """Whether it learns in trimtab's loop, from rows that need not be in memory."""
+    return hasattr(estimator, "fit_blocks")
+
+
 def fitted(
     name: str,
     estimator: Any,
     x: Array,
     y: Array,
     validation: tuple[Array, Array] | None,
-    watch: "Watch | None" = None,
 ) -> Any:
     """The estimator, fitted on one OpenMP thread.
 
@@ -165,7 +166,6 @@ def fitted(
 
     Args:
         validation: matrix and target for early stopping, if the estimator's `fit` takes them.
-        watch: of a network's training.
 
     Raises:
         ModelRefused: fit raised.
@@ -173,12 +173,9 @@ def fitted(
     extra: dict[str, Any] = {}
     params = estimator.get_params() if hasattr(estimator, "get_params") else {}
     takes = inspect.signature(estimator.fit).parameters
-    is_watched = "watch" in takes
     stops = params.get("early_stopping", True) is not False  # scikit-learn refuses X_val otherwise
-    if validation is not None and (stops or is_watched) and "X_val" in takes:
+    if validation is not None and stops and "X_val" in takes:
         extra = {"X_val": validation[0], "y_val": validation[1]}
-    if watch is not None and is_watched:
-        extra["watch"] = watch
     from threadpoolctl import threadpool_limits
 
     try:

@@ -13,10 +13,19 @@ from trimtab.api.project import Training
 from trimtab.features.columns import Array, Columns
 from trimtab.features.plan import ServingPlan
 from trimtab.features.schema import FeatureSchema
-from trimtab.steps.fitting.contract import ModelSource, answers, built, family_source, fitted, frozen_params
-from trimtab.steps.fitting.preprocessing import Preprocessing, fit_preprocessing
+from trimtab.steps.fitting.contract import (
+    ModelSource,
+    answers,
+    built,
+    family_source,
+    fitted,
+    frozen_params,
+    is_network,
+)
+from trimtab.steps.fitting.preprocessing import Preprocessing, fit_by_parts
 
 if TYPE_CHECKING:
+    from trimtab.steps.learning_rows import Rows
     from trimtab.steps.network.watch import Watch
 
 FILE = "fitted.pickle"
@@ -68,6 +77,11 @@ class FittedModel:
         classes, shape (rows, classes).
         """
         return scores(self.answers(features), self.plan)
+
+    def scores_of(self, rows: "Rows") -> Array:
+        """`scores` of rows that need not be in memory."""
+        names = [one.name for one in self.plan.outputs]
+        return np.concatenate([self.scores(part) for part in rows.parts(names)])
 
     def scores_by_epoch(self, features: Columns) -> Iterator[Array]:
         """`scores` as they stood after each epoch, for an estimator that is fitted in stages; else none."""
@@ -129,12 +143,9 @@ def scores(answered: Array, plan: ServingPlan) -> Array:
 
 def fit_model(
     source: ModelSource,
-    plan: ServingPlan,
-    features: Columns,
-    labels: Array,
-    times: Array | None,
+    rows: "Rows",
     seed: int,
-    validation: tuple[Columns, Array] | None = None,
+    validation: "Rows | None" = None,
     frozen: Mapping[str, Any] | None = None,
     how: Training | None = None,
     watch: "Watch | None" = None,
@@ -142,8 +153,8 @@ def fit_model(
     """Preprocessing and estimator fitted on these rows.
 
     Args:
-        labels: class index or value, none missing.
-        validation: features and labels for early stopping.
+        rows: no label missing, once filled.
+        validation: for early stopping.
         frozen: what an earlier fit's early stopping decided; taken over its params.
         how: settings of a network's loop; None takes the defaults.
         watch: of a network's training.
@@ -151,13 +162,24 @@ def fit_model(
     Raises:
         ModelRefused: build or fit raised.
     """
-    preprocessing = fit_preprocessing(plan.outputs, features, labels, plan.task)
+    plan, labels = rows.plan, rows.filled()
+    preprocessing = fit_by_parts(plan.outputs, rows.parts, labels, plan.task)
     schema = preprocessing.schema(plan.task, plan.classes)
     estimator = built(source, schema, seed, how)
     if frozen:
         estimator.set_params(**frozen)
-    held = None if validation is None else (preprocessing.matrix(validation[0]), validation[1])
-    estimator = fitted(source.name, estimator, preprocessing.matrix(features), labels, held, watch)
+    if is_network(estimator):
+        learned_from = rows.blocks(preprocessing, estimator.scaled_by(labels))
+        held = None
+        if validation is not None:
+            held = validation.blocks(preprocessing, estimator.scaled(validation.filled()))
+        estimator.fit_blocks(learned_from, held, watch)
+    else:
+        judged = None
+        if validation is not None:
+            judged = (_matrix(preprocessing, validation), validation.filled())
+        estimator = fitted(source.name, estimator, _matrix(preprocessing, rows), labels, judged)
+    times = rows.times
     moments = ["", ""] if times is None else [f"{moment}Z" for moment in (times.min(), times.max())]
     return FittedModel(
         plan=plan,
@@ -173,3 +195,19 @@ def fit_model(
         learned_from=moments[0],
         learned_to=moments[1],
     )
+
+
+def _matrix(preprocessing: Preprocessing, rows: "Rows") -> Array:
+    names = [one.name for one in rows.plan.outputs]
+    whole: Array | None = None
+    at = 0
+    for features in rows.parts(names):
+        part = preprocessing.matrix(features)
+        if whole is None:
+            if len(part) == len(rows):
+                return part
+            whole = np.empty((len(rows), part.shape[1]), np.float32)
+        whole[at : at + len(part)] = part
+        at += len(part)
+    assert whole is not None
+    return whole

@@ -11,6 +11,7 @@ import numpy as np
 
 from trimtab.features.columns import Array, Columns
 from trimtab.features.schema import Categorical, FeatureSchema, Field, Task
+from trimtab.steps.fitting.in_parts import Numbers, Parts, Words, learned, summed
 from trimtab.steps.fitting.refusals import TrainingRefused
 
 MIN_ROWS_A_VALUE = 10
@@ -74,61 +75,56 @@ class Preprocessing:
 def fit_preprocessing(
     fields: tuple[Field, ...], features: Columns, target: Array, task: Task
 ) -> Preprocessing:
-    """Learn medians, scales and vocabularies.
+    """Learn medians, scales and vocabularies of rows in memory, as `fit_by_parts` does."""
+    return fit_by_parts(fields, lambda names: [{name: features[name] for name in names}], target, task)
+
+
+def fit_by_parts(fields: tuple[Field, ...], parts: Parts, target: Array, task: Task) -> Preprocessing:
+    """Learn medians, scales and vocabularies of rows that come a part at a time, three times.
 
     A vocabulary's values stand in order of their mean target (shrunk towards the mean of all by 20 rows), so
     that a tree splits codes as it would split the categories (Fisher 1958); of a multiclass target in
     order of frequency. Values in fewer than 10 rows share code 0 with new ones.
 
     Args:
-        features: training rows, by name.
+        parts: training rows.
         target: shape (rows,); a class's index or the value.
 
     Raises:
         TrainingRefused: a feature is infinite somewhere.
     """
-    numeric = tuple(_numeric(field.name, features[field.name]) for field in fields if field.type != "string")
-    categorical = tuple(
-        Categorical(field.name, _vocabulary(features[field.name], target, task))
-        for field in fields
-        if field.type == "string"
+    named = {kind: [one.name for one in fields if (one.type == "string") == kind] for kind in (False, True)}
+    numbers, words = learned(named[False], named[True], parts, target)
+    return Preprocessing(
+        tuple(_numeric(name, found) for name, found in numbers.items()),
+        tuple(Categorical(name, _vocabulary(found, target, task)) for name, found in words.items()),
     )
-    return Preprocessing(numeric, categorical)
 
 
-def _numeric(name: str, values: Array) -> Numeric:
-    values = values.astype(np.float32).astype(np.float64)
-    if np.isinf(values).any():
-        row = int(np.flatnonzero(np.isinf(values))[0])
+def _numeric(name: str, found: Numbers) -> Numeric:
+    if found.infinite is not None:
         raise TrainingRefused(
-            f"feature '{name}' is infinite in training row {row}",
+            f"feature '{name}' is infinite in training row {found.infinite}",
             remedy="let transform give NaN (missing) where it divides by zero or overflows",
         )
-    known = values[~np.isnan(values)]
-    if not len(known):
+    if not found.known:
         return Numeric(name, 0.0, 0.0, 1.0, True)
-    median = float(np.median(known))
-    filled = np.where(np.isnan(values), median, values)
-    deviation = float(filled.std())
+    median, deviation = found.median, found.deviation
     inverse = 1.0 / deviation if deviation > 1e-12 * max(1.0, abs(median)) else 1.0
-    flagged = len(known) < len(values)
-    return Numeric(name, _single(median), _single(filled.mean()), _single(inverse), flagged)
+    return Numeric(
+        name, _single(median), _single(found.mean), _single(inverse), flagged=found.known < found.rows
+    )
 
 
 def _single(value: float) -> float:
     return float(np.float32(value))
 
 
-def _vocabulary(values: Array, target: Array, task: Task) -> tuple[str, ...]:
-    index: dict[str, int] = {}
-    codes = np.fromiter(
-        (index.setdefault(value, len(index)) for value in values.tolist()), np.int64, len(values)
-    )
-    counts = np.bincount(codes, minlength=len(index))
-    overall = float(target.mean())
-    means = (np.bincount(codes, target, minlength=len(index)) + PRIOR_ROWS * overall) / (counts + PRIOR_ROWS)
+def _vocabulary(found: Words, target: Array, task: Task) -> tuple[str, ...]:
+    counts, overall = found.counts, summed(target) / len(target)
+    means = (found.sums + PRIOR_ROWS * overall) / (counts + PRIOR_ROWS)
     order = -counts if task == "multiclass" else means
-    kept = [(value, i) for value, i in index.items() if value != "" and counts[i] >= MIN_ROWS_A_VALUE]
+    kept = [(value, i) for value, i in found.index.items() if value != "" and counts[i] >= MIN_ROWS_A_VALUE]
     kept = sorted(kept, key=lambda item: (-counts[item[1]], item[0]))[:MAX_VALUES]
     return tuple(value for value, i in sorted(kept, key=lambda item: (order[item[1]], item[0])))
 

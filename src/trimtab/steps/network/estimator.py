@@ -68,13 +68,12 @@ class Network:
         watch: Watch | None = None,
     ) -> "Network":
         """Learn from a matrix in memory."""
-        if self.schema.task == "regression":
-            self.shift, self.scale = float(y.mean()), float(y.std()) or 1.0
-        held = None if X_val is None or y_val is None else MatrixBlocks(X_val, self._scaled(y_val))
-        return self.fit_blocks(MatrixBlocks(x, self._scaled(y)), held, watch)
+        rows = MatrixBlocks(x, self.scaled_by(y))
+        held = None if X_val is None or y_val is None else MatrixBlocks(X_val, self.scaled(y_val))
+        return self.fit_blocks(rows, held, watch)
 
     def fit_blocks(self, rows: Blocks, validation: Blocks | None, watch: Watch | None = None) -> "Network":
-        """Learn from blocks; the target of a regression as `scale` and `shift` have it."""
+        """Learn from blocks, whose target is as `scaled_by` and `scaled` have it."""
         watch = watch or Watch()
         before = torch.get_num_threads()
         torch.set_num_threads(self.settings.threads)
@@ -118,5 +117,12 @@ class Network:
         answering = Answering(self.module, self.schema, self.scale, self.shift).eval()
         return to_onnx(answering, width, self.name, opset)
 
-    def _scaled(self, y: Array) -> Array:
+    def scaled_by(self, y: Array) -> Array:
+        """The training rows' target; of a regression with mean 0 and deviation 1, as the module learns it."""
+        if self.schema.task == "regression":
+            self.shift, self.scale = float(y.mean()), float(y.std()) or 1.0
+        return self.scaled(y)
+
+    def scaled(self, y: Array) -> Array:
+        """Another target, by the training rows' mean and deviation."""
         return ((y - self.shift) / self.scale).astype(np.float32)

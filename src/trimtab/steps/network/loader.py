@@ -112,12 +112,17 @@ class Loader:
         ]
 
     def _read(self, group: "_Group") -> tuple[torch.Tensor, torch.Tensor]:
-        parts = [self.blocks.read(block) for block in group.blocks]
-        order = np.random.default_rng(group.seed).permutation(group.rows)
-        x = np.concatenate([part[0] for part in parts])
-        y = np.concatenate([part[1] for part in parts]).astype(np.float32, copy=False)
-        del parts
-        return self._placed(x.take(order, axis=0)), self._placed(y.take(order))
+        places = np.empty(group.rows, np.int64)
+        places[np.random.default_rng(group.seed).permutation(group.rows)] = np.arange(group.rows)
+        x, y, at = np.empty((0, 0), np.float32), np.empty(group.rows, np.float32), 0
+        for block in group.blocks:
+            matrix, target = self.blocks.read(block)
+            if not at:
+                x = np.empty((group.rows, matrix.shape[1]), np.float32)
+            to = places[at : at + len(target)]
+            x[to], y[to] = matrix, target
+            at += len(target)
+        return self._placed(x), self._placed(y)
 
     def _placed(self, values: Array) -> torch.Tensor:
         tensor = torch.from_numpy(values)

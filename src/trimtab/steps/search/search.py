@@ -126,7 +126,5 @@ def _sitting(question: Question, means: Means, tracked: TrackedSearch, name: str
 def _value(question: Question, source: ModelSource, held: LearningRows) -> float:
     """The metric of a model, fitted on all rows of a search, on rows that it never saw."""
     teach, training = question.rows, question.project.training
-    model = fit_model(
-        source, teach.plan, teach.features, teach.filled(), teach.times, training.seed, how=training
-    )
+    model = fit_model(source, teach, training.seed, how=training)
     return measured((question.metric,), held.filled(), model.scores(held.features))[question.metric]

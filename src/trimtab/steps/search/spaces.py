@@ -12,7 +12,7 @@ from trimtab.api.project import Project
 from trimtab.api.search import Parameter, Search
 from trimtab.features.schema import Categorical, FeatureSchema, Task
 from trimtab.ports.studies import Candidate, Space
-from trimtab.steps.fitting.contract import ModelSource, family_source
+from trimtab.steps.fitting.contract import ModelSource, family_source, is_module
 from trimtab.steps.fitting.families import FAMILIES
 
 MODEL_FILE: Final = "model"
@@ -26,11 +26,14 @@ class Default:
     Attributes:
         fixed: parameters of every trial.
         tasks: where the family can be used.
+        unasked: it is tried where search.space names no family. A network is not: it needs torch, which not every
+            place has, and a search must not depend on what is installed.
     """
 
     fixed: Mapping[str, Any]
     parameters: Mapping[str, Parameter]
     tasks: tuple[Task, ...] = ("binary", "multiclass", "regression")
+    unasked: bool = True
 
 
 DEFAULTS: Final[Mapping[str, Default]] = {
@@ -45,6 +48,15 @@ DEFAULTS: Final[Mapping[str, Default]] = {
         },
     ),
     "logistic": Default({}, {"C": Parameter(low=0.001, high=100.0, log=True)}, ("binary", "multiclass")),
+    "mlp": Default(
+        {},  # how it learns is the project's training:, for trials as for the fit that follows
+        {
+            "hidden": Parameter(choices=[[32], [64, 32], [128, 64], [256, 128], [128, 128, 64]]),
+            "dropout": Parameter(low=0.0, high=0.4, step=0.1),
+            "widest": Parameter(choices=[8, 16, 32, 64]),
+        },
+        unasked=False,
+    ),
 }
 
 
@@ -58,7 +70,7 @@ def space_of(project: Project, search: Search, task: Task) -> Space:
         return {MODEL_FILE: search.parameters()}
     named = search.families()
     if not named:
-        return {name: one.parameters for name, one in DEFAULTS.items() if task in one.tasks}
+        return {name: one.parameters for name, one in DEFAULTS.items() if one.unasked and task in one.tasks}
     for family in named:
         if family in DEFAULTS and task not in DEFAULTS[family].tasks:
             raise InputRefused(
@@ -149,10 +161,12 @@ def _of_build(source: ModelSource) -> list[str] | None:
 
 
 def _of_family(family: str, task: Task) -> list[str] | None:
-    """Names of the estimator's parameters; None where it does not tell."""
+    """Names of the estimator's parameters, or of those that make a network; None where it does not tell."""
     schema = FeatureSchema(
         ("x",), (Categorical("word", ("a",)),), task, () if task == "regression" else ("0", "1")
     )
     estimator = FAMILIES[family](schema)
+    if is_module(estimator):
+        return [*inspect.signature(type(estimator)).parameters][1:]
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
     return [*last.get_params()] if hasattr(last, "get_params") else None

@@ -90,12 +90,9 @@ def _fold(
 
     model = fit_model(
         looked_at(source, look),
-        rows.plan,
-        teach.features,
-        teach.filled(),
-        teach.times,
+        teach,
         training.seed,
-        (held.features, labels),
+        held,
         how=training,
     )
     if broken_off:

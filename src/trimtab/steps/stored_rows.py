@@ -1,0 +1,142 @@
+"""Rows of a features table that stay where they are stored: what train and refit learn from.
+
+Times and labels are in memory, about 40 bytes a row with what is made of them; features are read a few rows at a
+time, as often as they are asked for. Which rows stand in which block depends on the rows alone, never on how files
+were written.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+
+from trimtab.features.columns import Array, Columns
+from trimtab.features.plan import ServingPlan
+from trimtab.features.point_in_time import ROW, TIME
+from trimtab.ports.blocks import Blocks
+from trimtab.ports.tables import NumberedRows, Pointer, Tables
+from trimtab.steps.arrow_columns import column, columns
+from trimtab.steps.featurize import GROUP_ROWS, LABEL
+from trimtab.steps.fitting.preprocessing import Preprocessing
+from trimtab.steps.learning_rows import Rows
+
+MIXED_BLOCKS: Final = 8
+MIXED_BYTES: Final = 16 << 20
+KEPT_BYTES: Final = 64 << 20
+
+
+@dataclass(frozen=True)
+class StoredRows(Rows):
+    """Some rows of a features table.
+
+    Attributes:
+        table: all its rows.
+        chosen: mask over these, of the rows that are meant.
+    """
+
+    table: NumberedRows
+    chosen: Array
+    times: Array | None
+    labels: Array
+    plan: ServingPlan
+    until: datetime | None
+
+    def taken(self, rows: Array) -> "StoredRows":
+        chosen = np.zeros_like(self.chosen)
+        if rows.dtype == bool:
+            chosen[self.chosen] = rows
+        else:
+            chosen[np.flatnonzero(self.chosen)[rows]] = True
+        times = None if self.times is None else self.times[rows]
+        return StoredRows(self.table, chosen, times, self.labels[rows], self.plan, self.until)
+
+    @property
+    def features(self) -> Columns:
+        names = [one.name for one in self.plan.outputs]
+        parts = list(self.parts(names))
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def parts(self, names: Sequence[str]) -> Iterator[Columns]:
+        for first in self._starts():
+            yield self.part(first, names)
+
+    def blocks(self, preprocessing: Preprocessing, target: Array) -> Blocks:
+        return TableBlocks(self, preprocessing, target.astype(np.float32), self._starts())
+
+    def _starts(self) -> list[int]:
+        """Where a block with a chosen row begins."""
+        every = range(0, len(self.chosen), GROUP_ROWS)
+        return [first for first in every if self.chosen[first : first + GROUP_ROWS].any()]
+
+    def part(self, first: int, names: Sequence[str]) -> Columns:
+        """The named features of the chosen rows among the table's rows [first, first + GROUP_ROWS)."""
+        import pyarrow as pa
+
+        kinds = {one.name: one.type for one in self.plan.outputs}
+        table = self.table.read(first, first + GROUP_ROWS, names)
+        here = self.chosen[first : first + GROUP_ROWS]
+        return columns(table if here.all() else table.filter(pa.array(here)), {n: kinds[n] for n in names})
+
+
+@dataclass(frozen=True, slots=True)
+class TableBlocks:
+    """`Blocks` of stored rows. The first that are read are kept, as far as 64 MiB reach.
+
+    Attributes:
+        target: float32, of the chosen rows.
+        starts: the first row of each block, in the table.
+    """
+
+    rows: StoredRows
+    preprocessing: Preprocessing
+    target: Array
+    starts: Sequence[int]
+    kept: dict[int, Array] = field(default_factory=dict)
+
+    @property
+    def mixed(self) -> int:
+        width = len(self.preprocessing.numeric) + len(self.preprocessing.flags)
+        bytes_a_block = GROUP_ROWS * 4 * (width + len(self.preprocessing.categorical))
+        return min(MIXED_BLOCKS, max(1, MIXED_BYTES // bytes_a_block))
+
+    @property
+    def counts(self) -> Sequence[int]:
+        chosen = self.rows.chosen
+        return [int(np.count_nonzero(chosen[first : first + GROUP_ROWS])) for first in self.starts]
+
+    def read(self, block: int) -> tuple[Array, Array]:
+        first = self.starts[block]
+        before = int(np.count_nonzero(self.rows.chosen[:first]))
+        matrix = self.kept.get(block)
+        if matrix is None:
+            names = [one.name for one in self.rows.plan.outputs]
+            matrix = self.preprocessing.matrix(self.rows.part(first, names))
+            if sum(one.nbytes for one in self.kept.values()) + matrix.nbytes <= KEPT_BYTES:
+                self.kept[block] = matrix
+        return matrix, self.target[before : before + len(matrix)]
+
+
+def stored_rows(pointer: Pointer, tables: Tables) -> StoredRows:
+    """The features table that featurize wrote."""
+    metadata: Any = tables.at(pointer.table, pointer.version).metadata
+    plan = ServingPlan.from_json(metadata["plan"])
+    table = tables.numbered(pointer.table, pointer.version, ROW)
+    timed = TIME in tables.at(pointer.table, pointer.version).columns
+    labels = np.empty(table.rows)
+    times = np.empty(table.rows, "datetime64[us]") if timed else None
+    for first in range(0, table.rows, GROUP_ROWS):
+        part = table.read(first, first + GROUP_ROWS, [LABEL, *([TIME] if timed else [])])
+        labels[first : first + GROUP_ROWS] = column(part.column(LABEL), "number")
+        if times is not None:
+            times[first : first + GROUP_ROWS] = column(part.column(TIME), "timestamp")
+    until = metadata["until"]
+    return StoredRows(
+        table,
+        np.ones(table.rows, bool),
+        times,
+        labels,
+        plan,
+        datetime.fromisoformat(until) if until else None,
+    )
