@@ -182,12 +182,14 @@ def live_through(cluster, namespace, eventually, asked):
         ROLLOUT, namespace, "flights", {"metadata": {"annotations": {"trimtab.dev/act": json.dumps(act)}}}
     )
     eventually("v2 serves", lambda: (status().get("stable") or {}).get("version") == "2", WITHIN_S)
+    for model in (
+        {"modelFormat": {"name": "mystery"}, "runtime": "missing"},
+        {"modelFormat": {"name": "mystery"}},
+    ):
+        cluster.apply(rollout(namespace, "3", {"model": model}))
+        about = model.get("runtime", "model format 'mystery'")
+        eventually(f"no runtime: {about}", lambda about=about: about in template(status()), WITHIN_S)
     eventually("a run was asked for", lambda: cluster.list(JOB, namespace), 100)
-    for runtime, about in (("missing", "runtime 'missing'"), (None, "model format 'mystery'")):
-        model = {"modelFormat": {"name": "mystery"}, "runtime": runtime}
-        template = {"predictor": {"containers": None, "model": model}}
-        cluster.merge(ROLLOUT, namespace, "flights", {"spec": {"serving": {"template": template}}})
-        eventually(f"no {about}", lambda about=about: about in said_of_template(status()), WITHIN_S)
     eventually("the monitor was looked at", lambda: status(MONITOR).get("conditions"), WITHIN_S)
 
 
@@ -214,7 +216,7 @@ def foreign(namespace, wished):
     }
 
 
-def said_of_template(status):
+def template(status):
     """What is said of the wished template."""
     return next(
         (one["message"] for one in status.get("conditions", []) if one["type"] == "TemplateValid"), ""
