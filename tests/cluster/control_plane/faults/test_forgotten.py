@@ -98,4 +98,5 @@ def test_a_clock_that_jumps_promotes_nothing_early(make_stage: "Make", jump: tim
     for at, (stood, promoted, broken) in zip(steps, found, strict=True):
         assert not broken
         assert not promoted or min(stood.values()) >= LONG_STEP, f"set at look {at}: {stood}"
+        # Set back in mid-step, evidence of an hour is missing: that rollout may end inconclusive, and is rolled back.
         assert promoted or not ahead, f"set at look {at}: it was not promoted"
