@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.cluster.node.rollouts import Rollout
 
 pytestmark = pytest.mark.xdist_group("node")
+LABEL = "metadata.labels['trimtab.dev/revision']"
 STEPS: list[dict[str, Any]] = [
     {"name": "shadow", "shadow": {"percent": 30}, "until": {"minDuration": "5s"}},
     {"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "5s"}},
@@ -125,6 +126,7 @@ class Life:
             "name": "kserve-container",
             "image": TRANSFORMER,
             "args": ["--predictor_protocol=v2"],
+            "env": [{"name": "REVISION", "valueFrom": {"fieldRef": {"fieldPath": LABEL}}}],
             "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
             "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": 8080}, "periodSeconds": 1},
         }

@@ -1,6 +1,10 @@
-"""A transformer by KServe's SDK that hands requests and answers through as they are."""
+"""A transformer by KServe's SDK that hands requests and answers through.
+
+The SDK's client loses the model_version of the predictor's answer; what the pod is told by REVISION takes its place.
+"""
 
 import argparse
+import os
 
 import kserve
 from kserve import Model, ModelServer
@@ -15,6 +19,10 @@ class Passing(Model):
 
     async def preprocess(self, payload, headers=None):
         return payload
+
+    async def postprocess(self, result, headers=None, response_headers=None):
+        result.model_version = os.environ["REVISION"]
+        return result
 
 
 ModelServer().start([Passing(arguments.model_name)])
