@@ -48,7 +48,7 @@ def test_nothing_is_fetched_but_by_the_install_script(image):
     assert "ADD " not in text
     assert "://" not in text
     (run,) = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
-    assert run.endswith('sh manifests/images/install.sh "${EXTRAS}"')
+    assert re.search(r' sh manifests/images/install\.sh "\$\{EXTRAS\}"( "\$\{LEFT_OUT\}")?$', run)
 
 
 def test_extras_are_those_of_the_project_and_heavy_ones_stand_in_one_image(image):
