@@ -27,6 +27,10 @@ class NotServed(InputRefused):
     """The cluster knows no such kind."""
 
 
+class MovedOn(InputRefused):
+    """Somebody wrote the object since it was read."""
+
+
 class NotAllowed(InputRefused):
     """The user may not ask for it."""
 
@@ -72,7 +76,7 @@ class Kubectl:
         return items
 
     def annotate(self, resource: str, name: str, key: str, value: str, version: str) -> None:
-        """Set an annotation, if the object is still of this resourceVersion."""
+        """Set an annotation. Raises MovedOn if the object is no longer of this resourceVersion."""
         self._run(
             "annotate", resource, name, f"{key}={value}", "--overwrite",
             f"--resource-version={version}", f"--field-manager={MANAGER}",
@@ -119,7 +123,7 @@ def _failure(said: str, arguments: Sequence[str]) -> InputRefused | Surroundings
             remedy="the resources of trimtab are not installed: kubectl apply --server-side -k manifests/crds",
         )
     if "(Conflict)" in last or "object has been modified" in last:
-        return InputRefused(f"the rollout has moved on: {message}", remedy="look again, and order again")
+        return MovedOn(f"the rollout has moved on: {message}", remedy="look again, and order again")
     if "(Forbidden)" in last:
         return NotAllowed(message, remedy="ask for the right in that namespace")
     return InputRefused(message)

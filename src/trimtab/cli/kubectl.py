@@ -17,12 +17,15 @@ if TYPE_CHECKING:
 
     from trimtab.adapters.kubectl import Kubectl
     from trimtab.api.resources import ModelRollout, ModelRolloutStatus
+    from trimtab.cli.orders import Order
 
 ROLLOUTS: Final = "modelrollouts.trimtab.dev"
 MONITORS: Final = "driftmonitors.trimtab.dev"
 POLICIES: Final = "retrainpolicies.trimtab.dev"
 LOOK_S: Final = 2.0
 SHOWN: Final = 10
+LOOKS: Final = 5
+"""So often an order is decided anew when somebody wrote the rollout meanwhile."""
 
 HELP = """See and steer what trimtab does in a cluster. Whatever your kubectl may do, this may.
 
@@ -202,19 +205,32 @@ def _ordering(verb: str) -> Callable[..., None]:
 
 
 def _order(kubectl: "Kubectl", name: str, verb: str, *about: str) -> None:
-    """Write the order beside what it was decided on; the operator's own writes in between are no reason to fail."""
+    """Write the order beside what it was decided on; a write in between that leaves it as it is changes nothing."""
+    from trimtab.adapters.kubectl import MovedOn
     from trimtab.api.resources import ACT, Act, Verb
     from trimtab.cli.orders import ORDERS
 
-    by = kubectl.user()
-    found, state = _read(kubectl.get(ROLLOUTS, name))
-    decide: Callable[..., Any] = ORDERS[verb]
-    order = decide(state, *about)
-    act = Act(
-        id=uuid.uuid4().hex[:12], verb=Verb(verb), revision=order.revision, step=order.step or None, by=by
-    )
-    kubectl.annotate(ROLLOUTS, name, ACT, act.text(), found.metadata.resource_version)
-    typer.echo(f"{name}: {by} ordered {order}; the operator obeys at its next look")
+    by, wished = kubectl.user(), None
+    for looks_left in reversed(range(LOOKS)):
+        found, state = _read(kubectl.get(ROLLOUTS, name))
+        decide: Callable[..., Order] = ORDERS[verb]
+        order = decide(state, *about)
+        if wished is not None and order != wished:
+            raise MovedOn(
+                f"the rollout has moved on: it would be {order} by now", remedy="look again, and order again"
+            )
+        wished = order
+        act = Act(
+            id=uuid.uuid4().hex[:12], verb=Verb(verb), revision=order.revision, step=order.step or None, by=by
+        )
+        try:
+            kubectl.annotate(ROLLOUTS, name, ACT, act.text(), found.metadata.resource_version)
+        except MovedOn:
+            if not looks_left:
+                raise
+        else:
+            break
+    typer.echo(f"{name}: {by} ordered {wished}; the operator obeys at its next look")
 
 
 def _kubectl(namespace: str, context: str, kubeconfig: Path | None) -> "Kubectl":

@@ -1,12 +1,15 @@
 """The draw is seeded and fair; the barrier waits for what is on its way; a run takes its charge."""
 
+import json
+import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from trimtab.adapters.clock import ReplayClock
-from trimtab.local.replay.barrier import Barrier, BarrierStuck, Logged
+from trimtab.local.replay.barrier import Barrier, BarrierStuck, Logged, ServerLog
 from trimtab.local.replay.charged import ChargedRuns
 from trimtab.local.replay.client import draw
 from trimtab.ports.gateway import Sent
@@ -59,6 +62,44 @@ def test_a_server_that_was_started_again_holds_nobody_up(again):
     barrier.wait({"a": log})
     sent["a"] = Sent("e", 10 + 3 + again, 3, 0, 0)
     assert barrier.wait({"a": log})["a"].handled == again
+
+
+def test_a_server_that_was_dead_at_an_hours_end_holds_nobody_up_in_the_next():
+    sent = {"a": Sent("e", 10, 0, 0, 0)}
+    log = Log(None, Logged(2, 12, 12, 0, 0))
+    barrier = Barrier(lambda: sent, lambda: {"a": 10})
+    assert barrier.wait({"a": log}) == {}
+    sent["a"] = Sent("e", 30, 0, 0, 0)
+    assert barrier.wait({"a": log})["a"].handled == 12
+
+
+def test_a_kept_connection_to_the_process_before_says_nothing_of_this_one():
+    """A server that closes its connections between two questions is asked again, and is not taken for dead."""
+
+    class Closing(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = json.dumps({"pid": 1, "handled": 3, "logged": 3, "dropped": 0, "in_flight": 0}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+        def log_message(self, format, *args):
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Closing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        log = ServerLog(f"http://127.0.0.1:{server.server_address[1]}")
+        assert [log.read() for _ in range(3)] == [Logged(1, 3, 3, 0, 0)] * 3
+        log.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        assert log.read() is None
 
 
 class Done:

@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from urllib.parse import urlsplit
 
 from trimtab.api.errors import SurroundingsFailed
@@ -42,15 +42,45 @@ class ServerLog:
     def read(self) -> Logged | None:
         """What it says; None from a server that is dead, whose unsent events died with it."""
         try:
-            self._connection.request("GET", "/trimtab/logged")
-            counts = json.loads(self._connection.getresponse().read())
+            counts = self._asked()
         except (OSError, http.client.HTTPException, ValueError):
             self._connection.close()
             return None
         return Logged(**{field.name: int(counts[field.name]) for field in fields(Logged)})
 
+    def _asked(self) -> dict[str, int]:
+        kept = self._connection.sock is not None
+        try:
+            self._connection.request("GET", "/trimtab/logged")
+            answer = self._connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            if not kept:
+                raise
+            return self._asked()  # a kept connection may lead to the process before this one
+        counts: dict[str, int] = json.loads(answer.read())
+        return counts
+
     def close(self) -> None:
         self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the three say of one revision: the gateway, the model server (NOTHING when it is dead), the collector."""
+
+    answered: int
+    log: Logged
+    received: int
+
+    def over(self, before: "Counted") -> bool:
+        """Whether all that was sent since `before` was answered and taken in."""
+        if before.log.pid != self.log.pid or self.answered < before.answered:
+            return True
+        return (
+            self.log.handled - before.log.handled >= self.answered - before.answered
+            and self.received - before.received >= self.log.logged - before.log.logged
+        )
 
 
 class Barrier:
@@ -65,7 +95,7 @@ class Barrier:
         self, sent: Callable[[], Mapping[str, Sent]], received: Callable[[], Mapping[str, int]]
     ) -> None:
         self._sent, self._received = sent, received
-        self._before: dict[str, tuple[int, Logged, int]] = {}
+        self._before: dict[str, Counted] = {}
 
     def wait(self, servers: Mapping[str, ServerLog]) -> Mapping[str, Logged]:
         """Return when, at every server, what the gateway sent was answered and received + dropped = logged.
@@ -82,9 +112,8 @@ class Barrier:
             alive = {revision: log for revision, log in logs.items() if log is not None}
             if all(one.in_flight == 0 and one.handled == one.logged + one.dropped for one in alive.values()):
                 try:
-                    if self._all_over(alive, logs):
+                    if not (missing := self._missing(alive, logs)):
                         return alive
-                    missing = "events are missing"
                 except SurroundingsFailed as error:
                     missing = error.message
             else:
@@ -96,32 +125,28 @@ class Barrier:
                 )
             time.sleep(PAUSE_S)
 
-    def _all_over(self, alive: Mapping[str, Logged], servers: Iterable[str]) -> bool:
-        """Whether the hour is over, and if so, where the next one's counts begin.
+    def _missing(self, alive: Mapping[str, Logged], servers: Iterable[str]) -> str:
+        """What the hour still waits for; nothing when it is over, and then the next one's counts begin here.
 
         Raises:
             SurroundingsFailed: the gateway or the collector is away.
         """
         sent, received = self._sent(), self._received()
+        pending = {revision: one.pending for revision, one in sent.items() if one.pending}
+        if pending:
+            return f"requests are on their way at the gateway, {pending}"
         now = {
-            revision: (answered(sent.get(revision)), alive.get(revision, NOTHING), received.get(revision, 0))
+            revision: Counted(
+                answered(sent.get(revision)), alive.get(revision, NOTHING), received.get(revision, 0)
+            )
             for revision in servers
         }
-        if any(one.pending for one in sent.values()):
-            return False
-        if not all(self._over(revision, *now[revision]) for revision in alive):
-            return False
+        for revision, log in alive.items():
+            before = self._before.get(revision, Counted(0, replace(NOTHING, pid=log.pid), 0))
+            if not now[revision].over(before):
+                return f"events of revision {revision} are missing: from {before} to {now[revision]}"
         self._before = now
-        return True
-
-    def _over(self, revision: str, answers: int, log: Logged, received: int) -> bool:
-        answers_before, log_before, received_before = self._before.get(revision, (0, NOTHING, 0))
-        if log_before.pid not in (0, log.pid) or answers < answers_before:
-            return True
-        return (
-            log.handled - log_before.handled >= answers - answers_before
-            and received - received_before >= log.logged - log_before.logged
-        )
+        return ""
 
 
 def answered(sent: Sent | None) -> int:

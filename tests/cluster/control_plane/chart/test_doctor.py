@@ -160,11 +160,14 @@ def test_it_sees_that_collectors_want_no_volume_or_that_there_is_a_default(docto
 def test_kinds_of_another_version_and_a_half_finished_upgrade_are_seen(doctor, bare_plane, tmp_path):
     import yaml
 
+    from tests.cluster.kube.manifests import wait_until_served
+
     cluster = bare_plane.cluster
     old = yaml.safe_load((ROOT / "manifests" / "crds" / "driftmonitors.yaml").read_text())
     spec = old["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     del spec["falseAlarms"]
     cluster.create(old)
+    wait_until_served(cluster, "driftmonitors.trimtab.dev")
     cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
     for version, state in ((1, "deployed"), (2, "pending-upgrade")):
         labels = {"owner": "helm", "name": "trimtab", "version": str(version), "status": state}

@@ -40,6 +40,8 @@ def cleaned(release, bare_plane):
     yield
     for one in yaml.safe_load(release.done("list", "-A", "-o", "json")):
         release.done("uninstall", one["name"], "-n", one["namespace"], "--no-hooks")
+    for pod in bare_plane.cluster.list(POD, SYSTEM):  # of a `helm test` that failed: kept for its log
+        bare_plane.cluster.delete(POD, SYSTEM, pod["metadata"]["name"])
     for crd in crds(bare_plane):
         bare_plane.cluster.delete(CRD, "", crd["metadata"]["name"])
 

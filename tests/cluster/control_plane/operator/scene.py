@@ -123,8 +123,7 @@ class Scene:
 
     def wipe(self) -> None:
         """The status is lost, as by a restore without it."""
-        held = self.resource
-        self.cluster.write_status({**held, "status": {}})
+        self.cluster.merge(MODEL_ROLLOUT, self.namespace, self.name, {"status": None}, status=True)
 
     def annotate(self, key: str, value: str) -> None:
         patch = {"metadata": {"annotations": {key: value}}}
