@@ -5,6 +5,7 @@ The exit statuses are those of docs/reference/exit-status.md: 0 done · 1 the an
 """
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitStatus(IntEnum):
@@ -34,8 +35,19 @@ class TrimtabError(Exception):
         self.message = message
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To another process, whatever its class takes to be made."""
+        return _again, (type(self), self.message, self.remedy, self.__dict__)
+
     def __str__(self) -> str:
         return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message
+
+
+def _again(kind: type[TrimtabError], message: str, remedy: str | None, rest: dict[str, Any]) -> TrimtabError:
+    made = kind.__new__(kind)
+    TrimtabError.__init__(made, message, remedy=remedy)
+    made.__dict__.update(rest)
+    return made
 
 
 class InputRefused(TrimtabError):

@@ -97,7 +97,6 @@ class Training(Loop):
     window: Duration | Literal["all"] = "all"
     split: Split = Field(default_factory=Split)
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
-    workers: Literal[1] = 1
     resources: Resources = Field(default_factory=Resources)
 
 

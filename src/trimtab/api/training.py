@@ -38,6 +38,11 @@ class Loop(Spec):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 where the GPU has it, else float32"
     )
+    workers: Annotated[int, Field(ge=1, le=1024)] = Field(
+        1,
+        description="processes that a network learns in, by Ray, each from its share of every batch; "
+        "1: this process alone",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="of one CPU operation; more help wide layers on idle cores, and are other bits"

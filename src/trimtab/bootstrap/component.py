@@ -199,6 +199,7 @@ def train(
     """A model fitted on the training part, looked for before that where the project says so."""
     from trimtab.adapters.clock import WallClock
     from trimtab.adapters.optuna import OptunaStudies
+    from trimtab.adapters.ray import RayWorkers
     from trimtab.steps.search.search import Means
     from trimtab.steps.train import model_source
     from trimtab.steps.train import train as step
@@ -221,6 +222,7 @@ def train(
         means=Means(OptunaStudies(beside / "search.db"), WallClock(), log),
         checkpoints=place.home.checkpoints,
         say=log,
+        workers=RayWorkers(place.home.path / "tmp"),
     )
     results = Results(trained=made.answers)
     keep_provenance(
@@ -282,6 +284,7 @@ def evaluate(
 
 def refit(project: str, window: str, model_version: str, features: Any, model: Any, final: Any) -> Versioned:
     """The judged model, fitted anew on all rows, and its daily skills on rows that it had not seen."""
+    from trimtab.adapters.ray import RayWorkers
     from trimtab.steps.refit import refit as step
     from trimtab.steps.train import model_source
 
@@ -297,6 +300,7 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
         window_of(window),
         checkpoints=place.home.checkpoints,
         say=log,
+        workers=RayWorkers(place.home.path / "tmp"),
     )
     after = place.provenance(pointer, before.until, before.window)
     told = {"run": before.run, "results": before.results, "refitted": made.refitted}

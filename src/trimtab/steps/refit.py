@@ -15,6 +15,7 @@ import numpy as np
 from trimtab.api.project import Project
 from trimtab.features.columns import Array
 from trimtab.ports.tables import Pointer, Tables
+from trimtab.ports.workers import Workers
 from trimtab.quality.blocks import local_days
 from trimtab.quality.climatology import climatology, mature_days
 from trimtab.quality.skill import daily_skill, rolling_origins
@@ -55,6 +56,7 @@ def refit(
     window: timedelta | None = None,
     checkpoints: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
+    workers: Workers | None = None,
 ) -> Refitted:
     """Fit the tested model anew on all usable rows.
 
@@ -63,6 +65,7 @@ def refit(
         folder: where the new one goes.
         checkpoints: root of those of networks; None keeps none.
         say: is told how a network's training goes.
+        workers: where a network learns the final model if `training.workers` is more than 1.
 
     Raises:
         ModelRefused: build or fit raised.
@@ -76,10 +79,10 @@ def refit(
         checkpoints, identity_of(project, source, features, rows.until, window, "refit", **model.frozen), say
     )
     watch = Journal(None, str, say, kept).watch
-    workers = 1 if model.one_at_a_time else project.training.resources.cpu
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    at_once = 1 if model.one_at_a_time else project.training.resources.cpu
+    with ThreadPoolExecutor(max_workers=at_once) as pool:
         everything = np.arange(len(rows))
-        whole = pool.submit(_fit, project, source, model, rows, everything, watch) if again else None
+        whole = pool.submit(_fit, project, source, model, rows, everything, watch, workers) if again else None
         skills = _reference_skills(project, source, model, rows, pool)
         made = model if whole is None else whole.result()
     made = replace(
@@ -105,6 +108,7 @@ def _fit(
     rows: StoredRows,
     chosen: Array,
     watch: Watch | None = None,
+    workers: Workers | None = None,
 ) -> FittedModel:
     return fit_model(
         source,
@@ -113,6 +117,7 @@ def _fit(
         frozen=model.frozen,
         how=project.training,
         watch=watch,
+        workers=workers,
     )
 
 

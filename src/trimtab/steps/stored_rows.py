@@ -6,7 +6,7 @@ were written.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -94,6 +94,11 @@ class TableBlocks:
     target: Array
     starts: Sequence[int]
     kept: dict[int, Array] = field(default_factory=dict)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process is sent: where the rows are, and which are meant, but nothing of them."""
+        bare = replace(self.rows, times=None, labels=np.empty(0))
+        return TableBlocks, (bare, self.preprocessing, self.target, self.starts)
 
     @property
     def mixed(self) -> int:

@@ -14,6 +14,7 @@ from trimtab.features.columns import Array
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.ports.tracking import RunRecord, Tracking
+from trimtab.ports.workers import Workers
 from trimtab.quality.metrics import METRICS as KNOWN
 from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
@@ -74,6 +75,7 @@ def train(
     means: Means | None = None,
     checkpoints: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
+    workers: Workers | None = None,
 ) -> Trained:
     """Fit the project's model on a features table, after a search for it where the project asks for one.
 
@@ -86,6 +88,7 @@ def train(
         means: what a search works with; its page lies in `folder` then.
         checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
         say: is told how a network's training goes, a line an epoch.
+        workers: where a network learns if `training.workers` is more than 1; trials of a search do not.
 
     Raises:
         TrainingRefused: too few rows, one class only, a loss that is no number, or a search whose every trial failed.
@@ -133,6 +136,7 @@ def train(
             validation,
             how=project.training,
             watch=journal.watch,
+            workers=workers,
         )
     except TrimtabError:
         journal.failed()

@@ -25,6 +25,7 @@ from trimtab.steps.fitting.contract import (
 from trimtab.steps.fitting.preprocessing import Preprocessing, fit_by_parts
 
 if TYPE_CHECKING:
+    from trimtab.ports.workers import Workers
     from trimtab.steps.learning_rows import Rows
     from trimtab.steps.network.watch import Watch
 
@@ -149,6 +150,7 @@ def fit_model(
     frozen: Mapping[str, Any] | None = None,
     how: Training | None = None,
     watch: "Watch | None" = None,
+    workers: "Workers | None" = None,
 ) -> FittedModel:
     """Preprocessing and estimator fitted on these rows.
 
@@ -158,6 +160,7 @@ def fit_model(
         frozen: what an earlier fit's early stopping decided; taken over its params.
         how: settings of a network's loop; None takes the defaults.
         watch: of a network's training.
+        workers: for a network whose `training.workers` is more than 1; None fits in this process.
 
     Raises:
         ModelRefused: build or fit raised.
@@ -173,7 +176,7 @@ def fit_model(
         held = None
         if validation is not None:
             held = validation.blocks(preprocessing, estimator.scaled(validation.filled()))
-        estimator.fit_blocks(learned_from, held, watch)
+        estimator.fit_blocks(learned_from, held, watch, workers)
     else:
         judged = None
         if validation is not None:

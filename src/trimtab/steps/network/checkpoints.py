@@ -84,6 +84,10 @@ class Checkpoints:
             self._say(f"{path}: {wrong}; the checkpoint before it is taken, if there is one")
         return None
 
+    def telling(self, say: Callable[[str], None]) -> "Checkpoints":
+        """The same checkpoints, from wherever the process stands, with another who is told."""
+        return Checkpoints(self.folder.absolute(), self._identity.hex(), say)
+
     def note(self, text: str) -> None:
         """Keep a word beside the checkpoints, such as the tracking run's id."""
         try:

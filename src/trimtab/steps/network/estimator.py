@@ -11,10 +11,12 @@ from trimtab.api.project import Training
 from trimtab.features.columns import Array
 from trimtab.features.schema import FeatureSchema
 from trimtab.ports.blocks import Blocks
+from trimtab.ports.workers import Workers
 from trimtab.steps.network.graph import Answering, to_onnx
 from trimtab.steps.network.loader import MatrixBlocks
 from trimtab.steps.network.loop import SCORED_ROWS, Fit
 from trimtab.steps.network.seeds import seed_all
+from trimtab.steps.network.together import Together, learn_together
 from trimtab.steps.network.watch import Watch
 
 
@@ -50,9 +52,7 @@ class Network:
         self.n_iter_ = 0
 
     def get_params(self) -> dict[str, Any]:
-        loop = self.settings.model_dump(
-            exclude={"window", "split", "seed", "workers", "resources"}, mode="json"
-        )
+        loop = self.settings.model_dump(exclude={"window", "split", "seed", "resources"}, mode="json")
         return {**loop, "max_iter": self.max_iter, "early_stopping": self.early_stopping}
 
     def set_params(self, max_iter: int, early_stopping: bool) -> "Network":
@@ -72,9 +72,35 @@ class Network:
         held = None if X_val is None or y_val is None else MatrixBlocks(X_val, self.scaled(y_val))
         return self.fit_blocks(rows, held, watch)
 
-    def fit_blocks(self, rows: Blocks, validation: Blocks | None, watch: Watch | None = None) -> "Network":
-        """Learn from blocks, whose target is as `scaled_by` and `scaled` have it."""
+    def fit_blocks(
+        self,
+        rows: Blocks,
+        validation: Blocks | None,
+        watch: Watch | None = None,
+        workers: Workers | None = None,
+    ) -> "Network":
+        """Learn from blocks, whose target is as `scaled_by` and `scaled` have it.
+
+        Args:
+            workers: where `training.workers` is more than 1; None learns in this process whatever it says.
+        """
         watch = watch or Watch()
+        if workers is not None and self.settings.workers > 1:
+            task = Together(
+                self.name,
+                self.module,
+                self.schema,
+                self.settings,
+                self.seed,
+                self.hooks,
+                self.max_iter,
+                self.early_stopping,
+                rows,
+                validation,
+                watch.checkpoints,
+            )
+            self.n_iter_ = learn_together(task, workers, watch).best_epoch
+            return self
         before = torch.get_num_threads()
         torch.set_num_threads(self.settings.threads)
         seed_all(self.seed)

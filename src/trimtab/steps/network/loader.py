@@ -1,7 +1,7 @@
 """Rows for the loop: blocks read in a seeded order, mixed, and cut into batches; any batch can be the first.
 
-An epoch's order depends on seed and epoch alone: blocks are permuted, each worker takes every n-th of them, and so
-many at a time are read together and their rows permuted. Batch k is rows [k·b, (k+1)·b) of that stream, so a
+An epoch's order depends on seed and epoch alone: blocks are permuted, and so many at a time are read together and
+their rows permuted. Batch k is rows [k·b, (k+1)·b) of that stream, so a
 training that was cut off at batch k reads only what comes from there on. While a group is learned from, the next
 one is read by a thread: memory holds three groups at most, whatever the table's size.
 """
@@ -16,7 +16,6 @@ import torch
 
 from trimtab.features.columns import Array
 from trimtab.ports.blocks import Blocks
-from trimtab.steps.fitting.refusals import TrainingRefused
 
 MATRIX_BLOCK_ROWS = 1024
 
@@ -49,7 +48,6 @@ class Loader:
     """Batches of an epoch.
 
     Attributes:
-        rank, world: which of how many workers this one is; each takes its own blocks.
         device: where batches lie. A group is pinned and copied as a whole where that is a GPU.
     """
 
@@ -57,23 +55,11 @@ class Loader:
     batch_rows: int
     seed: int
     device: torch.device
-    rank: int = 0
-    world: int = 1
-
-    def __post_init__(self) -> None:
-        if len(self.blocks.counts) < self.world:
-            raise TrainingRefused(
-                f"{len(self.blocks.counts)} blocks of rows cannot be shared by {self.world} workers",
-                remedy="take fewer workers, or write the table in smaller row groups",
-            )
 
     @property
     def steps(self) -> int:
-        """Batches an epoch, the same for every worker: of who has more blocks the last rows rest until the next."""
-        sizes = np.asarray(self.blocks.counts)
-        # every rank's share differs by epoch; the smallest possible one is what all can keep
-        least = int(np.sort(sizes)[: len(sizes) // self.world].sum()) if self.world > 1 else int(sizes.sum())
-        whole, rest = divmod(least, self.batch_rows)
+        """Batches an epoch."""
+        whole, rest = divmod(sum(self.blocks.counts), self.batch_rows)
         return max(1, whole + (rest > 1 or whole == 0))  # one row alone has no variance for a batch norm
 
     def batches(self, epoch: int, first: int = 0) -> Generator[tuple[torch.Tensor, torch.Tensor], None, None]:
@@ -101,11 +87,11 @@ class Loader:
                 yield _joined(rest)
 
     def _groups(self, epoch: int) -> list["_Group"]:
-        """The worker's blocks of an epoch, so many at a time."""
+        """The blocks of an epoch, so many at a time."""
         draw = np.random.default_rng([self.seed, epoch])
-        mine = draw.permutation(len(self.blocks.counts))[self.rank :: self.world].tolist()
+        order = draw.permutation(len(self.blocks.counts)).tolist()
         counts, mixed = self.blocks.counts, self.blocks.mixed
-        chosen = [tuple(mine[at : at + mixed]) for at in range(0, len(mine), mixed)]
+        chosen = [tuple(order[at : at + mixed]) for at in range(0, len(order), mixed)]
         return [
             _Group(group, sum(counts[block] for block in group), (self.seed, epoch, group[0]))
             for group in chosen
@@ -139,10 +125,10 @@ class _Group:
 
 
 def in_order(
-    blocks: Blocks, batch_rows: int, device: torch.device
+    blocks: Blocks, batch_rows: int, device: torch.device, rank: int = 0, world: int = 1
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Every row once, in the table's order: for a loss on validation rows."""
-    for block in range(len(blocks.counts)):
+    """Every row once, in the table's order: for a loss on validation rows. Of several, each takes its own blocks."""
+    for block in range(rank, len(blocks.counts), world):
         x, y = blocks.read(block)
         for at in range(0, len(y), batch_rows):
             rows = slice(at, at + batch_rows)

@@ -1,7 +1,7 @@
 """The loop of training: batches, loss, gradient, step; a schedule, a stop, and checkpoints on the way.
 
 On one CPU thread count and one machine the weights depend on settings, rows and seed alone, to the bit, whether
-the training was cut off in between or not.
+the training was cut off in between or not. Several processes run the same loop side by side (`peers`).
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import math
 import resource
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 import torch
@@ -23,12 +23,15 @@ from trimtab.features.schema import FeatureSchema
 from trimtab.ports.blocks import Blocks
 from trimtab.steps.fitting.refusals import ModelRefused, TrainingRefused
 from trimtab.steps.network.loader import Loader, in_order
+from trimtab.steps.network.peers import Peers
 from trimtab.steps.network.seeds import put_back, random_state
 from trimtab.steps.network.watch import Epoch, Watch
 
 SCORED_ROWS: Final = 16_384
 TOLD_EVERY_S: Final = 0.5
 WORTH_KEEPING_S: Final = 5.0
+LOOKED_EVERY: Final = 50
+"""Steps between two looks at losses, where a look waits: for a GPU, or for other processes."""
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -59,6 +62,7 @@ class Fit:
         hooks: `loss` and `optimizer`, where model.py has them.
         last_epoch: stop after this one at the latest; the schedule is that of settings.epochs.
         choosing: whether the validation loss ends the training and chooses the epoch whose weights are kept.
+        peers: who else learns the same; only rank 0 writes checkpoints.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Fit:
     watch: Watch
     last_epoch: int
     choosing: bool
+    peers: Peers = field(default_factory=Peers)
     kept_at: float = 0.0
 
     def run(self, blocks: Blocks, validation: Blocks | None) -> Place:
@@ -106,7 +111,8 @@ class Fit:
                 Epoch(number, self.last_epoch, mean, held, better, rate, left, learning_rate, memory_mb)
             )
             place = replace(place, epoch=number, step=0, loss=0.0, rows=0)
-            if self._due(WORTH_KEEPING_S):
+            _, due = self.peers.agreed(0.0, self._due(WORTH_KEEPING_S))
+            if due:
                 self._keep(place, loader, optimizer, schedule, best)
         if best is not None:
             self.module.load_state_dict(best)
@@ -126,26 +132,33 @@ class Fit:
         began = said = time.monotonic()
         before = place.rows
         total, pending = place.loss, []
-        checked = 1 if device.type == "cpu" else 50  # reading a loss waits for the GPU
+        quick = device.type == "cpu" and self.peers.world == 1
+        every = 1 if quick or not self.settings.checkpoint_every else LOOKED_EVERY
         batches = loader.batches(place.epoch, place.step)
         with contextlib.closing(batches):
             for x, y in batches:
-                last = place.step + 1 == steps
-                with self._blamed(f"in epoch {place.epoch + 1}, batch {place.step + 1}"):
-                    loss = self._loss(x, y, device)
-                    (loss / accumulate).backward()
-                    if (place.step + 1) % accumulate == 0 or last:
+                last, keep = place.step + 1 == steps, False
+                turn = (place.step + 1) % accumulate == 0 or last
+                where = f"in epoch {place.epoch + 1}, batch {place.step + 1}"
+                mine, weight = self.peers.share(len(y))
+                with self._blamed(where):
+                    loss = self._loss(x[mine], y[mine], device)
+                    (loss * weight / accumulate).backward()
+                if turn:
+                    self.peers.add_gradients(self.module, self.name)
+                    with self._blamed(where):
                         if self.settings.clip is not None:
                             nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
                         optimizer.step()
                         schedule.step()
                         optimizer.zero_grad(set_to_none=True)
-                pending.append((loss.detach(), len(y)))
+                pending.append((loss.detach(), weight * len(y)))
                 place = replace(place, step=place.step + 1, rows=place.rows + len(y))
-                keep = place.step % accumulate == 0 and not last and self._due()
-                if place.step % checked == 0 or last or keep:
-                    total += sum(float(value) * rows for value, rows in pending)
+                if last or (turn and place.step // accumulate % every == 0):
+                    seen = sum(float(value) * rows for value, rows in pending)
                     pending.clear()
+                    seen, keep = self.peers.agreed(seen, not last and self._due())
+                    total += seen
                     self._check(total, place)
                 now = time.monotonic()
                 rate = (place.rows - before) / max(now - began, 1e-9)
@@ -185,11 +198,12 @@ class Fit:
 
     def _loss_over(self, rows: Blocks, device: torch.device) -> float:
         self.module.eval()
-        total, count = 0.0, 0
+        self.peers.same_buffers(self.module)
+        total, count = 0.0, sum(rows.counts)
         with torch.no_grad(), self._blamed("on the validation rows"):
-            for x, y in in_order(rows, SCORED_ROWS, device):
+            for x, y in in_order(rows, SCORED_ROWS, device, self.peers.rank, self.peers.world):
                 total += float(self._loss(x, y, device)) * len(y)
-                count += len(y)
+        total, _ = self.peers.agreed(total, True)
         if not math.isfinite(total):
             raise TrainingRefused(
                 f"{self.name}: the loss on the validation rows is {total / count}", remedy=_DIVERGED
@@ -221,7 +235,8 @@ class Fit:
         return made
 
     def _resumed(self, optimizer: Any, schedule: Any) -> tuple[Place, Any]:
-        held = None if self.watch.checkpoints is None else self.watch.checkpoints.last()
+        kept = self.watch.checkpoints
+        held = None if kept is None else self.peers.of_first(kept.last)
         if held is None:
             return Place(), None
         if _shapes(held["module"]) != _shapes(self.module.state_dict()):
@@ -230,7 +245,7 @@ class Fit:
         self.module.load_state_dict(held["module"])
         optimizer.load_state_dict(held["optimizer"])
         schedule.load_state_dict(held["schedule"])
-        put_back(held["random"])
+        put_back(held["random"][self.peers.rank])
         place = Place(**held["place"])
         self.watch.say(f"goes on from its checkpoint: epoch {place.epoch + 1}, batch {place.step + 1}")
         return place, held["best"]
@@ -248,11 +263,12 @@ class Fit:
             "module": self.module.state_dict(),
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
-            "random": random_state(),
+            "random": self.peers.gathered(random_state()),
             "place": asdict(place),
             "best": best,
         }
-        self.watch.checkpoints.write(place.epoch * loader.steps + place.step, state)
+        if self.peers.rank == 0:
+            self.watch.checkpoints.write(place.epoch * loader.steps + place.step, state)
         self.kept_at = time.monotonic()
 
     @contextlib.contextmanager

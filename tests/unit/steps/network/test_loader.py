@@ -17,14 +17,14 @@ def torch() -> Any:
     return torch
 
 
-def loader(rows: int, batch: int, block: int, mixed: int, seed: int = 7, **shard: int) -> Any:
+def loader(rows: int, batch: int, block: int, mixed: int, seed: int = 7) -> Any:
     import torch
 
     from trimtab.steps.network.loader import Loader, MatrixBlocks
 
     x = np.arange(rows, dtype=np.float32)[:, None]
     blocks = MatrixBlocks(x, np.arange(rows), block_rows=block, mixed=mixed)
-    return Loader(blocks, batch, seed, torch.device("cpu"), **shard)
+    return Loader(blocks, batch, seed, torch.device("cpu"))
 
 
 def seen(batches: Any) -> list[int]:
@@ -62,28 +62,6 @@ def test_from_any_batch_on_come_the_very_rows_that_come_there(
     whole = [y.tolist() for _, y in own.batches(3)]
     first = min(first, len(whole))
     assert [y.tolist() for _, y in own.batches(3, first)] == whole[first:]
-
-
-@given(**sizes, world=st.integers(1, 4))
-@settings(deadline=None, max_examples=60)
-def test_workers_share_no_row_and_take_as_many_steps(
-    rows: int, batch: int, block: int, mixed: int, world: int
-) -> None:
-    count = -(-rows // block)
-    if count < world:
-        return
-    workers = [loader(rows, batch, block, mixed, rank=rank, world=world) for rank in range(world)]
-    taken = [list(worker.batches(1)) for worker in workers]
-    assert len({len(batches) for batches in taken}) == 1
-    everything = [row for batches in taken for row in seen(batches)]
-    assert len(everything) == len(set(everything))
-
-
-def test_more_workers_than_blocks_are_refused(torch: Any) -> None:
-    from trimtab.steps.fitting.refusals import TrainingRefused
-
-    with pytest.raises(TrainingRefused, match="2 blocks of rows cannot be shared by 3 workers"):
-        loader(20, 5, 10, 1, world=3)
 
 
 def test_the_order_is_that_of_seed_and_epoch(torch: Any) -> None:

@@ -1,0 +1,5 @@
+"""Workers by Ray Train: on this machine, or on the cluster that RAY_ADDRESS names."""
+
+from trimtab.adapters.ray.workers import RayWorkers
+
+__all__ = ["RayWorkers"]

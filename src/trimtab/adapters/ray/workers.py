@@ -1,0 +1,169 @@
+"""`trimtab.ports.workers.Workers` over Ray Train."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
+from trimtab.adapters.ray.session import ADDRESS, ray_session
+from trimtab.adapters.ray.worker import BEGAN, work
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.ports.workers import Member
+
+LOOK_S: Final = 0.1
+AGAIN: Final = 3
+"""Times that all workers are started anew when one has died."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayWorkers:
+    """Processes of Ray Train. Ray is imported and started when a task runs, and ends with it.
+
+    Attributes:
+        folder: where a task lies while it runs; every worker sees it.
+        begin_s: until the workers must have begun.
+        silence_s: the longest that may go by without a word of the task.
+    """
+
+    folder: Path
+    begin_s: float = 300.0
+    silence_s: float = 600.0
+
+    def run(
+        self,
+        task: Callable[[Member], Any],
+        count: int,
+        cpus: int,
+        device: Literal["auto", "cpu", "cuda"],
+        hear: Callable[[Any], None],
+        say: Callable[[str], None],
+    ) -> Any:
+        asked = f"training.workers: {count}"
+        with scratch(self.folder.absolute()) as folder, ray_session(asked) as ray:
+            room = Room(folder)
+            room.put(TASK, task)
+            gpus = _gpus(ray, asked, count, cpus, device)
+            fit = _Fit(room, count, cpus, gpus)
+            fit.start()
+            place, began, last = 0, 0, time.monotonic()
+            ended = False
+            while not ended:
+                fit.join(LOOK_S)
+                ended = not fit.is_alive() or room.has(ANSWER) or room.has(FAILURE)
+                for (kind, event), behind in room.heard(place):
+                    place, last = behind, time.monotonic()
+                    if kind != BEGAN:
+                        hear(event)
+                        continue
+                    began += 1
+                    if began > 1:
+                        say(f"a worker died: all {count} are started anew")
+                silent_s = time.monotonic() - last
+                if not ended and not began and silent_s > self.begin_s:
+                    raise _no_room(ray, asked, cpus, gpus, self.begin_s)
+                if not ended and began and silent_s > self.silence_s:
+                    raise _hangs(asked, self.silence_s)
+            if room.has(FAILURE):
+                raise room.get(FAILURE)
+            if not room.has(ANSWER):
+                raise _died(asked, fit.error)
+            return room.get(ANSWER)
+
+
+class _Fit(threading.Thread):
+    """Ray Train's own call, which waits for the end; beside it, so that somebody can hear what is told meanwhile."""
+
+    def __init__(self, room: Room, count: int, cpus: int, gpus: bool) -> None:
+        super().__init__(name="ray-train", daemon=True)
+        self.error: BaseException | None = None
+        self._given = {"room": str(room.folder), "device": "cuda" if gpus else "cpu"}
+        self._count, self._cpus, self._gpus, self._folder = count, cpus, gpus, str(room.folder)
+
+    def run(self) -> None:
+        from ray.train import FailureConfig, RunConfig, ScalingConfig
+
+        try:
+            trainer()(
+                work,
+                train_loop_config=self._given,
+                scaling_config=ScalingConfig(
+                    num_workers=self._count,
+                    use_gpu=self._gpus,
+                    resources_per_worker={"CPU": self._cpus, **({"GPU": 1} if self._gpus else {})},
+                ),
+                run_config=RunConfig(
+                    name="train", storage_path=self._folder, failure_config=FailureConfig(max_failures=AGAIN)
+                ),
+            ).fit()
+        except BaseException as error:  # noqa: BLE001  who waits for the thread judges it
+            self.error = error
+
+
+def trainer() -> type[Any]:
+    """Ray Train's trainer without the processes that it starts for data sets and for clusters that outlive it.
+
+    Nor is it TorchTrainer, which imports torch in the controller too, and lets the workers meet at an open port.
+    """
+    from ray.train.v2._internal.callbacks import AcceleratorSetupCallback, BackendSetupCallback
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    class Bare(DataParallelTrainer):
+        def _create_default_callbacks(self) -> list[Any]:
+            return [
+                AcceleratorSetupCallback(self.backend_config, self.scaling_config),  # type: ignore[arg-type]  # v1's name
+                BackendSetupCallback(self.backend_config),
+            ]
+
+    return Bare
+
+
+def _gpus(ray: Any, asked: str, count: int, cpus: int, device: str) -> bool:
+    """Whether each worker has a GPU.
+
+    Raises:
+        SurroundingsFailed: this machine has not what is asked for. A cluster may still grow.
+    """
+    there = ray.cluster_resources()
+    cores, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
+    if ADDRESS not in os.environ and device == "cuda" and gpus < count:
+        raise SurroundingsFailed(
+            f"{asked}, each with a GPU (training.device: cuda), but Ray finds {gpus} here",
+            remedy=f"run where there are as many (`nvidia-smi` lists them), name a cluster in {ADDRESS}, or say "
+            "training.device: auto",
+        )
+    if ADDRESS not in os.environ and count * cpus > cores:
+        raise SurroundingsFailed(
+            f"{asked}, with training.threads: {cpus}, asks for {count * cpus} CPU cores, but this machine has {cores}",
+            remedy=f"take at most {max(1, cores // cpus)} workers, or name a cluster in {ADDRESS}",
+        )
+    return device == "cuda" or (device == "auto" and gpus >= count)
+
+
+def _no_room(ray: Any, asked: str, cpus: int, gpus: bool, waited_s: float) -> SurroundingsFailed:
+    there = ray.cluster_resources()
+    each = f"{cpus} CPU{' and a GPU' if gpus else ''}"
+    return SurroundingsFailed(
+        f"{asked}, with {each} each: none has begun within {waited_s:.0f} s; all of Ray has "
+        f"{there.get('CPU', 0):.0f} CPU and {there.get('GPU', 0):.0f} GPU",
+        remedy="take fewer workers, or see by `ray status` what holds the others",
+    )
+
+
+def _hangs(asked: str, silence_s: float) -> SurroundingsFailed:
+    return SurroundingsFailed(
+        f"{asked}: nothing is heard of them for {silence_s:.0f} s, so they are ended",
+        remedy="look in model.py for something that waits; run again, and it goes on from its last checkpoint",
+    )
+
+
+def _died(asked: str, error: BaseException | None) -> SurroundingsFailed:
+    because = str(error).strip().splitlines()[0] if error is not None else "Ray Train ended without an answer"
+    return SurroundingsFailed(
+        f"{asked}: one has died more than {AGAIN} times: {because}",
+        remedy="a worker that is killed is often out of memory; run again, and it goes on from its last checkpoint",
+    )

@@ -1,0 +1,60 @@
+"""Workers: other processes, on this machine or a cluster, that run one task together."""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+
+class PeerLost(Exception):
+    """What a task raises when another of its processes is gone; any other error ends the task in all of them."""
+
+
+class Member(Protocol):
+    """One of the processes, as the task that runs in it sees it."""
+
+    @property
+    def rank(self) -> int:
+        """From 0."""
+
+    @property
+    def world(self) -> int:
+        """How many there are."""
+
+    @property
+    def device(self) -> Literal["cpu", "cuda"]:
+        """What this one may compute on."""
+
+    @property
+    def meeting(self) -> str:
+        """Where all of them find each other, in the manner of torch.distributed's `init_method`."""
+
+    def tell(self, event: Any) -> None:
+        """Let who waits for the task hear of something that pickle takes."""
+
+
+class Workers(Protocol):
+    def run(
+        self,
+        task: Callable[[Member], Any],
+        count: int,
+        cpus: int,
+        device: Literal["auto", "cpu", "cuda"],
+        hear: Callable[[Any], None],
+        say: Callable[[str], None],
+    ) -> Any:
+        """What the task answers in the process of rank 0.
+
+        When a process dies, all are started anew and the task with them, up to three times. When this returns or
+        raises, none is left.
+
+        Args:
+            task: cloudpickle takes it.
+            cpus: of each process.
+            device: auto takes GPUs if there is one for each process.
+            hear: is told of what the task tells, in order.
+            say: is told, in a sentence, that all are started anew.
+
+        Raises:
+            TrimtabError: the task raised it, in whichever process.
+            SurroundingsFailed: so many cannot be had, they die again and again, or nothing is heard of them any more.
+            ExtraMissing: what makes workers is not installed.
+        """

@@ -1,0 +1,105 @@
+"""The train step in a process of its own: python learner.py ROOT NAME WORKERS [LINE OF FORWARD]
+
+Says on standard output what the step says, and at the end the weights' digest. The model is fitted into ROOT/NAME.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from trimtab.adapters.delta import DeltaTables
+from trimtab.adapters.duckdb import DuckEngine
+from trimtab.adapters.ray import RayWorkers
+from trimtab.api.errors import TrimtabError
+from trimtab.api.project import Project
+from trimtab.features.plan import LabelRule, ServingPlan
+from trimtab.features.schema import Field
+from trimtab.ports.tables import Content, Pointer
+from trimtab.steps.fitting.fitted import FittedModel
+from trimtab.steps.train import model_source, train
+
+MODEL = """
+import time
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, schema):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(len(schema.numeric), 16), nn.Tanh(), nn.Linear(16, len(schema.classes)))
+        self.calls = 0
+
+    def forward(self, numeric, categorical):
+        self.calls += 1
+        {line}
+        return self.layers(numeric)
+
+def build(schema, **params):
+    return Net(schema)
+"""
+ROWS, GROUP, NAMES = 90_000, 32_768, ["a", "b", "c"]
+
+
+def table(tables: DeltaTables) -> Pointer:
+    draw = np.random.default_rng(1)
+    x = draw.normal(size=(ROWS, len(NAMES)))
+    y = (x[:, 0] * x[:, 1] + 0.3 * draw.normal(size=ROWS) > 0).astype(float)
+    number = np.arange(ROWS)
+    rows = pa.table(
+        {"trimtab_row": number, "trimtab_id": pa.array(number).cast(pa.string()), "trimtab_label": y}
+        | {name: x[:, i] for i, name in enumerate(NAMES)}
+    )
+    fields = tuple(Field(name, "number") for name in NAMES)
+    plan = ServingPlan(
+        "small", (), ("k",), None, (), "", fields, "binary", ("no", "yes"), LabelRule("y", None, 0)
+    )
+    kinds = {"trimtab_row": "integer", "trimtab_id": "string", "trimtab_label": "number"}
+    metadata = {"plan": plan.to_json(), "until": None, "order": "trimtab_row"}
+    content = Content(
+        {**kinds, **dict.fromkeys(NAMES, "number")}, rows.to_reader(GROUP), ROWS, "small", metadata, GROUP
+    )
+    made = tables.overwrite("small", content)
+    return Pointer("small", made.version, made.rows, made.digest)
+
+
+def main(root: Path, name: str, workers: int, line: str = "pass") -> None:
+    (root / "model.py").write_text(MODEL.format(line=line))
+    training = {
+        "epochs": 4, "batchRows": 8000, "workers": workers, "checkpointEvery": "0s", "learningRate": 0.02,
+        "split": {"validation": 0.1, "test": 0.1},
+    }  # fmt: skip
+    project = Project.model_validate(
+        {
+            "name": "small",
+            "sources": {"small": {"files": "small.csv"}},
+            "examples": {"table": "small", "key": ["k"], "label": {"column": "y"}},
+            "model": "model.py",
+            "training": training,
+        }
+    )
+    tables = DeltaTables(root / f"tables-{name}")
+    source = model_source(project, root)
+    train(
+        project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,
+        checkpoints=root / f"checkpoints-{name}", say=lambda line: print(line, flush=True),
+        workers=RayWorkers(root / "tmp"),
+    )  # fmt: skip
+    learned = np.concatenate([one.detach().numpy().ravel() for one in weights(root / name)])
+    np.save(root / f"{name}.npy", learned)
+    print("learned", hashlib.sha256(learned.tobytes()).hexdigest(), flush=True)
+
+
+def weights(folder: Path) -> list:
+    return list(FittedModel.load(folder).estimator.module.parameters())
+
+
+if __name__ == "__main__":
+    root, name, workers, *line = sys.argv[1:]
+    try:
+        main(Path(root), name, int(workers), *line)
+    except TrimtabError as error:
+        print(f"{type(error).__name__}: {error}", flush=True)
+        sys.exit(int(error.status))

@@ -1,0 +1,179 @@
+"""The train step in workers of Ray: what they learn, and what is left when one of them, or all, come to grief."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from trimtab.adapters.processes.identity import Identity, marked
+
+pytestmark = pytest.mark.xdist_group("ray")
+
+LEARNER = Path(__file__).with_name("learner.py")
+PATIENCE_S = 300
+SLOW = "time.sleep(0.05)"
+MARK = "TRIMTAB_TEST_OF_RAY"
+
+
+@dataclass
+class Learner:
+    """One process of learner.py and all that it starts."""
+
+    process: subprocess.Popen[str]
+    mark: str
+    lines: list[str] = field(default_factory=list)
+
+    def until(self, said: str) -> None:
+        """Read on until a line has this in it."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            if said in line:
+                return
+        raise AssertionError(f"it never said '{said}': {self.lines}")
+
+    def ended(self) -> int:
+        assert self.process.stdout is not None
+        self.lines += self.process.stdout.read().splitlines()
+        return self.process.wait()
+
+    @property
+    def digest(self) -> str:
+        return next((line for line in self.lines if line.startswith("learned ")), "nothing")
+
+    def all(self) -> list[Identity]:
+        return list(marked(MARK, self.mark))
+
+    def workers(self) -> list[psutil.Process]:
+        found = [psutil.Process(one.pid) for one in self.all()]
+        return [one for one in found if "RayTrainWorker" in " ".join(one.cmdline())]
+
+    def left(self) -> list[str]:
+        """What is still there once all had time to go."""
+        until = time.monotonic() + PATIENCE_S
+        while (left := self.all()) and time.monotonic() < until:
+            try:
+                psutil.Process(left[0].pid).wait(1)
+            except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+                continue
+        return [" ".join(psutil.Process(one.pid).cmdline()) for one in left]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ray")
+
+
+@pytest.fixture(scope="module")
+def learners() -> Iterator[list[Learner]]:
+    started: list[Learner] = []
+    yield started
+    for learner in started:
+        learner.process.kill()
+        for one in learner.all():
+            os.kill(one.pid, signal.SIGKILL)
+
+
+@dataclass
+class Begin:
+    """Starts learners in one folder."""
+
+    root: Path
+    started: list[Learner]
+
+    def __call__(self, name: str, workers: int, line: str = "pass") -> Learner:
+        mark = uuid.uuid4().hex
+        process = subprocess.Popen(
+            [sys.executable, str(LEARNER), str(self.root), name, str(workers), line],
+            stdout=subprocess.PIPE, stderr=(self.root / f"{mark}.err").open("w"), text=True,
+            env={**os.environ, MARK: mark}, start_new_session=True,
+        )  # fmt: skip
+        self.started.append(Learner(process, mark))
+        return self.started[-1]
+
+
+@pytest.fixture(scope="module")
+def begin(root: Path, learners: list[Learner]) -> Begin:
+    return Begin(root, learners)
+
+
+@dataclass
+class Whole:
+    """A training by two workers that nothing befell.
+
+    Attributes:
+        listened: addresses at which any of its processes took calls.
+    """
+
+    learner: Learner
+    listened: set[str]
+    left: list[str]
+
+
+@pytest.fixture(scope="module")
+def whole(begin: Begin) -> Whole:
+    learner = begin("two", 2, SLOW)
+    learner.until("epoch 1 of 4")
+    listened = {
+        call.laddr.ip
+        for one in learner.all()
+        for call in psutil.Process(one.pid).connections("tcp")
+        if call.status == psutil.CONN_LISTEN
+    }
+    assert learner.ended() == 0, learner.lines
+    return Whole(learner, listened, learner.left())
+
+
+def test_two_workers_learn_what_one_process_does(whole: Whole, begin: Begin, root: Path) -> None:
+    alone = begin("one", 1)
+    assert alone.ended() == 0, alone.lines
+    one, two = np.load(root / "one.npy"), np.load(root / "two.npy")
+    assert np.abs(one - two).max() < 1e-5
+    assert not np.array_equal(one, np.zeros_like(one))
+    epochs = [[line.split(",")[0] for line in run.lines if "epoch" in line] for run in (alone, whole.learner)]
+    assert len(epochs[0]) == 4
+    assert epochs[0] == epochs[1]
+
+
+def test_nothing_of_ray_listens_to_other_machines_or_stays(whole: Whole) -> None:
+    assert whole.listened
+    assert {address.removeprefix("::ffff:") for address in whole.listened} <= {"127.0.0.1", "::1"}
+    assert whole.left == []
+
+
+def test_killed_as_a_whole_and_then_in_part_it_ends_with_the_same_bits(whole: Whole, begin: Begin) -> None:
+    first = begin("killed", 2, SLOW)
+    first.until("epoch 1 of 4")
+    first.process.kill()
+    first.process.wait()
+    assert first.left() == []
+
+    second = begin("killed", 2, SLOW)
+    second.until("epoch 2 of 4")
+    second.workers()[-1].kill()
+    assert second.ended() == 0, second.lines
+    said = [line for line in second.lines if "epoch" not in line or "goes on" in line]
+    assert "goes on from its checkpoint: epoch 2, batch" in said[0]
+    assert "a worker died: all 2 are started anew" in said[1]
+    assert "goes on from its checkpoint: epoch 3, batch" in said[2]
+    assert second.digest == whole.learner.digest != "nothing"
+    assert second.left() == []
+
+
+def test_a_model_py_that_raises_in_a_worker_is_told_as_in_one_process(begin: Begin) -> None:
+    raising = begin("raising", 2, "assert self.calls < 26, 'too often'")
+    assert raising.ended() == 2, raising.lines
+    sentence = raising.lines[-2]
+    assert sentence.startswith("ModelRefused: ")
+    assert "model.py: raised AssertionError: too often (line 14) in epoch 3, batch" in sentence
+    assert sentence.endswith("; its last checkpoint stands")
+    assert raising.left() == []
