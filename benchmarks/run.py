@@ -47,6 +47,7 @@ ROWS = (
     Row("serving", "6. Serving", ("--requests", "400")),
     Row("feast_stores", "7, 8, 9. Features: online, materialised, point in time"),
     Row("training", "10. An epoch of a network"),
+    Row("training_workers", "10, in several processes"),
     Row("tasks", "11. What a pipeline's task costs beyond its work"),
     Row("reconcile", "12. What an operator costs that looks after many rollouts"),
 )

@@ -22,6 +22,7 @@ from trimtab.steps.fitting.fitted import FittedModel
 from trimtab.steps.train import model_source, train
 
 MODEL = """
+import os
 import time
 import torch
 from torch import nn
@@ -40,7 +41,7 @@ class Net(nn.Module):
 def build(schema, **params):
     return Net(schema)
 """
-ROWS, GROUP, NAMES = 90_000, 32_768, ["a", "b", "c"]
+ROWS, GROUP, NAMES = 91_003, 32_768, ["a", "b", "c"]
 
 
 def table(tables: DeltaTables) -> Pointer:
@@ -84,12 +85,17 @@ def main(root: Path, name: str, workers: int, line: str = "pass") -> None:
     source = model_source(project, root)
     train(
         project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,
-        checkpoints=root / f"checkpoints-{name}", say=lambda line: print(line, flush=True),
+        checkpoints=root / f"checkpoints-{name}", say=said,
         workers=RayWorkers(root / "tmp"),
     )  # fmt: skip
     learned = np.concatenate([one.detach().numpy().ravel() for one in weights(root / name)])
     np.save(root / f"{name}.npy", learned)
-    print("learned", hashlib.sha256(learned.tobytes()).hexdigest(), flush=True)
+    said(f"learned {hashlib.sha256(learned.tobytes()).hexdigest()}")
+
+
+def said(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def weights(folder: Path) -> list:
@@ -101,5 +107,5 @@ if __name__ == "__main__":
     try:
         main(Path(root), name, int(workers), *line)
     except TrimtabError as error:
-        print(f"{type(error).__name__}: {error}", flush=True)
+        said(f"{type(error).__name__}: {error}")
         sys.exit(int(error.status))

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.xdist_group("ray")
 
 LEARNER = Path(__file__).with_name("learner.py")
 PATIENCE_S = 300
-SLOW = "time.sleep(0.05)"
+WAITING = "while self.calls == 14 and not os.path.exists({gate!r}): time.sleep(0.05)"
+"""In the second of the epochs that a process goes through, until there is a file."""
 MARK = "TRIMTAB_TEST_OF_RAY"
 
 
@@ -121,7 +122,8 @@ class Whole:
 
 @pytest.fixture(scope="module")
 def whole(begin: Begin) -> Whole:
-    learner = begin("two", 2, SLOW)
+    gate = begin.root / "two.gate"
+    learner = begin("two", 2, WAITING.format(gate=str(gate)))
     learner.until("epoch 1 of 4")
     listened = {
         call.laddr.ip
@@ -129,6 +131,7 @@ def whole(begin: Begin) -> Whole:
         for call in psutil.Process(one.pid).connections("tcp")
         if call.status == psutil.CONN_LISTEN
     }
+    gate.touch()
     assert learner.ended() == 0, learner.lines
     return Whole(learner, listened, learner.left())
 
@@ -151,17 +154,20 @@ def test_nothing_of_ray_listens_to_other_machines_or_stays(whole: Whole) -> None
 
 
 def test_killed_as_a_whole_and_then_in_part_it_ends_with_the_same_bits(whole: Whole, begin: Begin) -> None:
-    first = begin("killed", 2, SLOW)
+    gate = begin.root / "killed.gate"
+    line = WAITING.format(gate=str(gate))
+    first = begin("killed", 2, line)
     first.until("epoch 1 of 4")
     first.process.kill()
     first.process.wait()
     assert first.left() == []
 
-    second = begin("killed", 2, SLOW)
+    second = begin("killed", 2, line)
     second.until("epoch 2 of 4")
     second.workers()[-1].kill()
+    gate.touch()
     assert second.ended() == 0, second.lines
-    said = [line for line in second.lines if "epoch" not in line or "goes on" in line]
+    said = [line for line in second.lines if "goes on" in line or "anew" in line]
     assert "goes on from its checkpoint: epoch 2, batch" in said[0]
     assert "a worker died: all 2 are started anew" in said[1]
     assert "goes on from its checkpoint: epoch 3, batch" in said[2]
@@ -174,6 +180,6 @@ def test_a_model_py_that_raises_in_a_worker_is_told_as_in_one_process(begin: Beg
     assert raising.ended() == 2, raising.lines
     sentence = raising.lines[-2]
     assert sentence.startswith("ModelRefused: ")
-    assert "model.py: raised AssertionError: too often (line 14) in epoch 3, batch" in sentence
+    assert "model.py: raised AssertionError: too often (line 15) in epoch 3, batch" in sentence
     assert sentence.endswith("; its last checkpoint stands")
     assert raising.left() == []

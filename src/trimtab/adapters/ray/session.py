@@ -35,6 +35,12 @@ QUIET: Final[Mapping[str, str]] = {
 }
 """What Ray would do beside training: report, watch, and measure. A process less is a second less."""
 
+ALONE: Final[Mapping[str, str]] = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what Ray does on these for their firewalls' sake: loopback alone
+}
+"""What a Ray of one machine needs to be closed to all others. It is read when ray is imported."""
+
 
 @contextlib.contextmanager
 def ray_session(wanted_for: str) -> Iterator[Any]:
@@ -46,7 +52,7 @@ def ray_session(wanted_for: str) -> Iterator[Any]:
     """
     address = os.environ.get(ADDRESS, "")
     mark = secrets.token_hex(8)
-    own = {} if address else {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), MARK: mark}
+    own = {} if address else {**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32), MARK: mark}
     with _environment({**QUIET, **own}), tempfile.TemporaryDirectory(prefix="ray-") as folder:
         try:
             import ray

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -47,7 +47,9 @@ class RayWorkers:
         with scratch(self.folder.absolute()) as folder, ray_session(asked) as ray:
             room = Room(folder)
             room.put(TASK, task)
-            gpus = _gpus(ray, asked, count, cpus, device)
+            gpus = on_gpus(
+                ray.cluster_resources(), asked, count, cpus, device, here=ADDRESS not in os.environ
+            )
             fit = _Fit(room, count, cpus, gpus)
             fit.start()
             place, began, last = 0, 0, time.monotonic()
@@ -122,21 +124,26 @@ def trainer() -> type[Any]:
     return Bare
 
 
-def _gpus(ray: Any, asked: str, count: int, cpus: int, device: str) -> bool:
+def on_gpus(
+    there: Mapping[str, float], asked: str, count: int, cpus: int, device: str, *, here: bool
+) -> bool:
     """Whether each worker has a GPU.
 
+    Args:
+        there: all that Ray has.
+        here: Ray is this machine alone; a cluster may still grow.
+
     Raises:
-        SurroundingsFailed: this machine has not what is asked for. A cluster may still grow.
+        SurroundingsFailed: this machine has not what is asked for.
     """
-    there = ray.cluster_resources()
     cores, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
-    if ADDRESS not in os.environ and device == "cuda" and gpus < count:
+    if here and device == "cuda" and gpus < count:
         raise SurroundingsFailed(
             f"{asked}, each with a GPU (training.device: cuda), but Ray finds {gpus} here",
             remedy=f"run where there are as many (`nvidia-smi` lists them), name a cluster in {ADDRESS}, or say "
             "training.device: auto",
         )
-    if ADDRESS not in os.environ and count * cpus > cores:
+    if here and count * cpus > cores:
         raise SurroundingsFailed(
             f"{asked}, with training.threads: {cpus}, asks for {count * cpus} CPU cores, but this machine has {cores}",
             remedy=f"take at most {max(1, cores // cpus)} workers, or name a cluster in {ADDRESS}",

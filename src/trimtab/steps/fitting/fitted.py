@@ -178,6 +178,8 @@ def fit_model(
             held = validation.blocks(preprocessing, estimator.scaled(validation.filled()))
         estimator.fit_blocks(learned_from, held, watch, workers)
     else:
+        if watch is not None and how is not None and how.workers > 1:
+            watch.say(f"{source.name} is no network: training.workers is of networks, so it is fitted here")
         judged = None
         if validation is not None:
             judged = (_matrix(preprocessing, validation), validation.filled())
