@@ -70,8 +70,8 @@ def learn(
 
     def ended(epoch) -> None:
         heard.epoch(epoch)
-        if at_epoch is not None:
-            at_epoch(epoch)
+        if at_epoch is not None and epoch.number == 2 and len(heard.epochs) == 2:
+            at_epoch()
 
     watch = Watch(ended, say=heard.say, checkpoints=Checkpoints(folder / "checkpoints", "ab" * 32, heard.say))
     rows = MatrixBlocks(x, y.astype(np.float32))
@@ -85,15 +85,10 @@ def learn(
     return heard, time.monotonic() - heard.began
 
 
-def kill_one(epoch) -> None:
-    """Kill one of this process' workers when the second epoch has ended."""
-    if epoch.number == 2:
-        victim = next(
-            int(found.name)
-            for found in Path("/proc").iterdir()
-            if found.name.isdecimal() and _is_worker_of_ours(found)
-        )
-        os.kill(victim, signal.SIGKILL)
+def kill_one() -> None:
+    """Kill one of this process' workers."""
+    all_of_us = (found for found in Path("/proc").iterdir() if found.name.isdecimal())
+    os.kill(next(int(found.name) for found in all_of_us if _is_worker_of_ours(found)), signal.SIGKILL)
 
 
 def _is_worker_of_ours(found: Path) -> bool:

@@ -1,10 +1,11 @@
 """A connection to Ray for the time of one task: a Ray of our own on this machine, or that of RAY_ADDRESS.
 
-Our own listens on 127.0.0.1 alone, asks each caller for a token that is drawn anew, has no dashboard, and sends
+Our own listens on 127.0.0.1 alone, asks each caller for a token that this process draws, has no dashboard, and sends
 nothing home. Nothing of it is left when the task is done: what does not end by itself is killed.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -52,7 +53,7 @@ def ray_session(wanted_for: str) -> Iterator[Any]:
     """
     address = os.environ.get(ADDRESS, "")
     mark = secrets.token_hex(8)
-    own = {} if address else {**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32), MARK: mark}
+    own = {} if address else {**ALONE, "RAY_AUTH_TOKEN": token(), MARK: mark}
     with _environment({**QUIET, **own}), tempfile.TemporaryDirectory(prefix="ray-") as folder:
         try:
             import ray
@@ -74,6 +75,12 @@ def ray_session(wanted_for: str) -> Iterator[Any]:
             ray.shutdown()
             if not address:
                 end_marked(mark)
+
+
+@functools.cache
+def token() -> str:
+    """This process' own: Ray keeps the first one that it is given for as long as the process lives."""
+    return os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32)
 
 
 def _options(address: str, folder: str) -> dict[str, Any]:
