@@ -1,14 +1,17 @@
 """The train step in workers of Ray: what they learn, and what is left when one of them, or all, come to grief."""
 
+import contextlib
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import psutil
@@ -23,6 +26,7 @@ PATIENCE_S = 300
 WAITING = "while self.calls == 14 and not os.path.exists({gate!r}): time.sleep(0.05)"
 """In the second of the epochs that a process goes through, until there is a file."""
 MARK = "TRIMTAB_TEST_OF_RAY"
+T = TypeVar("T")
 
 
 @dataclass
@@ -54,9 +58,17 @@ class Learner:
     def all(self) -> list[Identity]:
         return list(marked(MARK, self.mark))
 
-    def workers(self) -> list[psutil.Process]:
-        found = [psutil.Process(one.pid) for one in self.all()]
-        return [one for one in found if "RayTrainWorker" in " ".join(one.cmdline())]
+    def each(self, told: Callable[[psutil.Process], T]) -> list[T]:
+        """What is told of every process; those that are gone meanwhile are left out."""
+        found = []
+        for one in self.all():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(told(psutil.Process(one.pid)))
+        return found
+
+    def kill_a_worker(self) -> None:
+        named = self.each(lambda one: (" ".join(one.cmdline()), one))
+        next(one for name, one in named if "RayTrainWorker" in name).kill()
 
     def left(self) -> list[str]:
         """What is still there once all had time to go."""
@@ -66,7 +78,7 @@ class Learner:
                 psutil.Process(left[0].pid).wait(1)
             except (psutil.NoSuchProcess, psutil.TimeoutExpired):
                 continue
-        return [" ".join(psutil.Process(one.pid).cmdline()) for one in left]
+        return self.each(lambda one: " ".join(one.cmdline()))
 
 
 @pytest.fixture(scope="module")
@@ -125,12 +137,8 @@ def whole(begin: Begin) -> Whole:
     gate = begin.root / "two.gate"
     learner = begin("two", 2, WAITING.format(gate=str(gate)))
     learner.until("epoch 1 of 4")
-    listened = {
-        call.laddr.ip
-        for one in learner.all()
-        for call in psutil.Process(one.pid).connections("tcp")
-        if call.status == psutil.CONN_LISTEN
-    }
+    calls = itertools.chain.from_iterable(learner.each(lambda one: one.connections("tcp")))
+    listened = {call.laddr.ip for call in calls if call.status == psutil.CONN_LISTEN}
     gate.touch()
     assert learner.ended() == 0, learner.lines
     return Whole(learner, listened, learner.left())
@@ -164,7 +172,7 @@ def test_killed_as_a_whole_and_then_in_part_it_ends_with_the_same_bits(whole: Wh
 
     second = begin("killed", 2, line)
     second.until("epoch 2 of 4")
-    second.workers()[-1].kill()
+    second.kill_a_worker()
     gate.touch()
     assert second.ended() == 0, second.lines
     said = [line for line in second.lines if "goes on" in line or "anew" in line]
