@@ -176,9 +176,9 @@ def test_killed_as_a_whole_and_then_in_part_it_ends_with_the_same_bits(whole: Wh
     gate.touch()
     assert second.ended() == 0, second.lines
     said = [line for line in second.lines if "goes on" in line or "anew" in line]
-    assert "goes on from its checkpoint: epoch 2, batch" in said[0]
-    assert "a worker died: all 2 are started anew" in said[1]
-    assert "goes on from its checkpoint: epoch 3, batch" in said[2]
+    assert "goes on from its checkpoint: epoch" in said[0]
+    assert said[1] == "a worker died: all 2 are started anew"
+    assert "goes on from its checkpoint: epoch" in said[2]
     assert second.digest == whole.learner.digest != "nothing"
     assert second.left() == []
 
