@@ -84,6 +84,7 @@ class World:
     metrics: Any = None
     surplus: Any = None
     posts: Any = None
+    remembered: Any = None
 
     # what a test does
 
