@@ -6,6 +6,7 @@ from operators.drift.caches import Caches, Watched
 from operators.drift.cluster import WatchedCluster
 from operators.drift.runtime import Key, Object, key_of, labels_of
 from trimtab.adapters.children import ROLLOUT
+from trimtab.adapters.gateway_api.gateways import said
 from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
 from trimtab.adapters.gateway_api.kinds import SERVICE as ANY_SERVICE
 from trimtab.adapters.jobs import JOB
@@ -214,10 +215,8 @@ def told(obj: Object | None, fields: Sequence[str]) -> object:
 
 
 def entrance(gateway: Object | None) -> object:
-    """What of a Gateway says how it is reached."""
-    status = (gateway or {}).get("status") or {}
-    conditions = sorted((one["type"], one["status"]) for one in status.get("conditions") or [])
-    return told(gateway, ("addresses",)), conditions
+    """What of a Gateway says how it is reached; None where there is none."""
+    return None if gateway is None else (gateway["metadata"].get("uid"), said(gateway))
 
 
 def abilities(gateway_class: Object | None) -> object:

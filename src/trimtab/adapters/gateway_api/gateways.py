@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, SERVICE
-from trimtab.adapters.gateway_api.listeners import service_of
+from trimtab.adapters.gateway_api.listeners import addresses, service_of
 from trimtab.adapters.gateway_api.spec import ParentRef
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.cluster import Cluster, Object, Refused
 
-FOUND_FOR_S: Final = 600.0
-AGAIN_AFTER_S: Final = 10.0
-"""A Service that is not there is looked for once in so long, whatever the number of rollouts that would have it."""
+LOOKED_FOR_S: Final = 600.0
+"""A Service is looked for again after so long, or once its Gateway says something new of how it is reached."""
 NAME_LABELS: Final = ("gateway.networking.k8s.io/gateway-name", "gateway.envoyproxy.io/owning-gateway-name")
 
 
@@ -47,7 +46,6 @@ class Gateways:
 
     Args:
         cluster: watches Gateways and their classes, so that to ask for them costs nothing.
-        again_s: how long a Service that is not there is not looked for again.
         clock_s: monotonic.
     """
 
@@ -55,13 +53,12 @@ class Gateways:
         self,
         cluster: Cluster,
         *,
-        again_s: float = AGAIN_AFTER_S,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._cluster, self._again_s, self._clock_s = cluster, again_s, clock_s
+        self._cluster, self._clock_s = cluster, clock_s
         self._lock = threading.Lock()
         self._held: dict[tuple[str, str], KnownGateway] = {}
-        self._services: dict[str, tuple[float, tuple[str, str] | None]] = {}
+        self._services: dict[str, tuple[float, object, tuple[str, str] | None]] = {}
 
     def of(self, parent: ParentRef, namespace: str) -> KnownGateway | None:
         """What a parentRef of a route in `namespace` means; None where there is none, or it was never seen."""
@@ -87,9 +84,10 @@ class Gateways:
         return KnownGateway(held, uid, generation, features(of_class), self._service(held, uid))
 
     def _service(self, gateway: Object, uid: str) -> tuple[str, str] | None:
+        says = said(gateway)
         with self._lock:
-            looked_s, service = self._services.get(uid, (float("-inf"), None))
-        if self._clock_s() - looked_s < (FOUND_FOR_S if service is not None else self._again_s):
+            looked_s, known, service = self._services.get(uid, (float("-inf"), None, None))
+        if known == says and self._clock_s() - looked_s < LOOKED_FOR_S:
             return service
         found: list[Object] = []
         # Where the operator may not look, it is not known.
@@ -98,8 +96,15 @@ class Gateways:
                 found += self._cluster.list(SERVICE, "", {label: gateway["metadata"]["name"]})
         service = service_of(gateway, found)
         with self._lock:
-            self._services[uid] = self._clock_s(), service
+            self._services[uid] = self._clock_s(), says, service
         return service
+
+
+def said(gateway: Object) -> object:
+    """What a Gateway's controller says of how it is reached; routes that attach change nothing."""
+    held = (gateway.get("status") or {}).get("conditions") or []
+    conditions = sorted((str(one["type"]), str(one["status"])) for one in held)
+    return gateway["metadata"].get("generation"), addresses(gateway), conditions
 
 
 def features(gateway_class: Object | None) -> frozenset[str] | None:
