@@ -27,9 +27,12 @@ demo: $(STAMP) ## The main job: the whole loop over a year of real flights (abou
 test: $(ALL) ## All tests that run unattended
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q
 
-.PHONY: test-cluster cluster cluster-down
+.PHONY: test-cluster e2e cluster cluster-down
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
 	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q
+
+e2e: $(ALL) ## The chart's release with real pods, in the image that its Dockerfile makes (as root, with buildah)
+	$(BIN)/python -m pytest tests/e2e -q
 
 cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole node with KServe and a gateway)
 	$(BIN)/python -m tests.cluster.kube up $(if $(NODE),--node)

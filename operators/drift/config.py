@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
+from trimtab.adapters.clock import PacedClock
 from trimtab.adapters.namespaced_collector import CollectorSettings
 from trimtab.api.document import read, validate
 from trimtab.api.errors import InputRefused
@@ -126,6 +127,23 @@ class Listen(Spec):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
 
 
+class Rehearsal(Spec):
+    """The loop's time, sped up: days of windows, steps and cooldowns pass in minutes. Deadlines of the machine do not.
+
+    Attributes:
+        since: when it began, by the machine's time.
+        start: what the time was then; default `since`.
+        speed: seconds of it in one of the machine's.
+    """
+
+    since: AwareDatetime
+    start: AwareDatetime | None = None
+    speed: Annotated[int, Field(ge=1, le=86_400)]
+
+    def clock(self) -> PacedClock:
+        return PacedClock(self.since, self.start or self.since, self.speed)
+
+
 class Configuration(Spec):
     """All that the operator must be told.
 
@@ -140,6 +158,7 @@ class Configuration(Spec):
         gateways: how a Gateway's listener is reached from outside the cluster, HOST:PORT with {namespace}, {name} and
             {port} in it; default by its addresses.
         cache: folder for profiles that were fetched; may be lost.
+        rehearsal: for a cluster where nobody's traffic is at stake; default none: time is the machine's.
     """
 
     namespaces: Annotated[tuple[Name, ...], Field(max_length=500)] = ()
@@ -154,6 +173,12 @@ class Configuration(Spec):
     cache: Path = Path("/tmp/trimtab")
     collector: Collectors = Collectors()
     providers: Providers = Providers()
+    rehearsal: Rehearsal | None = None
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the loop's time in one of the machine's."""
+        return self.rehearsal.speed if self.rehearsal else 1.0
 
     @model_validator(mode="after")
     def _ticks(self) -> Self:

@@ -145,8 +145,10 @@ def _controllers(
     kinds = (*(one.kind for one in watches.WATCHED), *watches.OTHERS, NAMESPACE)
     cluster = WatchedCluster(fenced, loop, caches, kinds, reporter)
     surroundings = Surroundings(configuration, cluster, metrics.hangs)
+    machine, rehearsal = WallClock(), configuration.rehearsal
+    clock = rehearsal.clock() if rehearsal else machine
     handed = (
-        configuration, cluster, surroundings, WallClock(), lambda: elector.epoch, metrics, tracing,
+        configuration, cluster, surroundings, clock, lambda: elector.epoch, metrics, tracing, machine,
     )  # fmt: skip
     handlers: dict[Kind, Callable[[str, str], float | None]] = {
         MODEL_ROLLOUT: RolloutHandler(*handed).look,

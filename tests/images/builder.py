@@ -1,5 +1,6 @@
 """buildah, asked; and this tree's images, built from their Dockerfiles on a Debian of our own, with no registry."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +49,26 @@ def build(word: str, tag: str, extras: str = "", root: Path = ROOT) -> str:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout.splitlines()[-1]
+
+
+def of_this_tree(word: str, extras: str = "") -> str:
+    """The image's name, its tag a digest of what it is made of: built where that changed, older ones removed."""
+    name = "localhost/trimtab" if word == "trimtab" else f"localhost/trimtab-{word}"
+    tag = f"tree-{_content(extras)}"
+    held = buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines()
+    if f"{name}:{tag}" not in held:
+        build(word, tag, extras)
+        for stale in held:
+            if stale.startswith(f"{name}:tree-"):
+                buildah("rmi", stale)
+    return f"{name}:{tag}"
+
+
+def _content(extras: str) -> str:
+    from tests.cluster.kube.images_oci import file_digest, tree_digest
+
+    found = [
+        tree_digest(*(ROOT / folder for folder in FOLDERS)),
+        *(file_digest(ROOT / name) for name in FILES),
+    ]
+    return hashlib.sha256(" ".join([extras, *found]).encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Final, Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
@@ -97,7 +97,9 @@ class Handler(ABC, Generic[R, H]):
     """Looks at the resources of one kind; any thread, one at a time for each resource.
 
     Args:
+        clock: the loop's time, by which specs count.
         epoch: names this process's leadership.
+        machine: by which calls and pods are waited for; default `clock`. They differ in a rehearsal.
     """
 
     kind: ClassVar[Kind]
@@ -112,7 +114,9 @@ class Handler(ABC, Generic[R, H]):
         epoch: Callable[[], str],
         metrics: Metrics,
         tracing: Tracing,
+        machine: Clock | None = None,
     ) -> None:
+        self._machine = machine or clock
         self._configuration, self._cluster, self._surroundings = configuration, cluster, surroundings
         self._clock, self._epoch, self._metrics, self._tracing = clock, epoch, metrics, tracing
         self._parsed, self._troubled = Parsed(self.model), Troubled()
@@ -197,6 +201,15 @@ class Handler(ABC, Generic[R, H]):
                     self._say(key, lasting, reason, now)
             return Outcome(None, "", str(error))
 
+    @property
+    def _tick(self) -> timedelta:
+        """How often a step under way is looked at, in the loop's time."""
+        return self._configuration.tick * self._configuration.speed
+
+    def _until_s(self, wake: datetime, now: datetime) -> float:
+        """Seconds of the machine until then, and a moment at the least."""
+        return max(0.05, (wake - now).total_seconds() / self._configuration.speed)
+
     def _read(self, obj: Object) -> tuple[R | None, str]:
         """The resource; or what is wrong with a spec that the API server let through."""
         try:
@@ -235,11 +248,6 @@ def stamped(cluster: Cluster, obj: Object, epoch: str, account: str = "") -> Obj
     if (obj["metadata"].get("annotations") or {}).get(EPOCH) == epoch:
         return obj
     return cluster.replace(annotated(obj, EPOCH, epoch), account=account)
-
-
-def until_s(wake: datetime, now: datetime) -> float:
-    """Seconds until then, and a moment at the least."""
-    return max(0.05, (wake - now).total_seconds())
 
 
 def wrong(error: Exception) -> str:

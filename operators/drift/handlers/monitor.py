@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from operators.drift.handlers.cohorts import cohorts
-from operators.drift.handlers.look import Handler, Outcome, stamped, until_s
+from operators.drift.handlers.look import Handler, Outcome, stamped
 from operators.drift.handlers.target import named_rollout, place_of, route_spec, target_of
 from operators.drift.surroundings import Models
 from trimtab.adapters.gateway_api import GatewayApi
@@ -77,7 +77,7 @@ class MonitorHandler(Handler[DriftMonitor, _Held]):
             return Outcome(None, idle)
         if never:
             return Outcome(UNPROFILED_S, trouble)
-        again_s = until_s(held.reconcile.wake(now), now)
+        again_s = self._until_s(held.reconcile.wake(now), now)
         return Outcome(again_s, collector or f"revision {stable.revision} is watched", trouble)
 
     def _building(self, monitor: DriftMonitor, rollout: ModelRollout, stable: RevisionRef | None) -> _Held:
@@ -93,7 +93,7 @@ class MonitorHandler(Handler[DriftMonitor, _Held]):
         evidence = self._surroundings.evidence(at.namespace)
         reconcile = ReconcileMonitor(
             monitor.spec.monitor(),
-            target_of(rollout, models, cohorts(models.profiles, stable), self._configuration.tick),
+            target_of(rollout, models, cohorts(models.profiles, stable), self._tick),
             state=state,
             evidence=evidence,
             gateway=self._gateway(rollout),

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from pydantic import ValidationError
 
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
-from operators.drift.handlers.look import Handler, Outcome, Unfounded, stamped, until_s
+from operators.drift.handlers.look import Handler, Outcome, Unfounded, stamped
 from operators.drift.handlers.target import named_rollout, stored, target_of
 from trimtab.adapters.jobs import JobRuns
 from trimtab.adapters.kfp_server import KfpProvider, KfpServerRuns
@@ -109,7 +109,7 @@ class RetrainHandler(Handler[RetrainPolicy, _Held]):
             current=held.runs.current(claim.claimed_at) if claim is not None else None,
         )
         self._metrics.policy(at.namespace, at.name, status)
-        again_s = until_s(held.reconcile.wake(now), now)
+        again_s = self._until_s(held.reconcile.wake(now), now)
         if claim is not None:
             again_s = min(again_s, RUNNING_S)
         if any(trigger.schedule is not None for trigger in spec.triggers):
@@ -150,7 +150,7 @@ class RetrainHandler(Handler[RetrainPolicy, _Held]):
             return held
         models = self._surroundings.models(rollout)
         known = cohorts(models.profiles, stable)
-        target = target_of(rollout, models, known, self._configuration.tick)
+        target = target_of(rollout, models, known, self._tick)
         evidence = self._surroundings.evidence(at.namespace)
         state = ResourceState(self._cluster, RETRAIN_POLICY, at.namespace, at.name)
         runs = self._runs(policy, obj, rollout, {"stable": stable.version if stable is not None else ""})
@@ -193,7 +193,7 @@ class RetrainHandler(Handler[RetrainPolicy, _Held]):
                 at.name,
                 pipeline,
                 parameters=lambda: parameters,
-                now=self._clock.now,
+                now=self._machine.now,
             )
             return Noted(runs, f"{named.url.rstrip('/')}/#/runs/details/{{run}}")
         environment = dict[str, str]()
@@ -204,6 +204,6 @@ class RetrainHandler(Handler[RetrainPolicy, _Held]):
             environment["TRIMTAB_MLFLOW"] = server.url
         jobs = JobRuns(
             self._cluster, at.namespace, at.name, pipeline,
-            owner=obj, parameters=lambda: parameters, environment=environment, now=self._clock.now,
+            owner=obj, parameters=lambda: parameters, environment=environment, now=self._machine.now,
         )  # fmt: skip
         return Noted(jobs, "")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from operators.drift.handlers.cohorts import WithoutLabels, cohorts
-from operators.drift.handlers.look import Handler, Key, Outcome, stamped, until_s
+from operators.drift.handlers.look import Handler, Key, Outcome, stamped
 from operators.drift.handlers.releasing import finalized, released, stays
 from operators.drift.handlers.target import in_hand, place_of, route_spec, served, stable_of, target_of
 from operators.drift.surroundings import Models
@@ -84,7 +84,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         mirror = split.mirror_percent if split is not None and split.mirror else 0
         self._publish(rollout, held, looked, fixed, mirror, now)
         self._metrics.rollout(namespace, name, held.reconcile.status, mirror)
-        again_s = until_s(held.reconcile.wake(now), now)
+        again_s = self._until_s(held.reconcile.wake(now), now)
         if not looked.trouble and (looked.busy or (split is not None and not split.in_effect)):
             again_s = min(again_s, UNSETTLED_S)
         because = looked.because if not collector else f"{looked.because}; {collector}"
@@ -118,7 +118,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         """The trouble, if there has been some for a while: a moment's is no news for a person."""
         if not trouble:
             return ""
-        return trouble if self._troubled.lasts_s(key, self._clock.monotonic_s()) >= HINDERED_AFTER_S else ""
+        return trouble if self._troubled.lasts_s(key, self._machine.monotonic_s()) >= HINDERED_AFTER_S else ""
 
     def _adapters(self, rollout: ModelRollout) -> _Held:
         """Route and servers, kept as long as the rollout."""
@@ -137,7 +137,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
                 samples=lambda uri: self._samples(key, uri),
                 in_use=lambda revision: self._held[key].gateway.in_use(revision),
                 http=self._surroundings.http(),
-                clock_s=self._clock.monotonic_s,
+                clock_s=self._machine.monotonic_s,
             )
             gateway = GatewayApi(
                 self._cluster,
@@ -149,7 +149,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
                 gateways=self._surroundings.gateways,
                 mirrorings=self._surroundings.mirrorings,
                 rivals=self._surroundings.rivals,
-                clock_s=self._clock.monotonic_s,
+                clock_s=self._machine.monotonic_s,
             )
             held = self._held[key] = _Held(metadata.uid, self._state(key), gateway, servers)
         held.gateway.respec(place, route_spec(rollout))
@@ -174,7 +174,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
             evidence = self._surroundings.evidence(metadata.namespace)
             held.reconcile = ReconcileRollout(
                 spec.rollout(),
-                target_of(rollout, models, known, self._configuration.tick),
+                target_of(rollout, models, known, self._tick),
                 clock=self._clock,
                 state=held.state,
                 evidence=WithoutLabels(evidence, known.unknown) if known.unknown else evidence,

@@ -1,14 +1,15 @@
-"""Clocks: the machine's, and one that is set by the replay, which other processes can read from a file."""
+"""Clocks: the machine's, one that the replay sets and other processes read from a file, and one to rehearse by."""
 
 import mmap
 import struct
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from trimtab.api.errors import InputRefused
 
-__all__ = ["FileClock", "ReplayClock", "WallClock"]
+__all__ = ["FileClock", "PacedClock", "ReplayClock", "WallClock"]
 
 _MICROSECONDS = struct.Struct("<q")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,6 +27,49 @@ class WallClock:
     def now_us(self) -> int:
         """µs since the epoch."""
         return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class PacedClock:
+    """Time that goes on `speed` times as fast as the machine's (ports.clock.Clock).
+
+    Processes that are told the same show the same, however often they are started again.
+
+    Attributes:
+        since: the machine's time at which it shows `start`.
+        start: what it shows then, and before.
+        speed: seconds of it in one of the machine's.
+    """
+
+    since: datetime
+    start: datetime
+    speed: float
+
+    @classmethod
+    def parsed(cls, since: str, start: str, speed: str) -> "PacedClock":
+        """By two RFC 3339 times and a number.
+
+        Raises:
+            InputRefused: they are not.
+        """
+        try:
+            began, shown = (datetime.fromisoformat(text).astimezone(UTC) for text in (since, start))
+            return cls(began, shown, float(speed))
+        except ValueError as error:
+            raise InputRefused(
+                f"--rehearsal {since} {start} {speed}: {error}",
+                remedy="write two times such as 2026-01-31T12:00:00Z, and a number",
+            ) from error
+
+    def now(self) -> datetime:
+        return self.start + max(timedelta(), datetime.now(UTC) - self.since) * self.speed
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() * self.speed
+
+    def now_us(self) -> int:
+        """µs since the epoch."""
+        return (self.now() - _EPOCH) // timedelta(microseconds=1)
 
 
 class FileClock:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trimtab.adapters.clock import FileClock, WallClock
+from trimtab.adapters.clock import FileClock, PacedClock, WallClock
 from trimtab.api.errors import ExitStatus, ExtraMissing, TrimtabError
 from trimtab.ports.online import OnlineStore
 from trimtab.serving import lean_kserve
@@ -68,7 +68,20 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="a replay's clock file; without it requests are answered at the machine's time",
     )
+    parser.add_argument(
+        "--rehearsal",
+        nargs=3,
+        metavar=("SINCE", "START", "SPEED"),
+        help="the operator's `rehearsal`: two RFC 3339 times, and seconds in one of the machine's",
+    )
     return parser
+
+
+def _clock(parsed: argparse.Namespace) -> FileClock | PacedClock | WallClock:
+    """What the events' times are read from."""
+    if parsed.clock:
+        return FileClock(parsed.clock)
+    return PacedClock.parsed(*parsed.rehearsal) if parsed.rehearsal else WallClock()
 
 
 def _serve(parsed: argparse.Namespace) -> None:
@@ -92,7 +105,7 @@ def _serve(parsed: argparse.Namespace) -> None:
         reject_missing=parsed.online_missing == "reject",
     )
     model = predictor.Predictor(folder, lookup)
-    clock = FileClock(parsed.clock) if parsed.clock else WallClock()
+    clock = _clock(parsed)
     events = Events(parsed.model_name, parsed.revision, parsed.namespace, clock.now_us)
     payloads = PayloadLog(sink) if sink else None
     service = Service(parsed.model_name, parsed.revision, model, events, payloads)

@@ -76,4 +76,13 @@ def decide(spec: Rollout, seen: Observed, now: datetime) -> Decision:
     for rule in RULES:
         if decision := rule(spec, seen, now):
             return decision
-    return Decision.rest("the wished version is stable")
+    return Decision.rest(_rests_on(seen))
+
+
+def _rests_on(seen: Observed) -> str:
+    newest, stable = seen.newest, seen.status.stable
+    if newest is not None and newest.rejected is not None:
+        return f"version {newest.ref.version} stays out: {newest.rejected}; `rollout retry` lets it in again"
+    if stable is None:
+        return "no version is wished yet"
+    return "the wished version is stable"

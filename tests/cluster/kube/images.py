@@ -2,6 +2,7 @@
 
 localhost/trimtab-serving:test        the model server
 localhost/trimtab-operator:test       the operator and the collector
+localhost/trimtab:test                components and pipelines, without torch, and an MLflow server
 localhost/web:test                    a web server for tests of the gateway
 localhost/transformer:test            a transformer by KServe's SDK
 kserve/sklearnserver:v0.20.0          what KServe's shipped runtime names
@@ -27,6 +28,7 @@ NOBODY = "65532:65532"
 
 SERVING = "localhost/trimtab-serving:test"
 OPERATOR = "localhost/trimtab-operator:test"
+TRAINING = "localhost/trimtab:test"
 WEB = "localhost/web:test"
 TRANSFORMER = "localhost/transformer:test"
 PAUSE = "localhost/pause:test"
@@ -69,6 +71,16 @@ class Images:
             Image(SERVING, (*serving, source), SERVER_COMMAND, python.ENV, NOBODY),
             Image(OPERATOR, (*operator, source), command, python.ENV, NOBODY),
         )
+
+    def training(self) -> Image:
+        """What runs pipelines: a gigabyte, so given to those nodes alone that train."""
+        extras = ["data", "features", "train", "kfp"]
+        wanted = [*python.requirements(extras), "mlflow"]
+        packages = python.installed(
+            self.layers, "training", wanted, self.release, ["--only-binary", ":none:"]
+        )
+        layers = (self._base(), packages, self._python(), python.project(self.layers))
+        return Image(TRAINING, layers, ("/usr/bin/python3",), python.ENV, NOBODY)
 
     def _below(self) -> tuple[Image, Image]:
         """What the model server's and the operator's images lie on."""
@@ -144,6 +156,15 @@ class Images:
             shutil.copyfile(HERE / name, root / name)
 
         return self.layers.get(name.partition(".")[0], file_digest(HERE / name), fill)
+
+    def _python(self) -> Layer:
+        """Python by the name that a run's command has."""
+
+        def fill(root: Path) -> None:
+            (root / "usr/bin").mkdir(parents=True)
+            (root / "usr/bin/python").symlink_to("python3")
+
+        return self.layers.get("python", "1", fill)
 
     def _scratch(self) -> Layer:
         def fill(root: Path) -> None:

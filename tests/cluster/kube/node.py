@@ -145,6 +145,10 @@ class Node:
         self._layers |= {layer.digest for image in new for layer in image.layers}
         self._loaded |= {image.name for image in new}
 
+    def load_archive(self, archive: Path) -> None:
+        """Give the node the images of a docker or OCI archive, under the names that stand in it."""
+        node_store.give_archive(self._socket, archive)
+
     @property
     def images(self) -> Images:
         """What images can be made for `load`."""

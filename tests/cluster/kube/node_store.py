@@ -54,6 +54,14 @@ def give(socket: Path, images: Sequence[Image], present: frozenset[str] = frozen
             raise ClusterToolFailed(f"importing images failed: {said.read()[-1000:].decode()}")
 
 
+def give_archive(socket: Path, archive: Path) -> None:
+    """Import what another tool wrote, names and all, into a containerd that runs."""
+    command = [str(binary("ctr")), "-a", str(socket), "-n", NAMESPACE, "images", "import", str(archive)]
+    said = subprocess.run(command, capture_output=True, text=True)
+    if said.returncode:
+        raise ClusterToolFailed(f"importing {archive.name} failed: {said.stderr[-1000:]}")
+
+
 def _held(images: Sequence[Image]) -> Path:
     """The folder in the cache; stale ones go."""
     told = "\n".join(sorted(f"{image.name} {image.config.decode()}" for image in images))

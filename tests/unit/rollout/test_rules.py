@@ -32,7 +32,14 @@ def test_the_newest_candidate_is_taken(scene):
 
 
 def test_a_rejected_one_is_not(scene):
-    assert scene.idle().world(newest=Newest(scene.CANDIDATE, rejected="no")).decide().waits
+    decision = scene.idle().world(newest=Newest(scene.CANDIDATE, rejected="it failed")).decide()
+    assert decision.waits
+    assert "stays out: it failed" in decision.because
+    assert "is stable" not in decision.because
+
+
+def test_with_nothing_stable_nothing_is_called_stable(scene):
+    assert "stable" not in scene.idle().status(stable=None).world(routed=None, newest=None).decide().because
 
 
 def test_one_that_was_previous_is_a_candidate_like_any_other(scene):

@@ -1,7 +1,9 @@
 """helm as a person calls it, on a cluster or on none."""
 
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[4]
 CHART = ROOT / "helm" / "trimtab"
 SYSTEM = "trimtab-system"
+BLOCK = re.compile(r"^```sh install\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEFAULT_ACCOUNT = {
     "apiVersion": "v1",
     "kind": "ServiceAccount",
@@ -76,3 +79,29 @@ def kubectl(kubeconfig: Path, *arguments: str, stdin: str = "") -> subprocess.Co
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
+
+
+def install_page() -> list[str]:
+    """The `sh install` blocks of docs/install.md, in the page's order."""
+    return BLOCK.findall((ROOT / "docs" / "install.md").read_text())
+
+
+def person(script: str, folder: Path, kubeconfig: Path, within_s: float = 300) -> None:
+    """Run a script that calls helm, kubectl and trimtab, in a folder that holds the chart; it must do."""
+    from tests.cluster.kube.binaries import binary
+
+    programs = folder / "bin"
+    programs.mkdir(exist_ok=True)
+    for name in ("kubectl", "helm"):
+        if not (programs / name).exists():
+            (programs / name).symlink_to(binary(name))
+    for name in ("helm", "manifests"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-eux", "-o", "pipefail", "-c", script],
+        cwd=folder, env={**helm(folder, kubeconfig).environment, "PATH": path},
+        capture_output=True, text=True, check=False, timeout=within_s,
+    )  # fmt: skip
+    assert ended.returncode == 0, f"{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"

@@ -1,0 +1,100 @@
+"""A cluster as a platform team has it before trimtab comes: KServe, Envoy Gateway, and trimtab's images in reach."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cluster.kube.gateway import Gateway
+    from tests.cluster.kube.node import Node
+
+PULLED = {
+    "operator": "docker.io/library/trimtab-operator:0.1.0",
+    "serving": "docker.io/library/trimtab-serving:0.1.0",
+    "trimtab": "docker.io/library/trimtab:latest",
+}
+"""The names that the chart and the samples, which know no registry, stand for."""
+EXTRAS = {"trimtab": "data,features,kfp,train"}
+"""Without torch."""
+TOOK = "took"
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Node]":
+    """A node that knows KServe's and Gateway API's kinds, with the operator's image and nothing that runs."""
+    from tests.cluster.kube import gateway
+    from tests.cluster.kube.manifests import install
+    from tests.cluster.kube.modules import kserve_crds
+    from tests.cluster.kube.node import Node
+
+    images = named(["operator"])
+    with Node(tmp_path_factory.mktemp("bare")) as running:
+        give(running, images)
+        gateway.install_crds(running)
+        install(running.cluster, kserve_crds())
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Node]":
+    """A node with KServe's controller, and the images that the Dockerfiles of this tree make."""
+    from tests.cluster.kube import node_kserve
+    from tests.cluster.kube.node import Node
+
+    images = named(PULLED)
+    with Node(tmp_path_factory.mktemp("node")) as running:
+        give(running, images)
+        node_kserve.install(running)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def gateway(cluster: "Node") -> "Gateway":
+    """A Gateway of Envoy Gateway, which takes routes from any namespace."""
+    from tests.cluster.kube import gateway
+
+    return gateway.install(cluster)
+
+
+def named(words: Iterable[str]) -> dict[str, str]:
+    """This tree's images, built where they must be, by the word for them."""
+    from tests.images.builder import of_this_tree
+
+    return {word: of_this_tree(word, EXTRAS.get(word, "")) for word in words}
+
+
+def give(node: "Node", images: Mapping[str, str]) -> None:
+    """Import images under the names that they are pulled by."""
+    from tests.images.builder import buildah
+
+    for word, name in images.items():
+        archive = node.place / f"{word}.tar"
+        buildah("push", "-q", name, f"docker-archive:{archive}:{PULLED[word]}")
+        node.load_archive(archive)
+        archive.unlink()
+
+
+@contextmanager
+def took(note: "Callable[[str, object], None]", what: str) -> Iterator[None]:
+    """Time it, for the summary's end."""
+    began = time.monotonic()
+    yield
+    note(TOOK, f"{time.monotonic() - began:6.1f} s  {what}")
+
+
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
+    rows = [
+        row
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "call"
+        for name, row in report.user_properties
+        if name == TOOK
+    ]
+    if rows:
+        terminalreporter.section("end to end")
+        for row in rows:
+            terminalreporter.write_line(row)
