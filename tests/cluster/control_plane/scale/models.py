@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -47,9 +48,7 @@ def described_models(folder: Path, names: Sequence[str]) -> Iterator[Models]:
         mlflow = f"http://127.0.0.1:{registry.port}"
         found = Models(mlflow, f"http://127.0.0.1:{collector.port}")
         for process, at in ((registry, f"{found.mlflow}/health"), (collector, f"{found.collector}/healthz")):
-            eventually(
-                f"{process.name} answers", lambda process=process, at=at: _answers(process, at), WITHIN_S
-            )  # type: ignore[misc]  # mypy cannot infer defaults
+            eventually(f"{process.name} answers", partial(_answers, process, at), WITHIN_S)
         _register(found.mlflow, names, folder)
         yield found
     finally:
