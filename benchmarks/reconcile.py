@@ -136,7 +136,7 @@ def main() -> None:
         with (
             described_models(folder / "models", [f"model-{n:04}" for n in range(monitors)]) as models,
             namespaces(plane.cluster, 20) as names,
-            Fleet(plane, folder, names, pods=True, registered=monitors) as fleet,
+            Fleet(plane, folder, names, pods=True, registered=monitors, every_s=3.0) as fleet,
         ):
             rows = measure(fleet, models, rollouts, monitors, 15.0 if asked.quick else REST_S)
     print(table([f"{rollouts} rollouts, {monitors} monitors, one operator", ""], rows))

@@ -126,6 +126,7 @@ class Fleet:
         namespaces: that exist.
         pods: others make Pods of Deployments and say when they are available; else the player says so at once.
         registered: the first so many models come from the registry `models`; all others are pinned.
+        every_s: how often the players and who waits list everything, which is work for the API server.
     """
 
     def __init__(
@@ -136,9 +137,10 @@ class Fleet:
         *,
         pods: bool = False,
         registered: int = 0,
+        every_s: float = 0.5,
     ) -> None:
         self._plane, self._folder, self.namespaces = plane, folder, namespaces
-        self._pods, self._registered = pods, registered
+        self._pods, self._registered, self._every_s = pods, registered, every_s
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._served: Any = None
         self._players: list[Busy] = []
@@ -165,7 +167,9 @@ class Fleet:
 
     def play(self) -> None:
         """Servers come up and routes are accepted."""
-        self._players = [Busy(self.cluster, namespace, self._pods) for namespace in self.namespaces]
+        self._players = [
+            Busy(self.cluster, namespace, self._pods, self._every_s) for namespace in self.namespaces
+        ]
         for player in self._players:
             player.start()
 
@@ -271,7 +275,7 @@ class Fleet:
             f"{rollouts} rollouts are Ready",
             lambda: self.with_condition(MODEL_ROLLOUT) == rollouts,
             within_s,
-            every_s=0.5,
+            every_s=self._every_s,
         )
 
     def wait_watched(self, monitors: int, within_s: float) -> None:
@@ -280,7 +284,7 @@ class Fleet:
             f"{monitors} monitors have a reference",
             lambda: self.with_condition(DRIFT_MONITOR, "ReferenceLoaded") == monitors,
             within_s,
-            every_s=0.5,
+            every_s=self._every_s,
         )
 
     def wait_told(self, monitors: int, within_s: float) -> None:
@@ -289,7 +293,7 @@ class Fleet:
             f"{monitors} monitors have conditions",
             lambda: sum(bool(conditions(held)) for held in self.held(DRIFT_MONITOR)) == monitors,
             within_s,
-            every_s=0.5,
+            every_s=self._every_s,
         )
 
     def _each(self, act: Callable[[Any], object], over: Sequence[Any]) -> None:
@@ -315,14 +319,14 @@ class Fleet:
 class Busy(Players):
     """Acts only on what it has not seen as it is, so that a thousand objects cost two lists."""
 
-    def __init__(self, cluster: "Direct", namespace: str, pods: bool) -> None:
+    def __init__(self, cluster: "Direct", namespace: str, pods: bool, every_s: float) -> None:
         super().__init__(cluster, namespace)
-        self._pods = pods
+        self._pods, self._every_s = pods, every_s
         self._known: dict[str, str] = {}
         self._made: set[str] = set()
 
     def _play(self) -> None:
-        while not self._stop.wait(0.5):
+        while not self._stop.wait(self._every_s):
             serve = self._serve_by_pods if self._pods else self._serve
             for kind, act in ((INFERENCE_SERVICE, serve), (HTTP_ROUTE, self._accept)):
                 with suppress(SurroundingsFailed):
