@@ -40,15 +40,16 @@ def test_a_release_is_installed_upgraded_and_asked_makes_collectors_and_goes_wit
         record_property, "kubectl apply -k manifests/samples, until its namespace's collector is Ready"
     ):
         person(f"kubectl apply -n {SHOP} -k manifests/samples/", tmp_path, bare.kubeconfig)
-        bare.wait("create", "deployment", "trimtab-collector", SHOP, 120)
-        bare.wait_for_rollout(SHOP, "trimtab-collector", 300)
+        bare.wait("create", "statefulset", "trimtab-collector", SHOP, 120)
+        bare.wait("jsonpath={.status.readyReplicas}=1", "statefulset", "trimtab-collector", SHOP, 120)
     pods = bare.list("pods", SYSTEM)
     assert not sum(one["restartCount"] for pod in pods for one in pod["status"]["containerStatuses"])
 
     with took(record_property, "helm uninstall, until no pod is left"):
         person(f"helm uninstall trimtab -n {SYSTEM} --wait", tmp_path, bare.kubeconfig)
         eventually("no pod", lambda: not bare.list("pods", SYSTEM), 120)
-    assert of_release(bare) == KEPT
+    assert of_release(bare) == set()
+    assert {one for one in bare.kubectl("get", "crd", "-o", "name").split() if "trimtab.dev" in one} == KEPT
     assert left_in(bare, SYSTEM) == {
         "configmap/kube-root-ca.crt",
         "serviceaccount/default",
