@@ -1,10 +1,12 @@
 """Row 12: what one operator costs that looks after a thousand rollouts and two hundred monitors.
 
-On a real control plane (etcd and kube-apiserver), with players in place of KServe's manager, its pods and a gateway:
-these would use most of a small machine, and the operator is what is measured. CPU and memory are those of the
-operator's process, read from /proc; API calls are its own count. A look is woken by a change below the rollout
-that means nothing, and goes through all that a look goes through: it reads the resource and its children from the
-caches, asks the server whether it is ready, decides, and finds that nothing is to be written.
+On a real control plane: etcd, kube-apiserver, Kubernetes' controllers for Deployments and its scheduler, and kwok,
+which plays the kubelet, so that every server is a Pod object. Players stand in for KServe's manager and a gateway:
+these would use most of a small machine, and the operator is what is measured. Each monitor watches a rollout that
+follows an alias of a real MLflow server, which has the model's profile, and asks a real collector. CPU and memory are
+those of the operator's process, read from /proc; API calls are its own count. A look is woken by a change below the
+rollout that means nothing, and goes through all that a look goes through: it reads the resource and its children from
+the caches, asks the server whether it is ready, decides, and finds that nothing is to be written.
 
     python benchmarks/reconcile.py [--rollouts 1000] [--monitors 200] [--quick]
 """
@@ -16,7 +18,8 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -25,6 +28,11 @@ sys.path.insert(0, str(REPOSITORY))
 from beside import table
 
 from tests.cluster.control_plane.scale.fleet import Cost, Fleet, namespaces
+from tests.cluster.control_plane.scale.models import Models, described_models
+from tests.cluster.kube import versions
+from tests.cluster.kube.control_plane import ControlPlane
+from tests.cluster.kube.controllers import controller_manager, scheduler
+from tests.cluster.kube.fake_nodes import fake_kubelet
 from tests.cluster.kube.manifests import install
 from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
 from tests.cluster.kube.planes import running_control_plane
@@ -33,6 +41,9 @@ from tests.cluster.kube.poll import eventually
 MIB = 2**20
 REST_S = 60.0
 ROUNDS = 3
+CONTROLLERS = (
+    "deployment-controller,replicaset-controller,serviceaccount-controller,node-lifecycle-controller"
+)
 WITHIN_S = 3600.0
 TARGET_MS = 2.0
 
@@ -50,16 +61,29 @@ def calls(cost: Cost) -> str:
     return ", ".join(f"{n} {' '.join(filter(None, name))}" for name, n in sorted(counts)) or "none"
 
 
-def measure(fleet: Fleet, rollouts: int, monitors: int, rest_s: float) -> list[list[str]]:
+def spoken(cost: Cost) -> int:
+    return sum(
+        n for (verb, resource, _), n in cost.calls.items() if verb != "watch" and "leases" not in resource
+    )
+
+
+def measure(fleet: Fleet, models: Models, rollouts: int, monitors: int, rest_s: float) -> list[list[str]]:
     rows = []
+    settings = {
+        "namespaces": "[]",
+        "collector": f"{{address: '{models.collector}'}}",
+        "providers": f"{{mlflow: [{{name: models, url: '{models.mlflow}'}}]}}",
+    }
     fleet.apply(rollouts, monitors)
-    operator = fleet.operate(namespaces="[]")
+    operator = fleet.operate(**settings)
     ready_s = took(lambda: fleet.wait_ready(rollouts, WITHIN_S))
-    told_s = took(lambda: fleet.wait_told(monitors, WITHIN_S))
+    told_s = took(lambda: fleet.wait_watched(monitors, WITHIN_S))
     operator.rested(WITHIN_S, quiet_s=5.0)
     fleet.rest()
     cold = operator.cost()
-    rows.append(["from apply to all Ready", f"{ready_s + told_s:.0f} s, {cold.cpu_s:.0f} s of CPU"])
+    rows.append(
+        ["from apply to all Ready and watched", f"{ready_s + told_s:.0f} s, {cold.cpu_s:.0f} s of CPU"]
+    )
     writes = sum(n for (verb, *_), n in cold.calls.items() if verb in ("create", "update", "patch"))
     rows.append(["writes a rollout until then", f"{writes / rollouts:.1f}"])
     rows.append(["of them status writes", f"{cold.status_writes() / (rollouts + monitors):.1f}"])
@@ -68,6 +92,7 @@ def measure(fleet: Fleet, rollouts: int, monitors: int, rest_s: float) -> list[l
     time.sleep(rest_s)
     rest = operator.cost().since(cold)
     rows.append([f"API calls in {rest_s:.0f} s at rest", calls(rest)])
+    rows.append(["of them other than watches and the lease", str(spoken(rest))])
     rows.append(["CPU at rest", f"{100 * rest.cpu_s / rest_s:.2f} % of one core"])
 
     costs = []
@@ -84,7 +109,7 @@ def measure(fleet: Fleet, rollouts: int, monitors: int, rest_s: float) -> list[l
 
     operator.process.stop(within_s=30.0)
     began = time.monotonic()
-    again = fleet.operate(namespaces="[]")
+    again = fleet.operate(**settings)
     eventually(
         "all are looked at again",
         lambda: again.cost().looks.get("ModelRollout", 0) >= rollouts,
@@ -106,12 +131,30 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     asked = parser.parse_args()
     rollouts, monitors = (60, 10) if asked.quick else (asked.rollouts, asked.monitors)
-    with tempfile.TemporaryDirectory() as folder, running_control_plane(audit=False) as plane:
-        install(plane.cluster, [REPOSITORY / "manifests/crds", *gateway_api_crds(), *kserve_crds()])
-        with namespaces(plane.cluster, 20) as names, Fleet(plane, Path(folder), names) as fleet:
-            rows = measure(fleet, rollouts, monitors, 15.0 if asked.quick else REST_S)
+    with tempfile.TemporaryDirectory() as made, cluster() as plane:
+        folder = Path(made)
+        with (
+            described_models(folder / "models", [f"model-{n:04}" for n in range(monitors)]) as models,
+            namespaces(plane.cluster, 20) as names,
+            Fleet(plane, folder, names, pods=True, registered=monitors, every_s=3.0) as fleet,
+        ):
+            rows = measure(fleet, models, rollouts, monitors, 15.0 if asked.quick else REST_S)
     print(table([f"{rollouts} rollouts, {monitors} monitors, one operator", ""], rows))
-    print(f"\nPython {platform.python_version()}; players for KServe, pods and the gateway.")
+    print(
+        f"\nPython {platform.python_version()}; Pods by kwok {versions.KWOK}; players for KServe and the gateway."
+    )
+
+
+@contextmanager
+def cluster() -> Iterator[ControlPlane]:
+    """With whatever makes Pods of Deployments."""
+    with ExitStack() as held:
+        plane = held.enter_context(running_control_plane(audit=False))
+        install(plane.cluster, [REPOSITORY / "manifests/crds", *gateway_api_crds(), *kserve_crds()])
+        held.enter_context(controller_manager(plane, CONTROLLERS))
+        held.enter_context(scheduler(plane))
+        held.enter_context(fake_kubelet(plane))
+        yield plane
 
 
 if __name__ == "__main__":

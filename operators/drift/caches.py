@@ -1,6 +1,7 @@
 """What is kept in memory by watches: one reflector for each kind, label and namespace that is watched.
 
-Namespaced mode watches each of its namespaces by itself, since its account may not look beyond them.
+Namespaced mode watches each of its namespaces by itself, since its account may not look beyond them, but for what has
+no namespace, or serves all of them.
 """
 
 import asyncio
@@ -20,11 +21,13 @@ class Watched:
     Attributes:
         label: only objects that carry this label; "" for all.
         value: of the label; "" for any.
+        everywhere: in namespaces that are not looked after, too.
     """
 
     kind: Kind
     label: str = ""
     value: str = ""
+    everywhere: bool = False
 
 
 def resource_of(kind: Kind) -> Resource:
@@ -43,7 +46,8 @@ class Caches:
         self.namespaces = tuple(namespaces)
         self._reflectors: dict[Kind, list[tuple[str, str, Reflector]]] = {}
         for one in watched:
-            for namespace in namespaces or EVERYWHERE:
+            everywhere = one.everywhere or not one.kind.namespaced
+            for namespace in EVERYWHERE if everywhere else namespaces or EVERYWHERE:
                 reflector = Reflector(
                     client,
                     resource_of(one.kind),

@@ -105,10 +105,11 @@ class Postbox:
     async def _written(self, namespace: str, name: str, event: Posted) -> None:
         for _ in range(TRIES):
             try:
-                obj = await self._client.get(POLICY, namespace, name)
-                text = noted(obj, event)
-                if text is not None:
-                    await self._client.replace(POLICY, annotated(obj, POSTED, text))
+                # As it is now, by a right that is held anyway.
+                for obj in await self._client.list(POLICY, namespace, fields=f"metadata.name={name}"):
+                    text = noted(obj, event)
+                    if text is not None:
+                        await self._client.replace(POLICY, annotated(obj, POSTED, text))
             except Conflict:
                 continue
             except NotFound:

@@ -58,11 +58,11 @@ RULES: Final = (
     Rule(
         "serving.kserve.io", ("inferenceservices",), ("get", *WATCH), "namespaces", "see revisions"
     ),
-    Rule("serving.kserve.io", ("servingruntimes",), ("get", "list"), "namespaces", "how a runtime takes its name"),
-    Rule("serving.kserve.io", ("clusterservingruntimes",), ("get", "list"), "cluster", "how a runtime takes its name"),
+    Rule("serving.kserve.io", ("servingruntimes",), WATCH, "namespaces", "how a runtime takes its name"),
+    Rule("serving.kserve.io", ("clusterservingruntimes",), WATCH, "cluster", "how a runtime takes its name"),
     Rule("gateway.networking.k8s.io", ("httproutes",), ("get", *WATCH), "namespaces", "see traffic, and conflicts"),
-    Rule("gateway.networking.k8s.io", ("gateways",), ("get",), "cluster", "see listeners, of any namespace"),
-    Rule("gateway.networking.k8s.io", ("gatewayclasses",), ("get",), "cluster", "see whether a gateway mirrors"),
+    Rule("gateway.networking.k8s.io", ("gateways",), WATCH, "cluster", "see listeners, of any namespace"),
+    Rule("gateway.networking.k8s.io", ("gatewayclasses",), WATCH, "cluster", "see whether a gateway mirrors"),
     Rule("apps", ("deployments",), WATCH, "namespaces", "see how many servers of a revision answer"),
     Rule("apps", ("statefulsets",), (*WATCH, "create", "patch"), "namespaces", "a collector in each namespace"),
     Rule("", ("services",), ("get", *WATCH, "create", "patch"), "namespaces", "a Service stands before its route"),

@@ -93,7 +93,7 @@ class Surroundings:
         self._configuration, self._cluster = configuration, cluster
         self._breakers = Breakers(hangs)
         self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
-        self.gateways = Gateways(cluster, again_s=configuration.tick.total_seconds())
+        self.gateways = Gateways(cluster)
         self.rivals = Rivals(cluster)
         template = configuration.gateways
         self.mirrorings = Mirrorings(

@@ -6,6 +6,7 @@ from operators.drift.caches import Caches, Watched
 from operators.drift.cluster import WatchedCluster
 from operators.drift.runtime import Key, Object, key_of, labels_of
 from trimtab.adapters.children import ROLLOUT
+from trimtab.adapters.gateway_api.gateways import said
 from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
 from trimtab.adapters.gateway_api.kinds import SERVICE as ANY_SERVICE
 from trimtab.adapters.jobs import JOB
@@ -35,12 +36,17 @@ WATCHED: tuple[Watched, ...] = (
     Watched(POD, RUN),
     Watched(JOB, RUN),
     Watched(HTTP_ROUTE),
+    Watched(GATEWAY, everywhere=True),
+    Watched(GATEWAY_CLASS),
+    Watched(SERVING_RUNTIME),
+    Watched(CLUSTER_SERVING_RUNTIME),
     Watched(STATEFUL_SET, NAME_LABEL, "trimtab-collector"),
     Watched(SERVICE, NAME_LABEL, "trimtab-collector"),
 )
-OTHERS: tuple[Kind, ...] = (GATEWAY, GATEWAY_CLASS, ANY_SERVICE, SERVING_RUNTIME, CLUSTER_SERVING_RUNTIME)
+OTHERS: tuple[Kind, ...] = (ANY_SERVICE,)
 """Read from the API server when they are asked for."""
 CHILDREN = (INFERENCE_SERVICE, DEPLOYMENT, POD, HTTP_ROUTE)
+RUNTIMES = (SERVING_RUNTIME, CLUSTER_SERVING_RUNTIME)
 OF_RUNS = (JOB, POD)
 OF_COLLECTORS = (STATEFUL_SET, SERVICE)
 SERVED = ("stable", "candidate", "previous", "rejected", "phase")
@@ -50,7 +56,12 @@ SERVED = ("stable", "candidate", "previous", "rejected", "phase")
 def wakes(caches: Caches) -> Mapping[Kind, Sequence[tuple[Kind, ToKeys]]]:
     """By the kind that is looked at: (another kind, whom its changes wake)."""
     return {
-        MODEL_ROLLOUT: [(kind, rollouts_of(caches)) for kind in CHILDREN],
+        MODEL_ROLLOUT: [
+            *((kind, rollouts_of(caches)) for kind in CHILDREN),
+            (GATEWAY, rollouts_at(caches)),
+            (GATEWAY_CLASS, rollouts_at_class(caches)),
+            *((kind, rollouts_run_by(caches)) for kind in RUNTIMES),
+        ],
         DRIFT_MONITOR: [
             (MODEL_ROLLOUT, monitors_of(caches)),
             *((kind, monitors_beside(caches)) for kind in OF_COLLECTORS),
@@ -92,6 +103,48 @@ def rollouts_of(caches: Caches) -> ToKeys:
         for owner in owners:
             if owner.get("kind") == MODEL_ROLLOUT.kind:
                 yield Key(namespace, owner["name"])
+
+    return keys
+
+
+def rollouts_at(caches: Caches) -> ToKeys:
+    """Those whose route names a Gateway that came, went, or is reached otherwise: routes that attach are no news."""
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        obj = new or old
+        if obj is not None and entrance(old) != entrance(new):
+            gateway = key_of(obj)
+            yield from (key_of(one) for one in caches.list(MODEL_ROLLOUT, "") if gateway in gateways_of(one))
+
+    return keys
+
+
+def rollouts_at_class(caches: Caches) -> ToKeys:
+    """Those at the Gateways of a class whose abilities are others now."""
+    at = rollouts_at(caches)
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        obj = new or old
+        if obj is None or abilities(old) == abilities(new):
+            return
+        for gateway in caches.list(GATEWAY, ""):
+            if (gateway.get("spec") or {}).get("gatewayClassName") == obj["metadata"]["name"]:
+                yield from at(None, gateway)
+
+    return keys
+
+
+def rollouts_run_by(caches: Caches) -> ToKeys:
+    """Those whose template names a runtime that came, went or was changed, or leaves it to KServe which one it is."""
+
+    def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
+        obj = new or old
+        if obj is None or told(old, ()) == told(new, ()):
+            return
+        namespace, name = key_of(obj)
+        for one in caches.list(MODEL_ROLLOUT, namespace):
+            if name in runtimes_of(one, name):
+                yield key_of(one)
 
     return keys
 
@@ -159,6 +212,31 @@ def told(obj: Object | None, fields: Sequence[str]) -> object:
         obj["metadata"].get("generation"),
         *(status.get(field) for field in fields),
     )
+
+
+def entrance(gateway: Object | None) -> object:
+    """What of a Gateway says how it is reached; None where there is none."""
+    return None if gateway is None else (gateway["metadata"].get("uid"), said(gateway))
+
+
+def abilities(gateway_class: Object | None) -> object:
+    """What a GatewayClass lists; None where there is none."""
+    return None if gateway_class is None else (gateway_class.get("status") or {}).get("supportedFeatures")
+
+
+def gateways_of(rollout: Object) -> Iterator[Key]:
+    """The Gateways that a rollout's route names."""
+    for parent in ((rollout.get("spec") or {}).get("route") or {}).get("parentRefs") or []:
+        yield Key(parent.get("namespace") or rollout["metadata"]["namespace"], str(parent.get("name", "")))
+
+
+def runtimes_of(rollout: Object, any_of: str) -> Iterator[str]:
+    """The runtime that a rollout's predictor names; `any_of` where it has a model format alone."""
+    template = ((rollout.get("spec") or {}).get("serving") or {}).get("template")
+    predictor = template.get("predictor") if isinstance(template, Mapping) else None
+    model = predictor.get("model") if isinstance(predictor, Mapping) else None
+    if isinstance(model, Mapping):
+        yield str(model.get("runtime") or any_of)
 
 
 def naming(

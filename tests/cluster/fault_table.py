@@ -10,6 +10,8 @@ from typing import Final
 import pytest
 
 PROPERTY: Final = "fault table"
+NO_SERVER: Final = "all four alike: no server takes part"
+"""The setting of a row without one: a policy reads a rollout's status and its collector, and never what serves."""
 CASES: Final = "fault cases"
 
 
@@ -36,7 +38,7 @@ class Row:
 @pytest.fixture
 def fault(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Row:
     """The test's row in the table of faults, in the setting of a test that has one."""
-    chosen = request.getfixturevalue("setting") if "setting" in request.fixturenames else "any"
+    chosen = request.getfixturevalue("setting") if "setting" in request.fixturenames else NO_SERVER
     return Row(record_property, str(chosen))
 
 

@@ -21,7 +21,7 @@ from trimtab.api.rollout_status import RolloutStatus
 from trimtab.control import ReconcileRetrain
 from trimtab.control.candidacy import Candidacy
 from trimtab.ports.cluster import Object
-from trimtab.ports.runs import Run, Runs
+from trimtab.ports.runs import Remembered, Run, Runs
 
 RUNNING_S: Final = 30.0
 """A Job's end wakes its policy; nothing does for a run on another server, or for a pod that cannot start."""
@@ -29,7 +29,7 @@ SCHEDULE_S: Final = 30.0
 Key = tuple[str, str]
 
 
-class Tended(Runs, Protocol):
+class Tended(Runs, Remembered, Protocol):
     """Runs of an engine that must be looked after while they go on."""
 
     def tend(self, key: str) -> None: ...
@@ -52,6 +52,9 @@ class Noted:
 
     def tend(self, key: str) -> None:
         self._inner.tend(key)
+
+    def forget(self, key: str) -> None:
+        self._inner.forget(key)
 
     def current(self, since: datetime) -> dict[str, str] | None:
         """`status.current`."""
@@ -157,6 +160,7 @@ class RetrainHandler(Handler[RetrainPolicy, _Held]):
             state=state,
             evidence=WithoutLabels(evidence, known.unknown) if known.unknown else evidence,
             runs=runs,
+            remembered=runs,
             candidacy=Candidacy(models.registry, target),
             posts=PostedEvents(self._cluster, at.namespace, at.name),
             name=at.name,

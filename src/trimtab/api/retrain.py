@@ -4,7 +4,7 @@ The `retrain:` of trimtab.yaml is a `Retrain`. An episode gives one run per armi
 """
 
 from collections.abc import Mapping, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -189,6 +189,21 @@ class RetrainStatus(Stored):
     def claimed(self, attempt: Attempt) -> Self:
         """With one more attempt, whose run is to be created; nothing waits any longer."""
         return self.model_copy(update={"claim": attempt, "waiting": ""})
+
+    def no_later_than(self, now: datetime) -> Self:
+        """With every time of what is over at `now` at the latest. A claim stays, for its run was asked for by it."""
+        over = tuple(
+            one.model_copy(
+                update={
+                    "claimed_at": min(one.claimed_at, now),
+                    "data_end": min(one.data_end, now),
+                    "ended_at": min(one.ended_at, now) if one.ended_at is not None else None,
+                }
+            )
+            for one in self.history
+        )
+        since = min(self.since, now) if self.since is not None else None
+        return self.model_copy(update={"since": since, "history": over})
 
     def changed(self, update: Mapping[str, Any], open_episodes: Set[str] = frozenset()) -> Self:
         """With the last attempt changed; once it is over it is history.

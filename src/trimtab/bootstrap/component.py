@@ -25,7 +25,7 @@ from trimtab.bootstrap.artefacts import (
     write_outcome,
     write_pointers,
 )
-from trimtab.bootstrap.parameters import moment, run_of, window_of
+from trimtab.bootstrap.parameters import moment, owner_of_claims, run_of, window_of
 from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
 
@@ -421,4 +421,4 @@ def claims_in(namespace: str) -> "Claims":
     """Where this run's key is claimed: in a namespace, or nowhere."""
     from trimtab.adapters.claims import InClusterClaims, Unclaimed
 
-    return InClusterClaims(namespace) if namespace else Unclaimed()
+    return InClusterClaims(namespace, owner=owner_of_claims()) if namespace else Unclaimed()

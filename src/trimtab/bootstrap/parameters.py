@@ -1,12 +1,16 @@
 """Run parameters, which are texts, as what tasks work with."""
 
+import json
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from trimtab.api.errors import InputRefused
 from trimtab.api.values import parse_duration
 
 RUN_VARIABLE = "TRIMTAB_RUN"
+OWNER_VARIABLE = "TRIMTAB_OWNER"
 
 
 def moment(text: str) -> datetime:
@@ -31,6 +35,12 @@ def window_of(text: str) -> timedelta | None:
     if not text:
         return None
     return timedelta.max if text == "all" else parse_duration(text)
+
+
+def owner_of_claims() -> Mapping[str, Any] | None:
+    """With what claims go: the policy whose Job this is, as an entry of ownerReferences; None where nobody says."""
+    said: Mapping[str, Any] | None = json.loads(os.environ.get(OWNER_VARIABLE, "null"))
+    return said
 
 
 def run_of(claims: str, run: str) -> str:

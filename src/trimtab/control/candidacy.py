@@ -41,7 +41,7 @@ class Candidacy:
 
     def due(self, now: datetime) -> datetime:
         """When the registry is asked next."""
-        return now if self._polled is None else self._polled + self._poll_every
+        return now if self._polled is None else min(self._polled, now) + self._poll_every
 
     def current(self, now: datetime) -> bool:
         """Whether the registry's last answer still counts; False while it cannot be asked."""

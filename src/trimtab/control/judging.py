@@ -7,6 +7,7 @@ from typing import Any
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.rollout import Check, Prometheus, Rollout, Step
 from trimtab.api.rollout_status import CheckStatus, RevisionRef, RolloutStatus
+from trimtab.control.set_back import DAY, begins, reached
 from trimtab.control.target import Target
 from trimtab.control.unlogged import Unlogged, follow
 from trimtab.ports.evidence import Evidence, RequestCount
@@ -44,6 +45,21 @@ class Judging:
         self._profiles, self._metrics = profiles, metrics
         self._judged: dict[str, tuple[str, int, str, datetime]] = {}
 
+    def begins(self, status: RolloutStatus, now: datetime) -> tuple[datetime, str]:
+        """When the evidence of the step under way begins, and why its time stands; "" while it runs.
+
+        Raises SurroundingsFailed when the collector cannot be asked.
+        """
+        step, stable = status.step, status.stable
+        assert step is not None
+
+        def answered(start: datetime, end: datetime) -> bool:
+            held = stable and self._evidence.requests(stable.revision, start, end, self._target.closed_s)
+            return bool(held)
+
+        ahead = reached(step.started_at, status.checks, self._target.closed_every)
+        return begins(step.started_at, ahead, now, answered)
+
     def checks(self, status: RolloutStatus, now: datetime, unpaired: str = "") -> tuple[CheckStatus, ...]:
         """The checks' verdicts with the evidence that has closed since the last look.
 
@@ -77,7 +93,7 @@ class Judging:
 
     def requests(self, status: RolloutStatus, now: datetime) -> int:
         """Requests that the candidate got since the step began."""
-        if status.step is None or status.candidate is None:
+        if status.step is None or status.candidate is None or now <= status.step.started_at:
             return 0
         counts = self._evidence.requests(status.candidate.revision, status.step.started_at, now, HOUR_S)
         return sum(count.requests for count in counts)
@@ -109,15 +125,20 @@ class Judging:
         # labels go on through all shadows.
         if held is not None and (check.labelled or under_way.name != step.name):
             since = datetime.fromisoformat(held.evidence["since"])
-        until = max(closed, since)
+        # What was counted stays in the span that is asked for, wherever the clock stands.
+        asked = _asked(held, since)
+        until = max(closed, since, asked)
         if check.prometheus is not None:
             judged = self._measured(check, check.prometheus, step, stable, candidate, held, closed)
         elif unpaired and (check.labelled or check.metric == "disagreement"):
             judged = _unjudged(check, step, held, unpaired)
         elif check.labelled:
-            judged = self._paired(check, alphas, step, stable, candidate, held, since, now)
+            until = max(now, asked)
+            judged = self._paired(check, alphas, step, stable, candidate, held, since, until)
         elif check.metric == "error_rate":
-            buckets = self._buckets(stable, candidate, since, until, _through(held, since))
+            through = _through(held, since)
+            until = max(closed, since, through + self._target.closed_every if through else since)
+            buckets = self._buckets(stable, candidate, since, until, through)
             unlogged, gateway = self._unlogged(held, stable, candidate, since, now)
             judged = judge_error_rate(check, alphas, step.name, since, held, _share(step), buckets, unlogged)
             judged = judged.model_copy(update={"evidence": {**judged.evidence, "gateway": gateway}})
@@ -135,7 +156,13 @@ class Judging:
                 self._evidence.latencies(candidate.revision, since, until),
                 self._evidence.latencies(stable.revision, since, until),
             )
-        return judged.model_copy(update={"evidence": {**judged.evidence, "since": since.isoformat()}})
+        known = {"since": since.isoformat(), "until": asked.isoformat()}
+        same = judged.model_copy(update={"evidence": {**judged.evidence, **known}})
+        if same == held:
+            return held
+        return judged.model_copy(
+            update={"evidence": {**judged.evidence, **known, "until": until.isoformat()}}
+        )
 
     def _paired(
         self,
@@ -232,7 +259,9 @@ class Judging:
             return (0, 0), known.get("gateway", {})
         new, counts = [], {}
         for arm, ref in (("candidate", candidate), ("stable", stable)):
-            logged = sum(one.errors for one in self._evidence.requests(ref.revision, since, now, HOUR_S))
+            # Whatever clock stamped them: one that is not yet counted would pass for one that nobody logged.
+            all_since = self._evidence.requests(ref.revision, since, max(now, since) + DAY, HOUR_S)
+            logged = sum(one.errors for one in all_since)
             carried, more = follow(Unlogged.held(known, arm), sent.get(ref.revision), logged)
             new.append(more)
             counts[arm] = carried.to_json()
@@ -251,6 +280,13 @@ def _through(held: CheckStatus | None, since: datetime) -> datetime | None:
         return None
     through = held.evidence.get("through")
     return datetime.fromisoformat(through) if through else None
+
+
+def _asked(held: CheckStatus | None, since: datetime) -> datetime:
+    """Up to when the collector was asked about the evidence that began at `since`."""
+    if held is None or held.evidence.get("since") != since.isoformat():
+        return since
+    return datetime.fromisoformat(held.evidence.get("until", since.isoformat()))
 
 
 def _share(step: Step) -> float:

@@ -37,7 +37,8 @@ class Ticked:
 class Loop:
     """Look whenever something may have changed: a block closed, a server came, a person ordered.
 
-    A look in which nothing changed, before `wake`, costs two reads and no decision.
+    A look in which nothing changed, before `wake`, costs two reads and no decision. One after a clock was set back
+    looks anew.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Loop:
         self.rollout, self.monitor, self.retrain = rollout, monitor, retrain
         self._target, self._clock, self._state = target, clock, state
         self._gateway, self._servers = gateway, servers
-        self._last: tuple[object, Ticked] | None = None
+        self._last: tuple[object, Ticked, datetime] | None = None
 
     def tick(self) -> Ticked:
         """One look; never raises for a state of the world."""
@@ -69,12 +70,12 @@ class Loop:
             self._last is not None
             and self._last[0] == world
             and not self._last[1].busy
-            and now < self._last[1].wake
+            and self._last[2] <= now < self._last[1].wake
         ):
             return self._last[1]
         ticked = self._look(now)
         try:
-            self._last = None if ticked.trouble else (self._world(), ticked)
+            self._last = None if ticked.trouble else (self._world(), ticked, now)
         except SurroundingsFailed:
             self._last = None
         return ticked

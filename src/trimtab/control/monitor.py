@@ -117,9 +117,11 @@ class ReconcileMonitor:
     ) -> tuple[MonitorStatus, list[Event]]:
         """Another revision became stable: episodes close, and evidence starts from nothing.
 
-        So it does for a status of which somebody took a part away; its episodes stay as they are.
+        So it does for a status of which somebody took a part away, or whose times lie ahead since the clock was set
+        back; its episodes stay as they are.
         """
-        if status.revision == stable.revision and None not in (status.since, status.window_end):
+        whole = None not in (status.since, status.window_end) and not self._ahead(status, now)
+        if status.revision == stable.revision and whole:
             return status, []
         closed, events = [], []
         for episode in status.episodes:
@@ -141,6 +143,14 @@ class ReconcileMonitor:
             ),
             events,
         )
+
+    def _ahead(self, status: MonitorStatus, now: datetime) -> bool:
+        """Whether it would wait for a time that was none: windows begin with the next block at the latest, and one
+        that was judged is not judged again for a clock that was set back by less than a day."""
+        assert status.since is not None
+        assert status.window_end is not None
+        next_begins = self._target.block_end(self._target.block_start(now))
+        return status.since > now or status.window_end > next_begins + timedelta(seconds=DAY_S)
 
     def _unjudged(self, stable: RevisionRef) -> str:
         """Why performance is not judged; "" where it is, or is not wished for."""

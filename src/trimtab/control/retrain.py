@@ -14,7 +14,7 @@ from trimtab.control.memory import Memory
 from trimtab.control.target import Target
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.posted import Posts
-from trimtab.ports.runs import Run, Runs, RunState, Surplus
+from trimtab.ports.runs import Remembered, Run, Runs, RunState, Surplus
 from trimtab.ports.state import Conflict, Event, State
 from trimtab.retrain import Fate, Observed, OpenEpisode, PostedEvent, RunSeen, conditions, decide
 
@@ -35,6 +35,7 @@ class ReconcileRetrain:
         runs: Runs,
         candidacy: Candidacy,
         surplus: Surplus | None = None,
+        remembered: Remembered | None = None,
         posts: Posts | None = None,
         name: str = "",
         identity: str = "",
@@ -43,11 +44,13 @@ class ReconcileRetrain:
 
         Args:
             surplus: where an engine may make more than one run of a key.
+            remembered: where more is kept of a run than its record; it goes with its line of the history.
             posts: where events from outside are taken.
             name: of the policy, where it is not its rollout's.
             identity: what tells it from every other policy, a later one of its name included; default its name.
         """
         self._surplus, self._posts, self._alone = surplus, posts, ""
+        self._remembered = remembered
         self._name = name or target.name
         self._identity = identity or self._name
         self._spec, self._target, self._state = spec, target, state
@@ -76,6 +79,7 @@ class ReconcileRetrain:
                 decision = decide(self._identity, self._spec, seen, now)
                 if decision.claim is not None:
                     events = [Event(now, KIND, h.kind, "", h.because, h.bounds) for h in decision.happened]
+                    self._forget(status, decision.claim)
                     self._memory.save(decision.claim, events)
                     if status.claim is not None and decision.claim.claim is None:
                         ended = True
@@ -108,6 +112,19 @@ class ReconcileRetrain:
     def wake(self, now: datetime) -> datetime:
         """Re-arming is looked at with every mature block, all else after a cooldown at the latest."""
         return min(self._target.next_mature(now), now + self._spec.guards.cooldown)
+
+    def _forget(self, was: RetrainStatus, status: RetrainStatus) -> None:
+        """Before the history loses a line, so that one who dies in between does it again."""
+        if self._remembered is None:
+            return
+        kept = {attempt.key for attempt in status.attempts}
+        for attempt in was.attempts:
+            if attempt.key not in kept:
+                try:
+                    self._remembered.forget(attempt.key)
+                except (SurroundingsFailed, InputRefused) as error:
+                    # It hinders nothing, but somebody should know that it stays.
+                    self.trouble = error.message
 
     def _observe(
         self, status: RetrainStatus, rollout: RolloutStatus, monitor: MonitorStatus, now: datetime

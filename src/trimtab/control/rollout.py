@@ -296,11 +296,16 @@ class ReconcileRollout:
             self._blind = ""
             return status
         try:
+            since, self._blind = self._judging.begins(status, now)
+            if since != status.step.started_at:
+                step = status.step.model_copy(update={"started_at": since})
+                status = status.model_copy(update={"step": step})
+            if self._blind:
+                return status
             checks = self._judging.checks(status, now, unpaired=_unpaired(copies))
         except (SurroundingsFailed, InputRefused) as error:
             self._blind = error.message
             return status
-        self._blind = ""
         return status if checks == status.checks else status.model_copy(update={"checks": checks})
 
     def introduce(self) -> None:

@@ -2,9 +2,9 @@
 
     python -m trimtab.local.job --project s3://…/flights-<digest>.tar.gz --key KEY --claims NAMESPACE --home /trimtab
 
-TRIMTAB_PARAMETERS holds the run's parameters (JSON), TRIMTAB_RUN the id under which it claims its key. Events go to
-standard output, a JSON object a line. Exit status as of every command; what ended well by being skipped or by a
-refusal of the gates is 0.
+TRIMTAB_PARAMETERS holds the run's parameters (JSON), TRIMTAB_RUN the id under which it claims its key, TRIMTAB_OWNER
+what the claim goes with (JSON, an entry of ownerReferences). Events go to standard output, a JSON object a line. Exit
+status as of every command; what ended well by being skipped or by a refusal of the gates is 0.
 """
 
 import argparse

@@ -48,6 +48,13 @@ class Surplus(Protocol):
         """Terminate a run. Idempotent."""
 
 
+class Remembered(Protocol):
+    """What is kept of runs beside an engine's own record."""
+
+    def forget(self, key: str) -> None:
+        """Let go of what is kept of a key whose run has long been over. Idempotent."""
+
+
 class Runs(Protocol):
     def start(self, key: str, parameters: Mapping[str, str]) -> Run:
         """Start the run of this key, or return the one that exists."""

@@ -9,6 +9,7 @@ from trimtab.retrain.guards import held_back
 from trimtab.retrain.key import run_key
 from trimtab.retrain.settling import (
     begin,
+    bring_to_now,
     end_surplus,
     settle_candidate,
     settle_run,
@@ -49,6 +50,7 @@ def claim_what_is_due(policy: str, spec: Retrain, seen: Observed, now: datetime)
 
 RULES: Final[tuple[Rule, ...]] = (
     begin,
+    bring_to_now,
     end_surplus,
     settle_run,
     start_what_is_claimed,

@@ -14,6 +14,14 @@ def begin(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision
     return Decision("the policy begins", claim=seen.status.model_copy(update={"since": now}))
 
 
+def bring_to_now(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision | None:
+    """A clock that was set back leaves times ahead of now; cooldowns that began there would last too long."""
+    brought = seen.status.no_later_than(now)
+    if brought == seen.status:
+        return None
+    return Decision("the clock was set back", claim=brought)
+
+
 def start_what_is_claimed(policy: str, spec: Retrain, seen: Observed, now: datetime) -> Decision | None:
     """A claim without a run: the process died between the two, or they follow right now."""
     claim = seen.status.claim

@@ -35,7 +35,10 @@ class Evidence:
         self, revision: str, start: datetime, end: datetime, bucket_s: int
     ) -> Sequence[RequestCount]:
         self.world.reachable("evidence")
+        if start > end:
+            raise InputRefused("start is after end")
         found, at = [], start.replace(minute=0, second=0)
+        end = min(end, self.world.clock.farthest)
         while at < end and start < end:
             share = self._share(revision, at + timedelta(minutes=30))
             requests = self.world.requests_an_hour * share // 100
@@ -89,6 +92,8 @@ class Evidence:
 
     def _blocks(self, start: datetime, end: datetime, cut: BlockCut, now: datetime) -> list[datetime]:
         """Blocks whose rows are mature a day later."""
+        if start > end:
+            raise InputRefused("start is after end")
         length = timedelta(seconds=cut.length_s)
         block = start.replace(hour=4, minute=0, second=0, microsecond=0)
         if block > start:

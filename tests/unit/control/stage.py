@@ -110,6 +110,7 @@ class Stage:
             runs=world.runs,
             candidacy=rollout.candidacy,
             surplus=world.surplus,
+            remembered=world.remembered,
             posts=world.posts,
         )
         return Loop(self.target, rollout, monitor, retrain, **ports)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 from tests.unit.control.killing import Kill
 from tests.unit.control.ports import Gateway, Registry, Runs, Servers
 from tests.unit.control.seen import Evidence
-from trimtab.adapters.clock import ReplayClock
+from tests.unit.control.set_clock import SetClock
 from trimtab.adapters.state import SqliteState
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.gateway import Sent, Split
@@ -50,7 +50,7 @@ class World:
     """Everything outside the loop."""
 
     requests_an_hour: int = 200
-    clock: ReplayClock = field(default_factory=lambda: ReplayClock(START))
+    clock: SetClock = field(default_factory=lambda: SetClock(START))
     state: SqliteState = field(default_factory=lambda: SqliteState(Path(":memory:")))
     models: dict[str, Model] = field(default_factory=dict)
     versions: list[ModelVersion] = field(default_factory=list)
@@ -84,6 +84,7 @@ class World:
     metrics: Any = None
     surplus: Any = None
     posts: Any = None
+    remembered: Any = None
 
     # what a test does
 

@@ -33,7 +33,8 @@ def claim_name(key: str) -> str:
     return f"trimtab-claim-{key}"
 
 
-def as_object(claim: Claim, namespace: str) -> dict[str, Any]:
+def as_object(claim: Claim, namespace: str, owner: Object | None = None) -> dict[str, Any]:
+    """`owner`: an entry of ownerReferences; the claim goes with it."""
     data = {"key": claim.key, "run": claim.run}
     if claim.effect is not None:
         data["effect"] = json.dumps(asdict(claim.effect) | {"until": claim.effect.until.isoformat()})
@@ -44,6 +45,7 @@ def as_object(claim: Claim, namespace: str) -> dict[str, Any]:
             "name": claim_name(claim.key),
             "namespace": namespace,
             "labels": {LABEL: claim.key[:16], "app.kubernetes.io/managed-by": "trimtab"},
+            **({"ownerReferences": [owner]} if owner is not None else {}),
         },
         "data": data,
     }
@@ -66,6 +68,15 @@ def from_object(obj: Object) -> Claim:
             f"ConfigMap {name} is no claim ({type(error).__name__}: {error})",
             remedy=f"see who changed it; once its run has ended: kubectl delete configmap {name}",
         ) from error
+
+
+def delete_claim(cluster: Cluster, namespace: str, key: str, account: str) -> None:
+    """As the account that runs write claims with, where the claims are in its own namespace.
+
+    Raises:
+        SurroundingsFailed, Refused
+    """
+    cluster.delete(CONFIG_MAP, namespace, claim_name(key), account=account)
 
 
 def read_claim(cluster: Cluster, namespace: str, key: str) -> Claim | None:

@@ -6,7 +6,7 @@ import os
 import ssl
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ class InClusterClaims:
     Args:
         address: https://HOST:PORT of the API server; None for the pod's own.
         account: folder with the service account's `token` and `ca.crt`; None for the pod's own.
+        owner: an entry of ownerReferences, with which claims made here go; None for nobody.
     """
 
     def __init__(
@@ -38,13 +39,15 @@ class InClusterClaims:
         address: str | None = None,
         account: Path | None = None,
         pause: Callable[[float], None] = time.sleep,
+        owner: Mapping[str, Any] | None = None,
     ) -> None:
+        self._owner = owner
         parts = urllib.parse.urlsplit(address or pod_address())
         self._host, self._port = parts.hostname or "", parts.port or 443
         self._namespace, self._account, self._pause = namespace, account or ACCOUNT, pause
 
     def take(self, key: str, run: str) -> Claim:
-        status, body = self._call("POST", "", as_object(Claim(key, run), self._namespace))
+        status, body = self._call("POST", "", as_object(Claim(key, run), self._namespace, self._owner))
         if status == CREATED:
             return from_object(body)
         if status != CONFLICT:

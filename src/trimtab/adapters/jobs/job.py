@@ -51,7 +51,8 @@ def job_of(
         "annotations": {"trimtab.dev/key": key},
     }
     if owner is not None:
-        metadata["ownerReferences"] = [_reference(owner)]
+        metadata["ownerReferences"] = [{**_reference(owner), "controller": True, "blockOwnerDeletion": False}]
+        environment = {**environment, "TRIMTAB_OWNER": json.dumps(_reference(owner))}
     pod = {
         "metadata": {"labels": labels},
         "spec": _pod(namespace, key, pipeline, template, parameters, environment),
@@ -139,6 +140,4 @@ def _reference(owner: Object) -> dict[str, Any]:
         "kind": owner["kind"],
         "name": meta["name"],
         "uid": meta["uid"],
-        "controller": True,
-        "blockOwnerDeletion": False,
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from trimtab.adapters.claims import read_claim
+from trimtab.adapters.claims import delete_claim, read_claim
 from trimtab.adapters.jobs import pods
 from trimtab.adapters.jobs.job import JOB, RUN_LABEL, job_name, job_of
 from trimtab.adapters.jobs.pods import POD
@@ -92,6 +92,10 @@ class JobRuns:
             "spec": {**job["spec"], "activeDeadlineSeconds": 1},
         }
         self._cluster.replace(given_up, account=self._pipeline.service_account_name)
+
+    def forget(self, key: str) -> None:
+        """Delete its claim."""
+        delete_claim(self._cluster, self._namespace, key, self._pipeline.service_account_name)
 
     def end(self, key: str) -> None:
         """Stop the run of a key, if there is one."""

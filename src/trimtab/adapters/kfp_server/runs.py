@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from trimtab.adapters.claims import read_claim
+from trimtab.adapters.claims import delete_claim, read_claim
 from trimtab.adapters.kfp_server.server import KfpProvider, KfpRun, KfpServer
 from trimtab.api.resources.retrain import Pipeline
 from trimtab.ports.claims import Claim
@@ -101,6 +101,10 @@ class KfpServerRuns:
         for run in self._all(key):
             if run.id != claim.run and not run.ended and run.state != "CANCELING":
                 self._server.terminate(run.id)
+
+    def forget(self, key: str) -> None:
+        """Delete its claim."""
+        delete_claim(self._cluster, self._claims, key, self._pipeline.service_account_name)
 
     def end(self, key: str) -> None:
         """Stop every run of a key."""

@@ -61,7 +61,7 @@ def told(cluster: Cluster, namespace: str, template: Template) -> Told:
         )
     model = mapping(predictor, "model")
     if name := model.get("runtime"):
-        runtime = cluster.read(SERVING_RUNTIME, namespace, name) or cluster.read(
+        runtime = cluster.get(SERVING_RUNTIME, namespace, name) or cluster.get(
             CLUSTER_SERVING_RUNTIME, "", name
         )
         if runtime is None:

@@ -162,10 +162,15 @@ class Mortal:
 
 
 class Time:
-    """ports.clock.Clock: stands still until told; the wall clock may be set, the monotonic one goes on."""
+    """ports.clock.Clock: stands still until told; the wall clock may be set, the monotonic one goes on.
+
+    Attributes:
+        farthest: the latest time that the wall clock ever showed.
+    """
 
     def __init__(self, start: datetime) -> None:
         self._now, self._monotonic_s = start, 1000.0
+        self.farthest = start
 
     def now(self) -> datetime:
         return self._now
@@ -176,6 +181,7 @@ class Time:
     def pass_(self, length: timedelta) -> None:
         self._now += length
         self._monotonic_s += length.total_seconds()
+        self.farthest = max(self.farthest, self._now)
 
     def jump(self, length: timedelta) -> None:
         """Somebody set the wall clock."""

@@ -21,6 +21,7 @@ from trimtab.adapters.kserve import template_text
 from trimtab.adapters.kserve.asking import Http
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT, REGISTRY
+from trimtab.api.errors import InputRefused
 from trimtab.api.resources.act import ACT, Act, Verb
 from trimtab.ports.cluster import Object
 from trimtab.ports.evidence import Agreement, Evidence, Latencies, RequestCount
@@ -71,7 +72,7 @@ def rollout(
 
 
 class Told:
-    """ports.evidence.Evidence: every revision gets as many requests.
+    """ports.evidence.Evidence: every revision gets as many requests; none bears a time that never was.
 
     Attributes:
         errors: share of its requests that fail.
@@ -81,7 +82,8 @@ class Told:
         down: the collector cannot be reached.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, time: Time) -> None:
+        self._time = time
         self.errors: dict[str, float] = {}
         self.slow: dict[str, float] = {}
         self.disagrees: dict[str, float] = {}
@@ -95,7 +97,7 @@ class Told:
     def requests(
         self, revision: str, start: datetime, end: datetime, bucket_s: int
     ) -> Sequence[RequestCount]:
-        self._reach()
+        end = self._ended(start, end)
         found, length = [], timedelta(seconds=bucket_s)
         day = start.replace(hour=0, minute=0, second=0, microsecond=0)
         at = day + -((day - start) // length) * length
@@ -106,7 +108,7 @@ class Told:
         return found
 
     def latencies(self, revision: str, start: datetime, end: datetime) -> Latencies:
-        self._reach()
+        end = self._ended(start, end)
         edges = [1.02**k for k in range(300)]
         middle = 20.0 * self.slow.get(revision, 1.0)
         many = REQUESTS_A_MINUTE * max(0, (end - start) // MINUTE)
@@ -114,7 +116,7 @@ class Told:
         return Latencies(edges, counts)
 
     def agreement(self, stable: str, candidate: str, start: datetime, end: datetime) -> Agreement:
-        self._reach()
+        end = self._ended(start, end)
         pairs = REQUESTS_A_MINUTE * max(0, (end - start) // MINUTE)
         disagree = round(pairs * self.disagrees.get(candidate, 0.0))
         not_finite = pairs if candidate in self.not_finite else 0
@@ -134,6 +136,13 @@ class Told:
 
     def received(self) -> Mapping[str, int]:
         return {}
+
+    def _ended(self, start: datetime, end: datetime) -> datetime:
+        """The end of what there is of a span."""
+        self._reach()
+        if start > end:
+            raise InputRefused("start is after end")
+        return min(end, self._time.farthest)
 
     def _reach(self) -> None:
         if self.down:
@@ -172,7 +181,8 @@ class Stage:
         self.machine, self.players, self.namespace = machine, players, players.namespace
         self.setting = players.setting
         self._settings = configuration(folder, **settings)
-        self.evidence, self.time, self.writes = Told(), Time(START), Writes()
+        self.time, self.writes = Time(START), Writes()
+        self.evidence = Told(self.time)
         self.broken: list[str] = []
         self.restarts = 0
         self.looks = 0

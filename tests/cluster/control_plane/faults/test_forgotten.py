@@ -59,9 +59,11 @@ def test_a_status_that_is_lost_leads_to_the_same_end(make_stage: "Make", bad: bo
     assert {at: end for at, end in ends.items() if end != expected} == {}, f"expected {expected}"
 
 
-def steps_of_clock(make: "Make", at: int, jump: timedelta) -> tuple[dict[str, int], bool, list[str]]:
+def steps_of_clock(
+    make: "Make", at: int, jump: timedelta, *, bad: bool = False
+) -> tuple[dict[str, int], bool, list[str]]:
     """(looks at which each step's traffic flowed, whether it was promoted, what broke) where the wall clock is set
-    before a look; each look is a minute of the monotonic clock."""
+    before a look; each look is a minute of the monotonic clock. A bad one fails once its half of the traffic comes."""
     from tests.cluster.control_plane.faults.stage import STRATEGY
 
     stage = make()
@@ -72,31 +74,36 @@ def steps_of_clock(make: "Make", at: int, jump: timedelta) -> tuple[dict[str, in
     stage.serve_first()
     stage.wish("2")
     stood = {"shadow": 0, "half": 0}
-    for look in range(1, 60):
+    for look in range(1, 60 + HOUR // timedelta(minutes=1)):
         if look == at:
             stage.time.jump(jump)
         stage.look()
         stood["shadow"] += stage.mirrored is not None
         stood["half"] += len(stage.weights) == 2
+        if bad and stood["half"]:
+            stage.evidence.errors[stage.revision("2")] = 0.5
         if look > 3 and stage.settled:
             break
     assert stage.settled, stage.status
     return stood, stage.stable == stage.revision("2"), stage.broken
 
 
+@pytest.mark.parametrize("bad", [False, True])
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
-def test_a_clock_that_jumps_promotes_nothing_early(make_stage: "Make", jump: timedelta, fault: "Row") -> None:
-    ahead = jump > timedelta()
-    fault.says(f"clock jumps {'+' if ahead else '-'}1 h at every step", "no early promotion")
-    usual, promoted, _ = steps_of_clock(make_stage, 0, jump)
-    assert promoted
-    assert min(usual.values()) >= LONG_STEP
-    steps = range(1, 3 * LONG_STEP + 2)
+def test_a_clock_that_jumps_promotes_nothing_early_and_turns_nobody_away(
+    make_stage: "Make", jump: timedelta, bad: bool, fault: "Row"
+) -> None:
+    sign, end = "+" if jump > timedelta() else "-", "rolled back" if bad else "promoted"
+    when = "at every third look" if bad else "at every step"
+    fault.says(f"clock jumps {sign}1 h {when} ({end})", "no early promotion; same end")
+    usual, promoted, _ = steps_of_clock(make_stage, 0, jump, bad=bad)
+    assert promoted is not bad
+    assert bad or min(usual.values()) >= LONG_STEP
+    steps = range(1, 3 * LONG_STEP + 2, 3 if bad else 1)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda at: steps_of_clock(make_stage, at, jump), steps))
+        found = list(pool.map(lambda at: steps_of_clock(make_stage, at, jump, bad=bad), steps))
     fault.cases(len(steps))
     for at, (stood, promoted, broken) in zip(steps, found, strict=True):
         assert not broken
-        assert not promoted or min(stood.values()) >= LONG_STEP, f"set at look {at}: {stood}"
-        # Set back in mid-step, evidence of an hour is missing: that rollout may end inconclusive, and is rolled back.
-        assert promoted or not ahead, f"set at look {at}: it was not promoted"
+        assert promoted is not bad, f"set at look {at}: {stood}"
+        assert bad or min(stood.values()) >= LONG_STEP, f"set at look {at}: {stood}"

@@ -8,7 +8,6 @@ import pytest
 from tests.cluster.control_plane.gateway.conftest import MakeEnvoy, MakeGateway
 from trimtab.adapters.children import Place
 from trimtab.adapters.gateway_api import Arrived, GatewayApi, Gateways, Mirrorings, ParentRef, RouteSpec
-from trimtab.adapters.gateway_api.gateways import READ_FOR_S
 from trimtab.adapters.gateway_api.kinds import GATEWAY, HTTP_ROUTE
 from trimtab.adapters.gateway_api.mirrorings import GIVE_UP_S, LEFT_AFTER_S, MIRROR, NO_FOR_S, PERCENTAGE
 from trimtab.api.errors import SurroundingsFailed
@@ -187,7 +186,6 @@ def test_what_was_shown_holds_for_one_generation_of_the_gateway(
     assert until_known(world, gateway).supported is False
     listeners = [{"name": "http", "port": envoy.port, "protocol": "HTTP", "hostname": "*.example.com"}]
     world.cluster.merge(GATEWAY, world.namespace, "public", {"spec": {"listeners": listeners}})
-    world.now_s += READ_FOR_S
     assert gateway.mirroring("").supported is None
 
 

@@ -54,7 +54,7 @@ class Players:
                     self._accept(route)
 
     def _serve(self, service: Object) -> None:
-        name, labels = service["metadata"]["name"], service["metadata"]["labels"]
+        name = service["metadata"]["name"]
         if because := self.never_ready.get(service["metadata"]["annotations"]["trimtab.dev/version"]):
             down = {
                 "type": "PredictorReady",
@@ -65,10 +65,24 @@ class Players:
             if (service.get("status") or {}).get("conditions") != [down]:
                 self.cluster.write_status({**service, "status": {"conditions": [down]}})
             return
+        self.say_ready(service)
+        self.expose(service)
+        held = self.cluster.get(DEPLOYMENT, self.namespace, f"{name}-predictor")
+        replicas = service["spec"]["predictor"].get("minReplicas", 1)
+        if held is not None and (held.get("status") or {}).get("availableReplicas") != replicas:
+            counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas"), replicas)
+            self.cluster.write_status({**held, "status": counts})
+
+    def say_ready(self, service: Object) -> None:
+        name = service["metadata"]["name"]
         address = {"url": f"http://{name}-predictor.{self.namespace}.svc.cluster.local"}
         if (service.get("status") or {}).get("address") != address:
             ready = {"type": "Ready", "status": "True", "lastTransitionTime": LATER}
             self.cluster.write_status({**service, "status": {"address": address, "conditions": [ready]}})
+
+    def expose(self, service: Object) -> None:
+        """Its Service and its Deployment."""
+        name, labels = service["metadata"]["name"], service["metadata"]["labels"]
         port = {"name": "http", "port": 80, "targetPort": 8080}
         self.cluster.create(
             {
@@ -79,11 +93,6 @@ class Players:
             }
         )
         self.cluster.create(_deployment(self.namespace, name, labels))
-        held = self.cluster.get(DEPLOYMENT, self.namespace, f"{name}-predictor")
-        replicas = service["spec"]["predictor"].get("minReplicas", 1)
-        if held is not None and (held.get("status") or {}).get("availableReplicas") != replicas:
-            counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas"), replicas)
-            self.cluster.write_status({**held, "status": counts})
 
     def _accept(self, route: Object) -> None:
         generation = route["metadata"]["generation"]

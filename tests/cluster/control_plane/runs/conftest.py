@@ -17,7 +17,7 @@ PIPELINES = "trimtab-pipelines"
 def account(control_plane: "ControlPlane", cluster: "Direct", namespace: str, tmp_path: Path) -> Path:
     """The folder that a pod of the service account would find: token and ca.crt."""
     allow(cluster, namespace, PIPELINES, [{"apiGroups": [""], "resources": ["configmaps"],
-                                           "verbs": ["get", "create", "update"]}])  # fmt: skip
+                                           "verbs": ["get", "create", "update", "delete"]}])  # fmt: skip
     return mounted(control_plane, namespace, PIPELINES, tmp_path / "account")
 
 

@@ -3,22 +3,25 @@
 import random
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cluster.control_plane.runs.conftest import PIPELINES
 from tests.cluster.control_plane.runs.shelf import Killed, Mortal, OnShelf, Shelf
-from trimtab.adapters.claims import InClusterClaims, read_claim
+from trimtab.adapters.claims import InClusterClaims, delete_claim, read_claim
 from trimtab.adapters.claims.config_map import CONFIG_MAP
 from trimtab.api.errors import AnswerIsNo, InputRefused, SurroundingsFailed
 from trimtab.ports.claims import Effect
+from trimtab.ports.cluster import Refused
 from trimtab.retrain import run_key
 from trimtab.steps.model_folder import ModelFolder
 from trimtab.steps.register import Holder, register_once
 
 KEY = run_key("a", "b", 1)
+BUNDLE = f"s3://bundles/flights-{'e' * 64}.tar.gz"
 UNTIL = datetime(2013, 7, 1, tzinfo=UTC)
 EFFECT = Effect("3", True, True, "log_loss 0.5", UNTIL, 4000)
 SEEDS, RUNS = 200, 3
@@ -50,6 +53,72 @@ def test_the_operator_reads_what_the_holder_registered_and_nobody_else_writes_it
     assert held is not None
     assert held.effect == EFFECT
     assert claims.take(KEY, "one").effect == EFFECT
+
+
+def test_a_claim_goes_with_the_policy_whose_job_made_it(
+    control_plane: Any, cluster: Any, namespace: str, account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trimtab.adapters.jobs.job import job_of
+    from trimtab.api.resources.retrain import JobTemplate, Pipeline
+    from trimtab.bootstrap.parameters import owner_of_claims
+
+    job = JobTemplate.model_validate({"image": "x"})
+    pipeline = Pipeline.model_validate({"project": BUNDLE, "job": {"image": "x"}})
+    made = cluster.create(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "policy", "namespace": namespace}}
+    )
+    env = job_of("p", namespace, KEY, pipeline, job, {}, {}, made)["spec"]["template"]["spec"]["containers"][
+        0
+    ]
+    told = {one["name"]: one.get("value", "") for one in env["env"]}
+    monkeypatch.setenv("TRIMTAB_OWNER", told["TRIMTAB_OWNER"])
+    claims = InClusterClaims(namespace, control_plane.url, account, owner=owner_of_claims())
+    claims.take(KEY, "one")
+    claims.settle(KEY, "one", EFFECT)
+    held = cluster.read(CONFIG_MAP, namespace, f"trimtab-claim-{KEY}")
+    assert [one["uid"] for one in held["metadata"]["ownerReferences"]] == [made["metadata"]["uid"]]
+
+
+def test_a_year_of_episodes_leaves_as_many_claims_as_the_history_has_lines(
+    claims: InClusterClaims, cluster: Any, namespace: str
+) -> None:
+    from tests.unit.control.stage import Stage
+    from tests.unit.control.test_retraining import EVENTS, Postbox, refused
+
+    class Kept:
+        def forget(self, key: str) -> None:
+            delete_claim(cluster, namespace, key, PIPELINES)
+
+    def ended(world: Any, key: str) -> Any:
+        claims.take(key, "run")
+        return refused(world, key)
+
+    posts, hour = Postbox(), timedelta(hours=1)
+    stage = Stage(retrain=EVENTS, posts=posts, run_makes=ended, remembered=Kept())
+    stage.serve_first()
+    stage.tick()
+    for number in range(40):
+        stage.world.clock.by(25 * hour)
+        posts.post(str(number), stage.world.clock.now())
+        stage.until(lambda s, made=number + 1: len(s.world.runs_made) == made, days=3, step=hour)
+        stage.tick()
+    assert len(stage.world.runs_made) == 40
+    left = {
+        one["data"]["key"] for one in cluster.list(CONFIG_MAP, namespace, {}) if "key" in one.get("data", {})
+    }
+    assert left == {one.key for one in stage.loop.retrain.status.attempts}
+    assert len(left) == 20
+
+
+def test_a_claim_that_is_gone_is_as_good_as_deleted_and_one_who_may_not_is_refused(
+    claims: InClusterClaims, cluster: Any, namespace: str
+) -> None:
+    delete_claim(cluster, namespace, KEY, PIPELINES)
+    claims.take(KEY, "one")
+    with pytest.raises(Refused, match="cannot delete"):
+        delete_claim(cluster, namespace, KEY, "default")
+    delete_claim(cluster, namespace, KEY, PIPELINES)
+    assert read_claim(cluster, namespace, KEY) is None
 
 
 def test_an_account_that_may_not_is_told_what_to_allow(

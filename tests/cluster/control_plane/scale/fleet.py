@@ -1,7 +1,7 @@
 """Many rollouts and monitors, players for what serves them, and one operator process whose cost can be read.
 
-KServe's own manager, the Deployment controller and a scheduler would use most of a small machine for a thousand
-InferenceServices, so they are played: what is measured is the operator.
+KServe's own manager would use most of a small machine for a thousand InferenceServices, so it is played; where a plane
+has Kubernetes' own controllers and kwok's kubelet, the Deployments that it makes get real Pod objects.
 """
 
 import os
@@ -124,10 +124,23 @@ class Fleet:
     Args:
         folder: for the operator's configuration, cache and log.
         namespaces: that exist.
+        pods: others make Pods of Deployments and say when they are available; else the player says so at once.
+        registered: the first so many models come from the registry `models`; all others are pinned.
+        every_s: how often the players and who waits list everything, which is work for the API server.
     """
 
-    def __init__(self, plane: "ControlPlane", folder: Path, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self,
+        plane: "ControlPlane",
+        folder: Path,
+        namespaces: Sequence[str],
+        *,
+        pods: bool = False,
+        registered: int = 0,
+        every_s: float = 0.5,
+    ) -> None:
         self._plane, self._folder, self.namespaces = plane, folder, namespaces
+        self._pods, self._registered, self._every_s = pods, registered, every_s
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._served: Any = None
         self._players: list[Busy] = []
@@ -154,7 +167,9 @@ class Fleet:
 
     def play(self) -> None:
         """Servers come up and routes are accepted."""
-        self._players = [Busy(self.cluster, namespace) for namespace in self.namespaces]
+        self._players = [
+            Busy(self.cluster, namespace, self._pods, self._every_s) for namespace in self.namespaces
+        ]
         for player in self._players:
             player.start()
 
@@ -196,9 +211,15 @@ class Fleet:
         self._each(self.cluster.create, [self.monitor(number) for number in range(monitors)])
 
     def rollout(self, number: int, version: str = "1") -> dict[str, Any]:
-        """A model that is pinned in the resource."""
+        """A model that is pinned in the resource, or one of the registry's."""
         name = f"model-{number:04}"
-        model = {"uri": f"s3://models/{name}/{version}", "version": version, "digest": f"{version:0>64}"}
+        model: dict[str, Any] = {
+            "uri": f"s3://models/{name}/{version}",
+            "version": version,
+            "digest": f"{version:0>64}",
+        }
+        if number < self._registered:
+            model = {"registry": {"providerRef": "models", "name": name}}
         return {
             "apiVersion": "trimtab.dev/v1alpha1",
             "kind": "ModelRollout",
@@ -254,7 +275,16 @@ class Fleet:
             f"{rollouts} rollouts are Ready",
             lambda: self.with_condition(MODEL_ROLLOUT) == rollouts,
             within_s,
-            every_s=0.5,
+            every_s=self._every_s,
+        )
+
+    def wait_watched(self, monitors: int, within_s: float) -> None:
+        """Every monitor has its reference."""
+        eventually(
+            f"{monitors} monitors have a reference",
+            lambda: self.with_condition(DRIFT_MONITOR, "ReferenceLoaded") == monitors,
+            within_s,
+            every_s=self._every_s,
         )
 
     def wait_told(self, monitors: int, within_s: float) -> None:
@@ -263,7 +293,7 @@ class Fleet:
             f"{monitors} monitors have conditions",
             lambda: sum(bool(conditions(held)) for held in self.held(DRIFT_MONITOR)) == monitors,
             within_s,
-            every_s=0.5,
+            every_s=self._every_s,
         )
 
     def _each(self, act: Callable[[Any], object], over: Sequence[Any]) -> None:
@@ -289,15 +319,33 @@ class Fleet:
 class Busy(Players):
     """Acts only on what it has not seen as it is, so that a thousand objects cost two lists."""
 
-    def __init__(self, cluster: "Direct", namespace: str) -> None:
+    def __init__(self, cluster: "Direct", namespace: str, pods: bool, every_s: float) -> None:
         super().__init__(cluster, namespace)
+        self._pods, self._every_s = pods, every_s
         self._known: dict[str, str] = {}
+        self._made: set[str] = set()
 
     def _play(self) -> None:
-        while not self._stop.wait(0.5):
-            for kind, act in ((INFERENCE_SERVICE, self._serve), (HTTP_ROUTE, self._accept)):
+        while not self._stop.wait(self._every_s):
+            serve = self._serve_by_pods if self._pods else self._serve
+            for kind, act in ((INFERENCE_SERVICE, serve), (HTTP_ROUTE, self._accept)):
                 with suppress(SurroundingsFailed):
                     self._news(kind, act)
+
+    def _serve_by_pods(self, service: Object) -> None:
+        """As KServe: Service and Deployment, Ready once a pod of it is.
+
+        Raises:
+            TrimtabError: that is still waited for.
+        """
+        name, made = service["metadata"]["name"], self._made
+        if name not in made:
+            self.expose(service)
+            made.add(name)
+        held = self.cluster.get(DEPLOYMENT, self.namespace, f"{name}-predictor")
+        if held is None or not (held.get("status") or {}).get("availableReplicas"):
+            raise SurroundingsFailed(f"no pod of {name} is available yet")
+        self.say_ready(service)
 
     def _news(self, kind: Kind, act: Callable[[Object], None]) -> None:
         for held in self.cluster.list(kind, self.namespace):

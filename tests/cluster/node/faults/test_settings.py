@@ -8,7 +8,7 @@ from tests.cluster.control_plane.faults.conftest import kserve_worlds, make_stag
 from tests.cluster.control_plane.faults.settings import REAL
 from tests.cluster.control_plane.faults.test_bad_candidates import test_a_bad_candidate_is_rolled_back
 from tests.cluster.control_plane.faults.test_forgotten import (
-    test_a_clock_that_jumps_promotes_nothing_early,
+    test_a_clock_that_jumps_promotes_nothing_early_and_turns_nobody_away,
     test_a_status_that_is_lost_leads_to_the_same_end,
 )
 from tests.cluster.control_plane.faults.test_killed import (
