@@ -176,6 +176,8 @@ class ReconcileRollout:
             trouble = error.message if isinstance(error, TrimtabError) else str(error)
             return Looked(because or trouble, True, trouble, moves)
         busy = self.status.phase in (Phase.STARTING, Phase.PROMOTING, Phase.ROLLING_BACK)
+        # What was asked of a server may change nothing that wakes anybody (as many replicas as there are).
+        busy |= decision.waits and bool(decision.after)
         return Looked(because, busy, self._blind, moves)
 
     def wake(self, now: datetime) -> datetime:

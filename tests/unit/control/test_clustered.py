@@ -79,6 +79,19 @@ def test_stable_keeps_its_replicas_until_nothing_can_be_undone(make_stage):
     assert stage.until(lambda s: s.world.servers_up[first].least == 0, days=1, step=HOUR)
 
 
+def test_replicas_that_were_asked_for_are_looked_at_again_at_once(make_stage):
+    """Where as many are there already, nothing in the world changes: nobody would wake the rollout."""
+    stage, first = grown(make_stage)
+    second = stage.world.candidate("second")
+    assert stage.until(lambda s: s.world.weight(second) == 50, days=30, step=HOUR)
+    stage.world.pass_time(HOUR)
+    assert not stage.look().busy
+    stage.world.servers_up[first] = replace(stage.world.servers_up[first], least=1)
+    looked = stage.look()
+    assert (looked.because, looked.busy) == ("replicas are asked for", "server")
+    assert not stage.look().busy
+
+
 def test_a_route_is_told_once_and_its_step_begins_when_it_is_in_effect(make_stage):
     stage, _ = grown(make_stage, replicas=1)
     second = stage.world.candidate("second")
