@@ -10,7 +10,9 @@ from trimtab.adapters.kserve.asking import WARM_UP_HEADER, Http
 def through(template: str) -> Http:
     """Ask by `template`, which holds {namespace}, {service} and {port}: kubectl proxy's form among others."""
 
-    def ask(host: str, port: int, method: str, path: str, body: bytes | None, within_s: float) -> int:
+    def ask(
+        host: str, port: int, method: str, path: str, body: bytes | None, within_s: float
+    ) -> tuple[int, bytes]:
         service, namespace = host.split(".")[:2]
         at = urlsplit(template.format(namespace=namespace, service=service, port=port))
         secure = at.scheme == "https"
@@ -20,8 +22,7 @@ def through(template: str) -> Http:
         try:
             connection.request(method, at.path.rstrip("/") + path, body, headers)
             answer = connection.getresponse()
-            answer.read()
-            return answer.status
+            return answer.status, answer.read()
         except http.client.HTTPException as error:
             raise OSError(f"{host} did not speak HTTP ({error!r})") from error
         finally:

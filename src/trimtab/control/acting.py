@@ -9,7 +9,7 @@ from trimtab.control.target import Target
 from trimtab.ports.evidence import Evidence
 from trimtab.ports.gateway import Gateway, Mirrors, Split
 from trimtab.ports.profiles import Profiles, Unprofiled
-from trimtab.ports.servers import Revision, Servers
+from trimtab.ports.servers import Revision, Servers, Warmed
 from trimtab.rollout.decision import (
     Act,
     EnsureServer,
@@ -46,8 +46,8 @@ class Acting:
         with contextlib.suppress(Unprofiled):
             self._evidence.observe(ref.revision, self._profiles.profile(ref.uri))
 
-    def do(self, act: Act, now: datetime) -> int:
-        """Do one act; returns the warm-up requests answered, 0 for other acts.
+    def do(self, act: Act, now: datetime) -> Warmed | None:
+        """Do one act; returns what a warm-up came to, None for other acts.
 
         Raises SurroundingsFailed, RouteRefused, InputRefused as the ports do.
         """
@@ -82,4 +82,4 @@ class Acting:
                 self._candidacy.lift(ref, order)
             case NameStable(ref):
                 self._candidacy.name_stable(ref)
-        return 0
+        return None

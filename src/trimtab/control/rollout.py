@@ -108,7 +108,7 @@ class ReconcileRollout:
         self._acting = Acting(target, gateway, servers, evidence, profiles, self._candidacy, mirrors)
         self._current: RolloutStatus | None = None
         self._written_s: float | None = None
-        self._blind = ""
+        self._blind, self._unwarmed = "", ("", "")
         self._seen: Observed | None = None
 
     @property
@@ -228,6 +228,7 @@ class ReconcileRollout:
             starved_s=self._starved(status, routed, monotonic),
             unreached_s=self._without_endpoint(status, split, monotonic),
             requests=self._requests(status, now),
+            unwarmed=self._refused_warm_up(status),
         )
 
     def _base(
@@ -336,6 +337,10 @@ class ReconcileRollout:
             return 0.0
         return self._unreached.look(status.stable.revision, status.candidate.revision, split.empty, monotonic)
 
+    def _refused_warm_up(self, status: RolloutStatus) -> str:
+        revision, said = self._unwarmed
+        return said if status.candidate is not None and status.candidate.revision == revision else ""
+
     def _requests(self, status: RolloutStatus, now: datetime) -> int:
         """Counted only where a step asks for samples."""
         if status.step is None or status.step.index >= len(self._spec.steps) or self._blind:
@@ -361,10 +366,12 @@ class ReconcileRollout:
         claim = decision.claim if decision.claim is not None else seen.status
         done += self._write(claim, decision, now)
         for act in decision.after:
-            answered = self._acting.do(act, now)
-            if isinstance(act, WarmUp):
-                self._write(claim.model_copy(update={"warmed": claim.warmed + answered}), None, now)
-                return done + (answered >= act.requests)
+            warmed = self._acting.do(act, now)
+            if isinstance(act, WarmUp) and warmed is not None:
+                self._unwarmed = act.revision, warmed.said
+                warm = claim.warmed + warmed.answered
+                self._write(claim.model_copy(update={"warmed": warm}), None, now)
+                return done + (warmed.answered >= act.requests)
             done += 1
         return done
 

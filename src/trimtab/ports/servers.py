@@ -52,6 +52,19 @@ class Server:
     serves: Revision | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """What a warm-up came to.
+
+    Attributes:
+        answered: requests answered by 2xx.
+        said: what the last of the others met, status and text; "" where there was none.
+    """
+
+    answered: int
+    said: str = ""
+
+
 class Servers(Protocol):
     def observed(self) -> Mapping[str, Server]:
         """All servers of this model, by revision id."""
@@ -68,8 +81,8 @@ class Servers(Protocol):
     def retire(self, revision: str) -> None:
         """Drain and stop it. Idempotent. The caller has taken it off the route before."""
 
-    def warm(self, revision: str, requests: int) -> int:
-        """Send real example requests past the gateway; returns how many were answered by 2xx.
+    def warm(self, revision: str, requests: int) -> Warmed:
+        """Send real example requests past the gateway.
 
         Warm-up requests carry header `x-trimtab-warmup: 1` and are not logged.
         """

@@ -7,6 +7,7 @@ from trimtab.api.rollout import Rollout
 from trimtab.api.rollout_status import Phase
 from trimtab.rollout.decision import Decision
 from trimtab.rollout.rolling_back import roll_back
+from trimtab.rollout.warming import unwarmed
 from trimtab.rollout.world import Observed
 
 NOT_READY_S: Final = 30.0
@@ -37,7 +38,7 @@ def _never_ready(spec: Rollout, seen: Observed) -> str:
     if not seen.ready(status.candidate):
         return f"broken: not ready within {warm_up.timeout.total_seconds():.0f} s"
     if status.warmed < warm_up.requests:
-        return f"broken: answered {status.warmed} of {warm_up.requests} warm-up requests"
+        return f"broken: {unwarmed(spec, seen)}"
     return ""
 
 

@@ -23,7 +23,14 @@ def warm_up(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
     missing = spec.warm_up.requests - status.warmed
     if status.phase is not Phase.STARTING or candidate is None or missing <= 0:
         return None
-    return Decision("the candidate is warmed up", after=(WarmUp(candidate.revision, missing),))
+    because = "the candidate is warmed up" + (f": {unwarmed(spec, seen)}" if seen.unwarmed else "")
+    return Decision(because, after=(WarmUp(candidate.revision, missing),))
+
+
+def unwarmed(spec: Rollout, seen: Observed) -> str:
+    """How far the warm-up came, and what it met."""
+    met = f"; it says {seen.unwarmed}" if seen.unwarmed else ""
+    return f"answered {seen.status.warmed} of {spec.warm_up.requests} warm-up requests{met}"
 
 
 def begin(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:

@@ -22,7 +22,7 @@ from trimtab.adapters.processes.record import read as read_record
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.local.plane import Plane
 from trimtab.ports.gateway import Split
-from trimtab.ports.servers import Revision, ServerState
+from trimtab.ports.servers import Revision, ServerState, Warmed
 
 pytestmark = pytest.mark.xdist_group("plane")
 
@@ -118,7 +118,7 @@ def test_revisions_are_served_split_mirrored_killed_and_retired(plane, folder):
     assert plane.curl() is None
 
     serve(plane, folder, STABLE, CANDIDATE)
-    assert plane.servers.warm(STABLE, 5) == 5
+    assert plane.servers.warm(STABLE, 5) == Warmed(5)
     plane.gateway.apply(MODEL, Split({STABLE: 100}, CANDIDATE, 100))
     assert ask(plane, 20) == [(200, STABLE)] * 20
     row = json.loads(shlex.split(plane.curl())[-1])
@@ -200,8 +200,8 @@ def test_a_server_whose_model_cannot_be_read_says_so(plane, folder, tmp_path):
     )
     assert "exited with status 2" in seen.message
     assert "plan.json" in seen.message
-    assert plane.servers.warm(CANDIDATE, 3) == 0
-    assert plane.servers.warm("00000000", 3) == 0
+    assert not plane.servers.warm(CANDIDATE, 3).answered
+    assert plane.servers.warm("00000000", 3) == Warmed(0, "it has no server yet")
 
 
 def test_a_taken_gateway_port_is_told_and_nothing_stays(plane):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trimtab.ports.gateway import Sent, Split
 from trimtab.ports.registry import ModelVersion
 from trimtab.ports.runs import Run, RunState
-from trimtab.ports.servers import Revision, Server, ServerState
+from trimtab.ports.servers import Revision, Server, ServerState, Warmed
 
 if TYPE_CHECKING:
     from tests.unit.control.world import World
@@ -149,8 +149,8 @@ class Servers:
 
         self.world.kill.guard(stop)
 
-    def warm(self, revision: str, requests: int) -> int:
-        return requests if self.world.warm_answers else 0
+    def warm(self, revision: str, requests: int) -> Warmed:
+        return Warmed(requests) if self.world.warm_answers else Warmed(0, "400: no online store")
 
 
 @dataclass

@@ -5,6 +5,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from trimtab.adapters.http.refusal import refusal
+from trimtab.ports.servers import Warmed
+
 WARM_UP_HEADER: Final = "x-trimtab-warmup"
 READY_WITHIN_S: Final = 2.0
 ANSWER_WITHIN_S: Final = 10.0
@@ -12,22 +15,23 @@ NOT_SERVED: Final = (404, 405, 501)
 
 
 class Http(Protocol):
-    """One request to a Service of the cluster; returns its status. Raises OSError where there is no answer."""
+    """One request to a Service of the cluster: status and body. Raises OSError where there is no answer."""
 
     def __call__(
         self, host: str, port: int, method: str, path: str, body: bytes | None, within_s: float
-    ) -> int: ...
+    ) -> tuple[int, bytes]: ...
 
 
-def direct(host: str, port: int, method: str, path: str, body: bytes | None, within_s: float) -> int:
+def direct(
+    host: str, port: int, method: str, path: str, body: bytes | None, within_s: float
+) -> tuple[int, bytes]:
     """Http from inside the cluster."""
     connection = http.client.HTTPConnection(host, port, timeout=within_s)
     headers = {WARM_UP_HEADER: "1"} | ({"Content-Type": "application/json"} if body else {})
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        return answer.status, answer.read()
     except http.client.HTTPException as error:
         raise OSError(f"{host} did not speak HTTP ({error!r})") from error
     finally:
@@ -39,7 +43,7 @@ def is_ready(ask: Http, host: str, port: int, model_name: str) -> str:
     said = ""
     for path in (f"/v2/models/{model_name}/ready", f"/v1/models/{model_name}"):
         try:
-            status = ask(host, port, "GET", path, None, READY_WITHIN_S)
+            status, _ = ask(host, port, "GET", path, None, READY_WITHIN_S)
         except OSError as error:
             return f"no answer from {host}:{port} ({error})"
         if 200 <= status < 300:
@@ -48,27 +52,30 @@ def is_ready(ask: Http, host: str, port: int, model_name: str) -> str:
     return said
 
 
-def warm(ask: Http, host: str, port: int, model_name: str, rows: Sequence[Any], requests: int) -> int:
-    """How many of `requests` were answered by 2xx; ends at the first that was not answered at all.
+def warm(ask: Http, host: str, port: int, model_name: str, rows: Sequence[Any], requests: int) -> Warmed:
+    """Ask `requests` times; ends at the first that was not answered at all.
 
     Rows go by the v1 protocol, by v2 where the server does not know that. Without rows it is asked whether it is ready.
     """
-    answered, way = 0, 0
+    answered, way, said = 0, 0, ""
     ways = _ways(model_name) if rows else _ways_without_rows(model_name)
     for turn in range(requests):
         row = rows[turn % len(rows)] if rows else None
         while True:
             method, path, body = ways[way](row)
             try:
-                status = ask(host, port, method, path, body, ANSWER_WITHIN_S)
-            except OSError:
-                return answered
+                status, content = ask(host, port, method, path, body, ANSWER_WITHIN_S)
+            except OSError as error:
+                return Warmed(answered, f"no answer from {host}:{port} ({error})")
             if status in NOT_SERVED and way + 1 < len(ways):
                 way += 1
                 continue
             break
-        answered += 200 <= status < 300
-    return answered
+        if 200 <= status < 300:
+            answered += 1
+        else:
+            said = refusal(status, content)
+    return Warmed(answered, said)
 
 
 Way = Callable[[Any], tuple[str, str, bytes | None]]

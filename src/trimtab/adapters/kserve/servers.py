@@ -20,7 +20,7 @@ from trimtab.adapters.kserve.template import Serving, TemplateRefused, has_trans
 from trimtab.adapters.kserve.told import Told, told
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.ports.cluster import Cluster, Object, Refused
-from trimtab.ports.servers import Revision, Server, ServerState
+from trimtab.ports.servers import Revision, Server, ServerState, Warmed
 
 READY_FOR_S: Final = 10.0
 """A server that answered ready is not asked again for so long, unless its pods changed."""
@@ -140,10 +140,10 @@ class KserveServers:
             account=self._place.account,
         )
 
-    def warm(self, revision: str, requests: int) -> int:
+    def warm(self, revision: str, requests: int) -> Warmed:
         each = next((one for one in self._seen() if one.revision == revision and not one.going), None)
         if each is None or each.backend is None:
-            return 0
+            return Warmed(0, "it has no address yet")
         rows = self._samples(each.serves.uri) if each.serves else ()
         return asking.warm(
             self._http, self._host(each.backend), each.backend.port, each.model_name, rows, requests

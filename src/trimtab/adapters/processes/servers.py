@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from trimtab.adapters.http.refusal import refusal
 from trimtab.adapters.processes.child import PORT, ChildSpec, ChildState, ChildStatus
 from trimtab.adapters.processes.control import Control
 from trimtab.api.errors import DataRefused
-from trimtab.ports.servers import Revision, Server, ServerState
+from trimtab.ports.servers import Revision, Server, ServerState, Warmed
 
 KIND = "server"
 DRAIN_S = 30.0
@@ -93,10 +94,10 @@ class LocalServers:
     def scale(self, revision: str, least: int) -> None:
         """One machine has one server a revision."""
 
-    def warm(self, revision: str, requests: int) -> int:
+    def warm(self, revision: str, requests: int) -> Warmed:
         child = self._child(revision)
         if child is None or child.port is None:
-            return 0
+            return Warmed(0, "it has no server yet")
         rows = json.loads((Path(child.labels["folder"]) / "samples.json").read_text())
         if not rows:
             raise DataRefused(
@@ -105,18 +106,21 @@ class LocalServers:
         path = f"/v1/models/{child.labels['model_name']}:predict"
         headers = {"Content-Type": "application/json", WARM_UP_HEADER: "1"}
         connection = http.client.HTTPConnection("127.0.0.1", child.port, timeout=TIMEOUT_S)
-        answered = 0
+        answered, said = 0, ""
         try:
             for turn in range(requests):
                 connection.request("POST", path, json.dumps({"instances": [rows[turn % len(rows)]]}), headers)
                 answer = connection.getresponse()
-                answer.read()
-                answered += 200 <= answer.status < 300
-        except (OSError, http.client.HTTPException):
-            return answered
+                content = answer.read()
+                if 200 <= answer.status < 300:
+                    answered += 1
+                else:
+                    said = refusal(answer.status, content)
+        except (OSError, http.client.HTTPException) as error:
+            return Warmed(answered, f"no answer from 127.0.0.1:{child.port} ({error!r})")
         finally:
             connection.close()
-        return answered
+        return Warmed(answered, said)
 
     def port(self, revision: str) -> int | None:
         """Where a revision's server listens on 127.0.0.1; None if it has none."""

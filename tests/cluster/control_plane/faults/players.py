@@ -61,7 +61,9 @@ class Players:
         held = self.cluster.list(DEPLOYMENT, self.namespace, {REVISION: revision})
         return len(held) == len(self.setting.components) and all(map(_available, held))
 
-    def ask(self, host: str, port: int, method: str, path: str, body: bytes | None, within_s: float) -> int:
+    def ask(
+        self, host: str, port: int, method: str, path: str, body: bytes | None, within_s: float
+    ) -> tuple[int, bytes]:
         """trimtab.adapters.kserve.asking.Http: a component knows its model by the name that its pods are told."""
         entry = host.split(".")[0]
         revision = entry.removesuffix(f"-{self.setting.entry}")
@@ -70,8 +72,8 @@ class Players:
             if held is None or not _available(held):
                 raise OSError(f"{host}: {component} does not answer")
             if told_name(held) != path.split("/")[3].partition(":")[0]:
-                return 404
-        return 200
+                return 404, b""
+        return 200, b""
 
     def _is_standard(self, service: Object) -> bool:
         """Another one would be Knative's, which is not there."""

@@ -13,7 +13,7 @@ from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE, POD, SE
 from trimtab.adapters.retained import release
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.ports.cluster import Kind, Refused
-from trimtab.ports.servers import Revision, Server, ServerState
+from trimtab.ports.servers import Revision, Server, ServerState, Warmed
 from trimtab.ports.state import Conflict
 
 FIRST = Revision("aaaa1111", "1", "s3://models/flights/1", "11" * 32)
@@ -50,9 +50,12 @@ class World:
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     in_use: set[str] = field(default_factory=set)
 
-    def http(self, host: str, port: int, method: str, path: str, body: bytes | None, within_s: float) -> int:
+    def http(
+        self, host: str, port: int, method: str, path: str, body: bytes | None, within_s: float
+    ) -> tuple[int, bytes]:
         self.asked.append((host, method, path))
-        return self.answers.get(host, 200)
+        status = self.answers.get(host, 200)
+        return status, b"" if status == 200 else b'{"error": "no online store"}'
 
     @property
     def place(self) -> Place:
@@ -254,14 +257,14 @@ def test_one_in_use_is_kept_and_one_that_is_not_is_deleted(world: World):
 
 
 def test_warm_up_goes_past_the_gateway_and_counts_what_was_answered(world: World):
-    assert world.servers.warm(FIRST.id, 5) == 0
+    assert world.servers.warm(FIRST.id, 5) == Warmed(0, "it has no address yet")
     world.servers.ensure("flights", FIRST)
     world.until(FIRST, ServerState.READY)
-    assert world.servers.warm(FIRST.id, 5) == 5
+    assert world.servers.warm(FIRST.id, 5) == Warmed(5)
     host = f"flights-aaaa1111-predictor.{world.namespace}.svc"
     assert world.asked[-5:] == [(host, "POST", "/v1/models/flights:predict")] * 5
     world.answers[host] = 500
-    assert world.servers.warm(FIRST.id, 5) == 0
+    assert world.servers.warm(FIRST.id, 5) == Warmed(0, "500: no online store")
 
 
 def test_a_template_is_judged_by_the_api_server_and_kserve_s_webhooks_before_anything_is_made(world: World):
