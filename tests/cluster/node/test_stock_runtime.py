@@ -23,8 +23,8 @@ pytestmark = pytest.mark.xdist_group("node")
 RATE = 100
 """Python's server of KServe's SDK and an agent beside it, twice, on two cores."""
 STEPS: list[dict[str, Any]] = [
-    {"name": "shadow", "shadow": {"percent": 30}, "until": {"minDuration": "20s"}},
-    {"name": "fifth", "canary": {"percent": 20}, "until": {"minDuration": "20s", "maxDuration": "8m"}},
+    {"name": "shadow", "shadow": {"percent": 30}, "until": {"minDuration": "30s"}},
+    {"name": "fifth", "canary": {"percent": 20}, "until": {"minDuration": "30s", "maxDuration": "8m"}},
 ]
 CHECKS = [
     {

@@ -59,11 +59,11 @@ def measured(
     """Compare what the proxies count in a step with what was wished, over so many seconds' requests."""
     from tests.cluster.kube.poll import eventually
 
-    before, sent = counted(gateway, rollout), int((rate or RATE) * seconds)
+    step, before, sent = rollout.step(), counted(gateway, rollout), int((rate or RATE) * seconds)
     eventually("enough requests", lambda: total(counted(gateway, rollout)) - total(before) >= sent, 60, 0.5)
     after = counted(gateway, rollout)
     moved = {name: count - before.get(name, 0) for name, count in after.items()}
-    step = rollout.step()
+    assert rollout.step() == step, f"step {step} was over before it was measured"
     if candidate:
         to_candidate = moved.get(rollout.revision("candidate"), 0)
         assert_share(note, f"{step}: answered by the candidate", to_candidate, total(moved), candidate)

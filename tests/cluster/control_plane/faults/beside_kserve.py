@@ -118,7 +118,7 @@ class BesideKServe(Players):
         return "" if seen == expected else f"replicas {seen} of {expected}"
 
     def _turn(self, pod: Object, *, well: bool) -> None:
-        """A pod's containers crash, or run again."""
+        """A pod's model server crashes, and so whatever waits for it; or they run again."""
         how: dict[str, Any] = {"running": {}} if well else {"waiting": {"reason": "CrashLoopBackOff"}}
         status = {
             "conditions": [
@@ -126,8 +126,8 @@ class BesideKServe(Players):
                 for kind in ("Initialized", "Ready", "ContainersReady", "PodScheduled")
             ],
             "containerStatuses": [
-                {"name": one["name"], "image": one["image"], "imageID": "", "ready": well, "restartCount": 1}
-                | {"state": how}
+                {"name": one["name"], "image": one["image"], "imageID": "", "ready": well, "state": how}
+                | {"restartCount": int(one["name"] == "kserve-container")}
                 for one in pod["spec"]["containers"]
             ],
         }

@@ -32,5 +32,8 @@ from tests.cluster.control_plane.faults.test_surroundings_down import (
     test_the_registry_is_down,
 )
 
-pytestmark = pytest.mark.xdist_group("faults")
-SETTINGS = REAL
+IN_TWO = ("faults-of-one-half", "faults-of-the-other")
+SETTINGS = [
+    pytest.param(one, marks=pytest.mark.xdist_group(IN_TWO[n // 2]), id=str(one))
+    for n, one in enumerate(REAL)
+]
