@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 STAMP := $(VENV)/.ready
 ALL := $(VENV)/.ready-all
 WORKERS ?= 2
-TABLE = tests/cluster/node/faults/test_settings.py
+FAULTS = tests/cluster/node/faults
 INSTALL = $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock
 
 export DO_NOT_TRACK := 1
@@ -30,10 +30,10 @@ test: $(ALL) ## All tests that run unattended
 
 .PHONY: test-cluster test-faults e2e cluster cluster-down
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
-	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q --durations=10 --ignore=$(TABLE)
+	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q --durations=10 --ignore=$(FAULTS)
 
-test-faults: $(ALL) ## The whole fault table beside KServe's own manager, in four settings (as root; up to 50 minutes)
-	$(BIN)/python -m pytest $(TABLE) -n $(WORKERS) --dist loadgroup -q --durations=10
+test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and under load (as root; about an hour)
+	$(BIN)/python -m pytest $(FAULTS) -n $(WORKERS) --dist loadgroup -q --durations=10
 
 e2e: $(ALL) ## The chart's release with real pods, in the image that its Dockerfile makes (as root, with buildah)
 	$(BIN)/python -m pytest tests/e2e -q

@@ -5,10 +5,10 @@ crash between any two writes leads back to the same end.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from trimtab.api.conditions import Condition
 from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
@@ -18,34 +18,25 @@ from trimtab.control.acting import Acting
 from trimtab.control.candidacy import Candidacy
 from trimtab.control.judging import Judging
 from trimtab.control.memory import Memory
-from trimtab.control.starving import Starving
+from trimtab.control.observing import Around, Observing
 from trimtab.control.target import Target
-from trimtab.control.unreached import Unreached
 from trimtab.ports.clock import Clock
 from trimtab.ports.evidence import Evidence
-from trimtab.ports.gateway import Audiences, Gateway, Mirrors, RouteRefused, Split
+from trimtab.ports.gateway import Audiences, Gateway, Mirrors, RouteRefused
 from trimtab.ports.metrics import Metrics
 from trimtab.ports.profiles import Profiles
 from trimtab.ports.registry import Registry
-from trimtab.ports.servers import Server, Servers, ServerState
+from trimtab.ports.servers import Servers
 from trimtab.ports.state import Conflict, Event, State
 from trimtab.rollout import (
-    Apart,
-    Copies,
     Decision,
     Observed,
-    Ordered,
-    Routed,
-    ServerSeen,
     Told,
     conditions,
     decide,
 )
-from trimtab.rollout.capacity import lacking
 from trimtab.rollout.decision import WarmUp
-from trimtab.rollout.elapsed import credited
 from trimtab.rollout.rebuilding import rebuilt
-from trimtab.rollout.traffic import wished
 
 KIND: Final = "ModelRollout"
 MOVES: Final = 40
@@ -99,16 +90,15 @@ class ReconcileRollout:
             metrics: answers the checks that ask a metrics server.
         """
         self._spec, self._target, self._clock, self._state = spec, target, clock, state
-        self._gateway, self._servers = gateway, servers
-        self._mirrors, self._audiences = mirrors, audiences
         self._memory = Memory(state, KIND, target.name, RolloutStatus)
         self._candidacy = Candidacy(registry, target)
-        self._judging = Judging(spec, target, evidence, gateway, profiles, metrics)
-        self._starving, self._unreached = Starving(), Unreached()
+        judging = Judging(spec, target, evidence, gateway, profiles, metrics)
+        self._observing = Observing(
+            spec, target, state, gateway, servers, self._candidacy, judging, mirrors, audiences
+        )
         self._acting = Acting(target, gateway, servers, evidence, profiles, self._candidacy, mirrors)
         self._current: RolloutStatus | None = None
         self._written_s: float | None = None
-        self._blind, self._unwarmed = "", ("", "")
         self._seen: Observed | None = None
 
     @property
@@ -148,13 +138,7 @@ class ReconcileRollout:
             looked.because, looked.trouble, hindered, ordered, self.unreadable,
             self._candidacy.current(now), unresolved, facts,
         )  # fmt: skip
-        seen = replace(
-            self._seen or Observed(self.status, copies=self._copies(), apart=self._apart()),
-            status=self.status,
-            routed=_routed(self._gateway.split(self._target.host)),
-            servers={revision: _seen(server) for revision, server in self._servers.observed().items()},
-            newest=newest,
-        )
+        seen = replace(self._observing.as_they_are(self._seen, self.status), newest=newest)
         return conditions(self._spec, seen, told)
 
     def tick(self) -> Looked:
@@ -178,7 +162,7 @@ class ReconcileRollout:
         busy = self.status.phase in (Phase.STARTING, Phase.PROMOTING, Phase.ROLLING_BACK)
         # What was asked of a server may change nothing that wakes anybody (as many replicas as there are).
         busy |= decision.waits and bool(decision.after)
-        return Looked(because, busy, self._blind, moves)
+        return Looked(because, busy, self._observing.blind, moves)
 
     def wake(self, now: datetime) -> datetime:
         """When time alone can change the answer next."""
@@ -196,53 +180,18 @@ class ReconcileRollout:
     def _observe(self) -> Observed:
         now, monotonic = self._clock.now(), self._clock.monotonic_s()
         stored = self._memory.load()
-        split = self._gateway.split(self._target.host)
-        routed = _routed(split)
-        servers = self._servers.observed()
-        suspended = self._state.suspended(self._target.name)
-        copies = self._copies()
-        act = self._state.act(self._target.name)
-        order = Ordered(act.id, act.verb, act.revision, act.step, act.by) if act else None
-        status = self._base(stored, routed, servers, order)
-        if routed is not None:
-            status = status.model_copy(update=_shown(routed))
-        seen = Observed(
-            status=status,
-            routed=routed,
-            in_effect=split is None or split.in_effect,
-            copies=copies,
-            apart=self._apart(),
-            servers={revision: _seen(server) for revision, server in servers.items()},
-            suspended=suspended,
-        )
-        status = self._begun(seen, now, monotonic)
-        status = self._judged(status, copies, now)
-        status = self._timed(replace(seen, status=status), monotonic)
-        self._current = status
-        return replace(
-            seen,
-            status=status,
-            newest=self._candidacy.newest(now),
-            candidate_rejected=status.candidate is not None and self._candidacy.barred(status.candidate),
-            order=order,
-            starved_s=self._starved(status, routed, monotonic),
-            unreached_s=self._without_endpoint(status, split, monotonic),
-            requests=self._requests(status, now),
-            unwarmed=self._refused_warm_up(status),
-        )
+        around = self._observing.around()
+        seen = self._observing.grown(self._base(stored, around), around, now, monotonic)
+        self._current = seen.status
+        return seen
 
-    def _base(
-        self,
-        stored: RolloutStatus | None,
-        routed: Routed | None,
-        servers: Mapping[str, Server],
-        order: Ordered | None,
-    ) -> RolloutStatus:
+    def _base(self, stored: RolloutStatus | None, around: Around) -> RolloutStatus:
         """The status to go on from: in memory if it is the stored one grown, rebuilt if it was lost."""
         if stored is None:
             self._current = None
-            serves = [server.serves for server in servers.values() if server.serves is not None]
-            status = rebuilt(routed, self._candidacy.stable(), self._candidacy.known(serves), order)
+            serves = [server.serves for server in around.servers.values() if server.serves is not None]
+            known = self._candidacy.known(serves)
+            status = rebuilt(around.routed, self._candidacy.stable(), known, around.order)
             if status.stable is not None:
                 self._candidacy.name_stable(status.stable)
             return status
@@ -250,106 +199,12 @@ class ReconcileRollout:
             return stored
         return self._current
 
-    def _copies(self) -> Copies:
-        """What the gateway can do for a shadow."""
-        if self._mirrors is None:
-            return Copies()
-        found = self._mirrors.mirroring(self._target.host)
-        return Copies(found.supported, found.paired, found.because)
-
-    def _apart(self) -> Apart:
-        """What the gateway can do for an audience."""
-        if self._audiences is None:
-            return Apart()
-        found = self._audiences.tells(self._target.host)
-        return Apart(frozenset(found.ways), found.because)
-
-    def _begun(self, seen: Observed, now: datetime, monotonic: float) -> RolloutStatus:
-        """A step starts when its traffic flows: what came before is no evidence."""
-        status = seen.status
-        if status.step is None or status.step.seen_s is not None:
-            return status
-        if not seen.flows(wished(self._spec, status)):
-            return status
-        step = status.step.model_copy(update={"started_at": now, "seen_s": monotonic})
-        return status.model_copy(update={"step": step})
-
-    def _timed(self, seen: Observed, monotonic: float) -> RolloutStatus:
-        """Elapsed times brought up to now.
-
-        A step's stands while it is suspended, evidence is missing, or the route is not its own.
-        """
-        status, tick = seen.status, self._target.tick.total_seconds()
-        update: dict[str, Any] = {}
-        flows = seen.flows(wished(self._spec, status))
-        if status.step is not None and status.step.seen_s is not None:
-            step = status.step
-            counts = flows and not (seen.suspended or self._blind)
-            elapsed = credited(step.elapsed_s, step.seen_s, monotonic, tick) if counts else step.elapsed_s
-            update["step"] = step.model_copy(update={"elapsed_s": elapsed, "seen_s": monotonic})
-        if status.phase is Phase.STARTING or (not flows and lacking(self._spec, seen)):
-            update["warming"] = _kept(status.warming, monotonic, tick)
-        if status.previous is not None:
-            update["keeping"] = _kept(status.keeping, monotonic, tick)
-        return status.model_copy(update=update) if update else status
-
-    def _judged(self, status: RolloutStatus, copies: Copies, now: datetime) -> RolloutStatus:
-        """What has closed since the last look is judged, once the step's traffic flows."""
-        if status.step is None or status.step.seen_s is None or status.phase is Phase.ROLLING_BACK:
-            self._blind = ""
-            return status
-        try:
-            since, self._blind = self._judging.begins(status, now)
-            if since != status.step.started_at:
-                step = status.step.model_copy(update={"started_at": since})
-                status = status.model_copy(update={"step": step})
-            if self._blind:
-                return status
-            checks = self._judging.checks(status, now, unpaired=_unpaired(copies))
-        except (SurroundingsFailed, InputRefused) as error:
-            self._blind = error.message
-            return status
-        return status if checks == status.checks else status.model_copy(update={"checks": checks})
-
     def introduce(self) -> None:
         """Tell the collector anew of what is in service and in flight: one that lost its memory knows neither."""
         for ref in (self.status.stable, self.status.candidate):
             if ref is not None:
                 with contextlib.suppress(SurroundingsFailed, InputRefused):
                     self._acting.introduce(ref)
-
-    def _starved(self, status: RolloutStatus, routed: Routed | None, monotonic: float) -> float:
-        if status.step is None or status.stable is None or status.candidate is None or routed is None:
-            return 0.0
-        if routed.preview == status.candidate.revision:
-            # Who tries things out on a host of his own harms nobody by a bad request.
-            return 0.0
-        return self._starving.look(
-            status.stable.revision,
-            status.candidate.revision,
-            routed,
-            self._gateway.sent(self._target.host),
-            monotonic,
-        )
-
-    def _without_endpoint(self, status: RolloutStatus, split: Split | None, monotonic: float) -> float:
-        if status.stable is None or status.candidate is None or split is None:
-            return 0.0
-        return self._unreached.look(status.stable.revision, status.candidate.revision, split.empty, monotonic)
-
-    def _refused_warm_up(self, status: RolloutStatus) -> str:
-        revision, said = self._unwarmed
-        return said if status.candidate is not None and status.candidate.revision == revision else ""
-
-    def _requests(self, status: RolloutStatus, now: datetime) -> int:
-        """Counted only where a step asks for samples."""
-        if status.step is None or status.step.index >= len(self._spec.steps) or self._blind:
-            return 0
-        return (
-            self._judging.requests(status, now)
-            if self._spec.steps[status.step.index].until.min_samples
-            else 0
-        )
 
     def _apply(self, seen: Observed, decision: Decision) -> int:
         """Registry first, then the claim, then the acts it guards; returns how much was done."""
@@ -368,7 +223,7 @@ class ReconcileRollout:
         for act in decision.after:
             warmed = self._acting.do(act, now)
             if isinstance(act, WarmUp) and warmed is not None:
-                self._unwarmed = act.revision, warmed.said
+                self._observing.refused = act.revision, warmed.said
                 warm = claim.warmed + warmed.answered
                 self._write(claim.model_copy(update={"warmed": warm}), None, now)
                 return done + (warmed.answered >= act.requests)
@@ -395,54 +250,6 @@ class ReconcileRollout:
             self._written_s = monotonic
         self._current = status
         return int(decision is not None and decision.claim is not None)
-
-
-def _routed(split: Split | None) -> Routed | None:
-    if split is None:
-        return None
-    weights = {revision: share for revision, share in split.weights.items() if share > 0}
-    return Routed(
-        weights,
-        split.mirror,
-        split.mirror_percent if split.mirror else 0,
-        split.chosen,
-        split.audience if split.chosen else None,
-        split.preview,
-        split.preview_host if split.preview else "",
-    )
-
-
-def _shown(routed: Routed) -> dict[str, object]:
-    """What the status says of a route."""
-    return {
-        "traffic": dict(routed.weights),
-        "mirror": routed.mirror,
-        "audience": routed.audience.text if routed.audience else "",
-        "preview": routed.preview_host,
-    }
-
-
-def _seen(server: Server) -> ServerSeen:
-    return ServerSeen(
-        server.state is ServerState.READY and server.replicas > 0,
-        server.state is ServerState.GONE,
-        server.since_s,
-        server.restarts,
-        server.message,
-        server.replicas,
-        server.least,
-    )
-
-
-def _unpaired(copies: Copies) -> str:
-    """Why answers of a shadow cannot be paired; "" if they can."""
-    if copies.paired is not False:
-        return ""
-    return f"Unpaired: {copies.because or 'request and copy carry different X-Request-Ids'}"
-
-
-def _kept(keeping: Keeping, monotonic: float, tick: float) -> Keeping:
-    return Keeping(elapsed_s=credited(keeping.elapsed_s, keeping.seen_s, monotonic, tick), seen_s=monotonic)
 
 
 def _lasting(status: RolloutStatus) -> RolloutStatus:

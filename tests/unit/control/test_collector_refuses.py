@@ -17,7 +17,7 @@ def forgetful(stage, monkeypatch):
     def unknown(*_, **__):
         raise InputRefused("the revision is unknown here")
 
-    evidence = stage.loop.rollout._judging._evidence
+    evidence = stage.loop.rollout._observing._judging._evidence
     for question in QUESTIONS:
         monkeypatch.setattr(evidence, question, unknown)
     return stage
@@ -37,7 +37,7 @@ def test_the_loop_says_so_and_goes_on(forgetful):
 
 def test_a_collector_that_forgot_is_told_again(forgetful, monkeypatch):
     told = []
-    evidence = forgetful.loop.rollout._judging._evidence
+    evidence = forgetful.loop.rollout._observing._judging._evidence
     monkeypatch.setattr(evidence, "observe", lambda revision, profile: told.append(revision))
     assert not forgetful.until(lambda s: s.status.candidate is None, days=2)
     assert {forgetful.status.stable.revision, forgetful.status.candidate.revision} <= set(told)
