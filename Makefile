@@ -32,7 +32,7 @@ test: $(ALL) ## All tests that run unattended
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
 	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q --durations=10 --ignore=$(FAULTS)
 
-test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and under load (as root; about an hour)
+test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and the whole loop on pods (as root; about an hour)
 	$(BIN)/python -m pytest $(FAULTS) -n $(WORKERS) --dist loadgroup -q --durations=10
 
 e2e: $(ALL) ## The chart's release with real pods, in the image that its Dockerfile makes (as root, with buildah)

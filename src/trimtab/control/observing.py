@@ -40,7 +40,7 @@ class Observing:
 
     Attributes:
         blind: why there is no evidence to judge by; "" if there is.
-        refused: the revision that was warmed up last, and what it said to the last request that it did not answer.
+        refused: the revision that was warmed up last, and what the last request met that it did not answer.
     """
 
     def __init__(

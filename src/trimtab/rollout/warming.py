@@ -29,7 +29,7 @@ def warm_up(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:
 
 def unwarmed(spec: Rollout, seen: Observed) -> str:
     """How far the warm-up came, and what it met."""
-    met = f"; it says {seen.unwarmed}" if seen.unwarmed else ""
+    met = f"; the last met {seen.unwarmed}" if seen.unwarmed else ""
     return f"answered {seen.status.warmed} of {spec.warm_up.requests} warm-up requests{met}"
 
 

@@ -112,7 +112,7 @@ class Observed:
         starved_s: seconds for which the candidate has answered under half of what it was sent, and stable not.
         unreached_s: seconds for which the gateway has found no endpoint of the candidate, and of stable one.
         requests: requests that the candidate got since the step began.
-        unwarmed: what the candidate said to the last warm-up request that it did not answer; "" where it did.
+        unwarmed: what the last warm-up request met that the candidate did not answer; "" where it did.
     """
 
     status: RolloutStatus

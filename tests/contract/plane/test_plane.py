@@ -201,7 +201,7 @@ def test_a_server_whose_model_cannot_be_read_says_so(plane, folder, tmp_path):
     assert "exited with status 2" in seen.message
     assert "plan.json" in seen.message
     assert not plane.servers.warm(CANDIDATE, 3).answered
-    assert plane.servers.warm("00000000", 3) == Warmed(0, "it has no server yet")
+    assert plane.servers.warm("00000000", 3) == Warmed(0, "no server yet")
 
 
 def test_a_taken_gateway_port_is_told_and_nothing_stays(plane):

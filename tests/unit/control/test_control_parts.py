@@ -295,7 +295,9 @@ def test_a_warm_up_that_is_not_answered_gives_no_traffic(make_stage):
     first = stage.world.candidate("first")
     stage.tick()
     assert stage.world.split_now is None
-    because = "the candidate is warmed up: answered 0 of 50 warm-up requests; it says 400: no online store"
+    because = (
+        "the candidate is warmed up: answered 0 of 50 warm-up requests; the last met 400: no online store"
+    )
     assert stage.look().because == because
     stage.world.warm_answers = True
     stage.tick()

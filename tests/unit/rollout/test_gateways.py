@@ -105,7 +105,7 @@ def test_answers_of_half_the_warm_up_break_it_once_its_time_is_over(scene):
     late = late.server("cand")
     assert late.decide().claim.rollback.because == "broken: answered 1 of 50 warm-up requests"
     because = late.world(unwarmed="400: no online store").decide().claim.rollback.because
-    assert because == "broken: answered 1 of 50 warm-up requests; it says 400: no online store"
+    assert because == "broken: answered 1 of 50 warm-up requests; the last met 400: no online store"
 
 
 def test_a_shadow_under_way_whose_gateway_loses_its_copies_goes_on_as_it_is(scene):

@@ -143,7 +143,7 @@ class KserveServers:
     def warm(self, revision: str, requests: int) -> Warmed:
         each = next((one for one in self._seen() if one.revision == revision and not one.going), None)
         if each is None or each.backend is None:
-            return Warmed(0, "it has no address yet")
+            return Warmed(0, "no address yet")
         rows = self._samples(each.serves.uri) if each.serves else ()
         return asking.warm(
             self._http, self._host(each.backend), each.backend.port, each.model_name, rows, requests

@@ -97,7 +97,7 @@ class LocalServers:
     def warm(self, revision: str, requests: int) -> Warmed:
         child = self._child(revision)
         if child is None or child.port is None:
-            return Warmed(0, "it has no server yet")
+            return Warmed(0, "no server yet")
         rows = json.loads((Path(child.labels["folder"]) / "samples.json").read_text())
         if not rows:
             raise DataRefused(

@@ -257,7 +257,7 @@ def test_one_in_use_is_kept_and_one_that_is_not_is_deleted(world: World):
 
 
 def test_warm_up_goes_past_the_gateway_and_counts_what_was_answered(world: World):
-    assert world.servers.warm(FIRST.id, 5) == Warmed(0, "it has no address yet")
+    assert world.servers.warm(FIRST.id, 5) == Warmed(0, "no address yet")
     world.servers.ensure("flights", FIRST)
     world.until(FIRST, ServerState.READY)
     assert world.servers.warm(FIRST.id, 5) == Warmed(5)
