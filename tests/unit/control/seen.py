@@ -38,7 +38,6 @@ class Evidence:
         if start > end:
             raise InputRefused("start is after end")
         found, at = [], start.replace(minute=0, second=0)
-        end = min(end, self.world.clock.farthest)
         while at < end and start < end:
             share = self._share(revision, at + timedelta(minutes=30))
             requests = self.world.requests_an_hour * share // 100
@@ -84,7 +83,7 @@ class Evidence:
         return {name: sent.requests + sent.mirrored for name, sent in self.world.counts.items()}
 
     def _share(self, revision: str, at: datetime) -> int:
-        split = next((split for since, split in reversed(self.world.splits) if since <= at), None)
+        split = next((how for since, to, how in reversed(self.world.flowed) if since <= at < to), None)
         if split is None:
             return 0
         mirrored = split.mirror_percent if split.mirror == revision else 0

@@ -69,6 +69,8 @@ def test_a_candidate_that_is_no_worse_is_promoted_wherever_the_clock_is_set(make
 @given(jump=st.one_of(JUMPS, YEARS), at=st.integers(0, 20), slow=st.booleans())
 @example(jump=-HOUR, at=6, slow=False)
 @example(jump=-400 * DAY, at=12, slow=False)
+@example(jump=-3 * DAY, at=10, slow=True)
+@example(jump=-5 * DAY, at=9, slow=True)
 def test_a_worse_candidate_is_rejected_wherever_the_clock_is_set(make_stage, jump, at, slow):
     stage = make_stage(QUICK)
     worse = {"slow": 3.0} if slow else {"errors": 0.3}

@@ -58,6 +58,8 @@ class World:
     servers_up: dict[str, Server] = field(default_factory=dict)
     split_now: Split | None = None
     splits: list[tuple[datetime, Split]] = field(default_factory=list)
+    flowed: list[tuple[datetime, datetime, Split]] = field(default_factory=list)
+    """From when, by the clock of then, to when requests were split how."""
     counts: dict[str, Sent] = field(default_factory=dict)
     runs_made: dict[str, Run] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
@@ -102,8 +104,11 @@ class World:
 
     def pass_time(self, length: timedelta) -> None:
         """Requests flow, then it is later."""
+        started = self.clock.now()
         self._flow(length)
         self.clock.by(length)
+        if self.split_now:
+            self.flowed.append((started, self.clock.now(), self.split_now))
         self.unsettled = False
         self.give_replicas()
 
