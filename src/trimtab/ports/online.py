@@ -21,7 +21,7 @@ class Found:
     columns: Columns
 
 
-class OnlineStore(Protocol):
+class OnlineReader(Protocol):
     """Keys are texts as `trimtab.features.inputs.entity_keys` makes them."""
 
     def read(self, wanted: Sequence[tuple[str, Sequence[str | None]]]) -> list[Found]:
@@ -30,6 +30,10 @@ class OnlineStore(Protocol):
         Raises:
             SurroundingsFailed: the store cannot be reached.
         """
+
+
+class OnlineStore(OnlineReader, Protocol):
+    """An online store of trimtab's own rows."""
 
     def write(
         self,
@@ -47,7 +51,10 @@ class OnlineStore(Protocol):
         Args:
             kinds: kind by column; the row's layout, kept with it.
             times: datetime64[us]; None for a view without time.
+
+        Raises:
+            SurroundingsFailed: the store cannot be reached, or does not take them; it holds what it held.
         """
 
-    def count(self, view: str) -> int:
-        """Keys held of a view."""
+    def close(self) -> None:
+        """Nothing is asked of it afterwards."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from trimtab.features.columns import Array
 from trimtab.features.inputs import entity_keys, placed, unknown_keys
 from trimtab.features.plan import PlannedView
-from trimtab.ports.online import OnlineStore
+from trimtab.ports.online import OnlineReader
 from trimtab.serving.accepted import Rows
 from trimtab.serving.values import RequestRefused
 
@@ -21,7 +21,7 @@ class Lookup:
         self,
         views: Sequence[PlannedView],
         time: str | None,
-        store: OnlineStore | None,
+        store: OnlineReader | None,
         *,
         reject_missing: bool = False,
     ) -> None:

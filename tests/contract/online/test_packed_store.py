@@ -71,7 +71,6 @@ def test_the_newest_row_of_a_key_stands_whatever_the_order(store: SqliteOnlineSt
     assert weather(store, ["JFK", "LGA"], [2, 5], [20.0, 50.0]) == 1
     (found,) = store.read([("weather", ["JFK", "LGA"])])
     assert found.columns["temp"].tolist() == [3.0, 50.0]
-    assert store.count("weather") == 2
 
 
 def test_of_two_rows_of_one_time_the_later_in_the_batch_stands(store: SqliteOnlineStore) -> None:
@@ -112,7 +111,7 @@ def _write(path: Path) -> None:
 def test_a_failed_batch_leaves_nothing(store: SqliteOnlineStore) -> None:
     with pytest.raises(KeyError):
         store.write("weather", {"temp": "number"}, ["JFK"], None, {})
-    assert store.count("weather") == 0
+    assert np.isnat(store.read([("weather", ["JFK"])])[0].times).all()
     assert weather(store, ["JFK"], [1], [1.0]) == 1
 
 

@@ -112,13 +112,6 @@ class SqliteOnlineStore:
                 raise self._failed(error) from error
         return taken
 
-    def count(self, view: str) -> int:
-        with self._lock:
-            (rows,) = self._connection.execute(
-                "select count(*) from latest where view = ?", (view,)
-            ).fetchone()
-        return int(rows)
-
     def _forget_rows_if_written(self) -> None:
         """Another connection's commit changes data_version; our own writes forget by themselves."""
         (version,) = self._connection.execute("pragma data_version").fetchone()
