@@ -43,7 +43,8 @@ class OnlineStore(OnlineReader, Protocol):
         times: Array | None,
         columns: Columns,
     ) -> int:
-        """Make these the latest rows of their keys, in one transaction; returns how many rows were taken.
+        """Make these the latest rows of their keys, in one transaction; returns how many rows were taken. A home that
+        serves others meanwhile may cut a large batch into transactions.
 
         A row older than the one held is passed over, as are null keys; of two rows with one key and time the
         later in the batch stands. Writing twice changes nothing.
@@ -53,6 +54,7 @@ class OnlineStore(OnlineReader, Protocol):
             times: datetime64[us]; None for a view without time.
 
         Raises:
+            DataRefused: a column is held in another kind.
             SurroundingsFailed: the store cannot be reached, or does not take them; it holds what it held.
         """
 

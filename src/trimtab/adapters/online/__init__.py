@@ -1,8 +1,10 @@
 """The packed online store: a row's columns in one value, so that a request's look-ups are one query.
 
-Used inside the model server: numpy and sqlite3 only.
+Its homes are a file and a server of Redis' protocol. Used inside the model server: numpy, sqlite3, and redis where an
+address says so.
 """
 
+from trimtab.adapters.online.homes import online_store
 from trimtab.adapters.online.sqlite import SqliteOnlineStore
 
-__all__ = ["SqliteOnlineStore"]
+__all__ = ["SqliteOnlineStore", "online_store"]

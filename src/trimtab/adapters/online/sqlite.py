@@ -2,13 +2,15 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from trimtab.adapters.online.packing import Layout, columns_of, layout_id, pack, unpacker
+from trimtab.adapters.online.layouts import Layouts
+from trimtab.adapters.online.newest import newest
+from trimtab.adapters.online.packing import Layout, columns_of, layout_id, pack
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.features.columns import Array, Columns, Kind
 from trimtab.ports.online import Found
@@ -36,15 +38,13 @@ _Row: TypeAlias = tuple[int, dict[str, Any]]
 class SqliteOnlineStore:
     """`trimtab.ports.online.OnlineStore` in a file. Threads may share one; calls are serialised.
 
-    A row carries the id of its layout, so that rows written before a column was added stay readable.
     Rows once read are kept, unpacked, until anyone writes: SQLite's data_version tells in 3 µs.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._layouts: dict[int, tuple[tuple[str, ...], Callable[[bytes], list[Any]]]] = {}
-        self._kinds: dict[str, dict[str, Kind]] = {}
+        self._layouts = Layouts()
         self._rows: dict[str, dict[str | None, _Row | None]] = {}
         self._rows_version = -1
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +84,7 @@ class SqliteOnlineStore:
         times: Array | None,
         columns: Columns,
     ) -> int:
-        micros = (
-            np.zeros(len(keys), np.int64) if times is None else times.astype("datetime64[us]").view(np.int64)
-        )
-        chosen = _latest(keys, micros, times)
+        names, stamps, chosen = newest(keys, times)
         layout = Layout.of(kinds)
         with self._lock:
             try:
@@ -96,8 +93,6 @@ class SqliteOnlineStore:
                     number = self._layout_number(view, layout)
                     before = self._connection.total_changes
                     rows = pack(layout, number, columns, chosen)
-                    stamps = micros[chosen].tolist()
-                    names = [keys[i] for i in chosen.tolist()]
                     self._connection.executemany(
                         _UPSERT, ((view, k, t, row) for k, t, row in zip(names, stamps, rows, strict=True))
                     )
@@ -128,25 +123,23 @@ class SqliteOnlineStore:
             marks = ",".join("?" * len(part))
             query = f"select key, time, packed from latest where view = ? and key in ({marks})"
             for key, time, packed in self._connection.execute(query, (view, *part)):
-                names, unpack = self._layout(layout_id(packed))
-                read[key] = (time, dict(zip(names, unpack(packed), strict=True)))
+                if layout_id(packed) not in self._layouts:
+                    self._read_layouts()
+                read[key] = (time, self._layouts.row(packed))
             rows.update(read)
         hits = [rows[key] for key in keys]
-        if view not in self._kinds:
+        if self._layouts.kinds(view) is None:
             self._read_layouts()
         times = np.array([_NOT_A_TIME if hit is None else hit[0] for hit in hits], np.int64)
         return Found(
             times.view("datetime64[us]"),
-            columns_of(self._kinds.get(view, {}), [None if hit is None else hit[1] for hit in hits]),
+            columns_of(self._layouts.kinds(view) or {}, [None if hit is None else hit[1] for hit in hits]),
         )
-
-    def _layout(self, number: int) -> tuple[tuple[str, ...], Callable[[bytes], list[Any]]]:
-        if number not in self._layouts:
-            self._read_layouts()
-        return self._layouts[number]
 
     def _layout_number(self, view: str, layout: Layout) -> int:
         """The layout's id, made known to readers."""
+        self._read_layouts()
+        self._layouts.agree(view, layout)
         number = layout.number(view)
         self._connection.execute(
             "insert into layouts (id, view, kinds) values (?, ?, ?) on conflict do nothing",
@@ -158,27 +151,10 @@ class SqliteOnlineStore:
         for number, view, kinds in self._connection.execute(
             "select id, view, kinds from layouts order by rowid"
         ):
-            layout = Layout.from_json(kinds)
-            names = (*(name for name, _ in layout.flat), *layout.texts)
-            self._layouts[number] = (names, unpacker(layout))
-            self._kinds.setdefault(view, {}).update(layout.kinds)
+            self._layouts.add(number, view, kinds)
 
     def _failed(self, error: sqlite3.Error) -> SurroundingsFailed:
         return SurroundingsFailed(
             f"{self._path}: the online store cannot be used ({error})",
             remedy="see that the disk has room and the file is yours; `trimtab run` fills it again",
         )
-
-
-def _latest(keys: Sequence[str | None], micros: Array, times: Array | None) -> Array:
-    """Index of each key's last row by time, then by place; null keys and rows without a time left out."""
-    last: dict[str, int] = {}
-    nowhere = np.isnat(times).tolist() if times is not None else None
-    stamps = micros.tolist()
-    for i, key in enumerate(keys):
-        if key is None or (nowhere is not None and nowhere[i]):
-            continue
-        held = last.get(key)
-        if held is None or stamps[i] >= stamps[held]:
-            last[key] = i
-    return np.fromiter(last.values(), np.int64, len(last))
