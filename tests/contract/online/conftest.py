@@ -17,7 +17,7 @@ Opens = Callable[[], OnlineStore]
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = RedisServer(tmp_path_factory.mktemp("redis"), "--repl-diskless-sync-delay", "0")
     yield server
     server.end()
 

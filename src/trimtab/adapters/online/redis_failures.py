@@ -10,7 +10,7 @@ def failure(address: RedisAddress, error: Exception, within_s: float, key: str) 
         within_s: how long was waited.
         key: of the project's layouts; its other keys begin with it.
     """
-    if str(error).startswith("WRONGTYPE"):
+    if "WRONGTYPE " in str(error):
         return foreign(address, key)
     said, remedy = _told(error, within_s, key)
     return SurroundingsFailed(address.hidden(f"the online store at {address.url} {said}"), remedy=remedy)
@@ -29,24 +29,29 @@ def _told(error: Exception, within_s: float, key: str) -> tuple[str, str]:
     from redis import exceptions as redis
 
     words = " ".join(str(error).split())[:300]
+
+    def tells(kind: type[Exception], *phrases: str) -> bool:
+        """Servers before version 7 wrap what a script met in words of their own."""
+        return isinstance(error, kind) or any(phrase in words for phrase in phrases)
+
     if isinstance(error, redis.AuthenticationError):
         return (
             f"does not let us in ({words})",
             "see the user and the variable that the address names, as in redis://USER:${REDIS_PASSWORD}@HOST:6379/0",
         )
-    if isinstance(error, redis.NoPermissionError):
+    if tells(redis.NoPermissionError, "ACL failure in script", "The user executing the script can't"):
         return (
             f"refused ({words})",
-            f"its access list must allow the user: ~{key}* +mget +hgetall +eval +@write",
+            f"its access list must allow the user: ~{key}* +mget +hgetall +eval +hexists +hsetnx +getrange +set",
         )
     if isinstance(error, redis.BusyLoadingError):
         return "is still loading its data", "wait, and ask again"
-    if isinstance(error, redis.OutOfMemoryError):
+    if tells(redis.OutOfMemoryError, "OOM command not allowed"):
         return (
             f"is full and took none of these rows ({words})",
             "raise its maxmemory, or delete what nobody reads; then write them again",
         )
-    if isinstance(error, redis.ReadOnlyError):
+    if tells(redis.ReadOnlyError, "READONLY You can't write"):
         return (
             "is a read-only replica",
             "give the address of the primary to what writes; replicas may be read",
