@@ -1,25 +1,14 @@
 """platform.yaml: where a project's things live when not in `.trimtab/`."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from trimtab.api.address import no_literal_password
 from trimtab.api.sources import Zone
 from trimtab.api.values import Spec
 
-_VARIABLE = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}")
-_PASSWORD = re.compile(r"://[^/@\s:]*:(?P<password>[^/@\s]+)@")
-
-
-def _no_literal_password(address: str) -> str:
-    found = _PASSWORD.search(address)
-    if found and not _VARIABLE.fullmatch(found["password"]):
-        raise ValueError("holds a password — put it into a secret and write ${NAME} in its place")
-    return address
-
-
-Address = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_no_literal_password)]
+Address = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(no_literal_password)]
 Label = Annotated[str, Field(max_length=63)]
 Variable = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=128)]
 MountPath = Annotated[str, Field(pattern=r"^/[!-~]*$", max_length=255)]
@@ -92,6 +81,11 @@ class Platform(Spec):
     )
     projects: Address | None = Field(
         None, description="where `trimtab pipeline submit` puts the bundle, and runs read it: s3://…, gs://…"
+    )
+    online: Address | None = Field(
+        None,
+        description="the online store: redis://:${REDIS_PASSWORD}@HOST:6379/0, or http://HOST:6566 of a Feast feature "
+        "server, which Feast fills; default: a file in `.trimtab`",
     )
     mlflow: Address | None = Field(None, description="the MLflow server of pipeline tasks")
     secrets: Annotated[list[Secret], Field(max_length=32)] = Field(

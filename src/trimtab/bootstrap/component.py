@@ -313,10 +313,13 @@ def materialize(project: str, until: str, rows: Any, features: Any) -> None:
     """The newest row of every key of every view into the online store."""
     from trimtab.adapters.feast.as_of_reader import DeltaAddress
     from trimtab.adapters.feast.materialise import materialise
-    from trimtab.adapters.online import SqliteOnlineStore
+    from trimtab.adapters.online import online_store, written_by_feast
     from trimtab.features.plan import ServingPlan
 
     place = Workplace.open(project)
+    if written_by_feast(place.online):
+        print(f"Feast fills what {place.online} reads: nothing to do")  # noqa: T201  a task's log is its standard output
+        return
     pointer = read_pointers(features)["features"]
     plan = ServingPlan.from_json(place.tables.at(pointer.table, pointer.version).metadata["plan"])
     held = read_pointers(rows)
@@ -325,7 +328,7 @@ def materialize(project: str, until: str, rows: Any, features: Any) -> None:
         for view in plan.views
     }
     kinds: dict[str, str] = {field.name: field.type for field in plan.inputs}
-    store = SqliteOnlineStore(place.home.online)
+    store = online_store(place.online, place.loaded.project.name)
     try:
         written = materialise(plan.views, addresses, kinds, store, datetime.fromisoformat(until))
         print(f"keys written by view: {written}")  # noqa: T201  a task's log is its standard output

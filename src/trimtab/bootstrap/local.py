@@ -13,6 +13,7 @@ from trimtab import bundled
 from trimtab.adapters.projects.bundle import pack
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
+from trimtab.api.platform import Platform
 
 if TYPE_CHECKING:
     from trimtab.adapters.kfp.client import PipelineHost
@@ -59,6 +60,11 @@ def open_project(folder: Path, platform: str | None = None) -> tuple[Loaded, Hom
     return loaded, Home.of(folder)
 
 
+def platform_of(loaded: Loaded) -> Platform:
+    """The platform that was chosen when the project was opened."""
+    return load_platform(loaded.root, os.environ.get(PLATFORM_VARIABLE) or None)
+
+
 def prepare(loaded: Loaded, home: Home) -> Prepared:
     """Pack the project as it stands now, and compile its pipeline."""
     from trimtab.adapters.kfp.compile import compile_pipeline
@@ -69,8 +75,7 @@ def prepare(loaded: Loaded, home: Home) -> Prepared:
         making = ir.with_suffix(f".{os.getpid()}.yaml")
         compile_pipeline("training", loaded.project, making)
         making.replace(ir)
-    platform = load_platform(loaded.root, os.environ.get(PLATFORM_VARIABLE) or None)
-    return Prepared(loaded, home, bundle, ir, platform.openlineage)
+    return Prepared(loaded, home, bundle, ir, platform_of(loaded).openlineage)
 
 
 def graph_digest() -> str:

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trimtab.adapters.clock import FileClock, PacedClock, WallClock
+from trimtab.api.address import no_literal_password
 from trimtab.api.errors import ExitStatus, ExtraMissing, TrimtabError
-from trimtab.ports.online import OnlineStore
+from trimtab.features.plan import ServingPlan
+from trimtab.ports.online import OnlineReader
 from trimtab.serving import lean_kserve
 from trimtab.serving.folder import open_folder
 
@@ -52,7 +54,12 @@ def _parser() -> argparse.ArgumentParser:
         help="also answer V2 over gRPC (HTTP/2 in the clear) here; 0 lets the kernel choose; KServe's is 8081",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--online", type=Path, help="the online store's file")
+    parser.add_argument(
+        "--online",
+        type=_address,
+        help="the online store: a file, redis://:${REDIS_PASSWORD}@HOST:6379/0 with the password in the environment, "
+        "or http://HOST:6566 of Feast's feature server",
+    )
     parser.add_argument(
         "--online-missing",
         choices=("null", "reject"),
@@ -101,7 +108,7 @@ def _serve(parsed: argparse.Namespace) -> None:
     lookup = Lookup(
         folder.plan.views,
         folder.plan.time,
-        _store(parsed.online),
+        _store(parsed.online, folder.plan),
         reject_missing=parsed.online_missing == "reject",
     )
     model = predictor.Predictor(folder, lookup)
@@ -123,12 +130,20 @@ def _serve(parsed: argparse.Namespace) -> None:
         server.serve(service, explainer, lookup, folder.plan, listening, ready, grpc_at)
 
 
-def _store(path: Path | None) -> OnlineStore | None:
-    if path is None:
+def _store(where: str | None, plan: ServingPlan) -> OnlineReader | None:
+    if where is None:
         return None
-    from trimtab.adapters.online import SqliteOnlineStore
+    from trimtab.adapters.online import online_reader
 
-    return SqliteOnlineStore(path)
+    return online_reader(where, plan)
+
+
+def _address(said: str) -> str:
+    """Refuses a password that is written out: whoever lists processes or pods would read it."""
+    try:
+        return no_literal_password(said)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

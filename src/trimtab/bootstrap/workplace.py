@@ -80,6 +80,11 @@ class Workplace:
         elsewhere = self.platform.sources.get(name)
         return source if elsewhere is None else source.model_copy(update={"files": elsewhere})
 
+    @property
+    def online(self) -> str:
+        """Address of the online store."""
+        return self.platform.online or str(self.home.online)
+
     def expectations(self) -> Expectations | None:
         file = self.loaded.project.expectations
         if file is None:

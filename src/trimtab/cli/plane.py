@@ -139,12 +139,17 @@ def clean(
 
 
 def _plane(platform: str | None) -> "Plane":
-    from trimtab.bootstrap.local import open_project
+    from trimtab.bootstrap.local import open_project, platform_of
     from trimtab.local.plane import Plane
 
     loaded, home = open_project(Path.cwd(), platform)
     project = loaded.project
-    return Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
+    return Plane(
+        home.path,
+        project.name,
+        online=platform_of(loaded).online,
+        reject_unknown_keys=project.online.missing == "reject",
+    )
 
 
 def _print_runs(plane: "Plane") -> None:

@@ -34,7 +34,12 @@ def live(folder: Path, platform: str | None, leave: threading.Event) -> None:
     """Steer the project in `folder` until `leave` is set."""
     loaded, home = local.open_project(folder, platform)
     project, state = loaded.project, SqliteState(home.state)
-    plane = Plane(home.path, project.name, reject_unknown_keys=project.online.missing == "reject")
+    plane = Plane(
+        home.path,
+        project.name,
+        online=local.platform_of(loaded).online,
+        reject_unknown_keys=project.online.missing == "reject",
+    )
     with ExitStack() as ending:
         loop = local.control_loop(
             loaded,

@@ -47,6 +47,7 @@ class Plane:
         state: the project's `.trimtab`.
         model_name: served name; the gateway's host has this name too.
         timeout_s: the gateway cuts a request after this.
+        online: the online store's address; None for the file in `.trimtab`.
         reject_unknown_keys: a key that the online store does not hold gets 400 instead of nulls.
         clock: a replay's clock file, by which the servers tell the time.
     """
@@ -57,6 +58,7 @@ class Plane:
         model_name: str,
         timeout_s: float = 60.0,
         *,
+        online: str | None = None,
         reject_unknown_keys: bool = False,
         clock: Path | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class Plane:
         self.control = Control(self.directory)
         self.servers = LocalServers(self.control, self._server_arguments, self._readdress)
         self._place = EnvoyPlace(self.directory / "envoy", model_name, model_name, timeout_s)
+        self._online = online or str(self.home.online)
         self._reject_unknown_keys = reject_unknown_keys
         self._clock = clock
         self._supervisor: subprocess.Popen[bytes] | None = None
@@ -221,7 +224,7 @@ class Plane:
     def _server_arguments(self) -> Sequence[str]:
         missing = ("--online-missing", "reject") if self._reject_unknown_keys else ()
         clock = ("--clock", str(self._clock.absolute())) if self._clock else ()
-        return ("--online", str(self.home.online), "--sink", f"{self.collector_url}/", *missing, *clock)
+        return ("--online", self._online, "--sink", f"{self.collector_url}/", *missing, *clock)
 
     def _readdress(self) -> None:
         self.gateway.readdress()

@@ -102,11 +102,13 @@ class Project:
             the same kind: `prediction` (the positive class's probability, the value, or of several classes the
             likeliest; then `probability_<class>` of each too), in the order of the rows.
         """
+        from trimtab.bootstrap.local import platform_of
         from trimtab.local.frame_kinds import as_arrow, like
         from trimtab.local.served_model import in_service, predict
 
-        table = as_arrow(rows)
-        return like(rows, predict(in_service(self._loaded, self._home), self._home, table))
+        table, file = as_arrow(rows), self._home.online
+        online = platform_of(self._loaded).online or (str(file) if file.exists() else None)
+        return like(rows, predict(in_service(self._loaded, self._home), online, table))
 
     def __repr__(self) -> str:
         return f"Project({self.name!r}, {str(self.folder)!r})"

@@ -34,8 +34,11 @@ def in_service(loaded: Loaded, home: Home) -> ModelVersion:
     return found
 
 
-def predict(version: ModelVersion, home: Home, table: "pa.Table") -> "pa.Table":
+def predict(version: ModelVersion, online: str | None, table: "pa.Table") -> "pa.Table":
     """What a server of this version answers.
+
+    Args:
+        online: address of the online store; None for none.
 
     Returns:
         column `prediction`: the positive class's probability, the value, or of several classes the likeliest;
@@ -48,7 +51,7 @@ def predict(version: ModelVersion, home: Home, table: "pa.Table") -> "pa.Table":
     need("predicting", "train", "serving")
     import pyarrow as pa
 
-    from trimtab.adapters.online import SqliteOnlineStore
+    from trimtab.adapters.online import online_reader
     from trimtab.serving.accepted import Rows
     from trimtab.serving.folder import open_folder
     from trimtab.serving.lookup import Lookup
@@ -58,7 +61,7 @@ def predict(version: ModelVersion, home: Home, table: "pa.Table") -> "pa.Table":
     plan = folder.plan
     looked_up = {column.name: column.type for view in plan.views for column in view.columns}
     given = columns_of(table, {field.name: field.type for field in plan.inputs}, looked_up)
-    store = SqliteOnlineStore(home.online) if plan.views and home.online.exists() else None
+    store = online_reader(online, plan) if plan.views and online is not None else None
     try:
         predictor = Predictor(folder, Lookup(plan.views, plan.time, store))
         answered = predictor.answer(Rows(given, table.num_rows, False, None, None))

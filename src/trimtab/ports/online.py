@@ -28,8 +28,11 @@ class OnlineReader(Protocol):
         """Rows of several (view, keys) in one round trip, in order; a null or unknown key finds nothing.
 
         Raises:
-            SurroundingsFailed: the store cannot be reached.
+            SurroundingsFailed: the store cannot be reached, or answers what is not understood.
         """
+
+    def close(self) -> None:
+        """Nothing is asked of it afterwards."""
 
 
 class OnlineStore(OnlineReader, Protocol):
@@ -57,6 +60,3 @@ class OnlineStore(OnlineReader, Protocol):
             DataRefused: a column is held in another kind.
             SurroundingsFailed: the store cannot be reached, or does not take them; it holds what it held.
         """
-
-    def close(self) -> None:
-        """Nothing is asked of it afterwards."""

@@ -1,6 +1,7 @@
 """Real flights, their plan, and a Feast store over them."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from learning_workshop import Workshop, flights_workshop
+from redis_server import RedisServer
 
 BEFORE = datetime(2013, 2, 20, 12, tzinfo=UTC)
 
@@ -28,6 +30,13 @@ class Registered:
     @property
     def key_kinds(self) -> dict[str, str]:
         return {field.name: field.type for field in self.plan.inputs}
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.end()
 
 
 @pytest.fixture(scope="session")

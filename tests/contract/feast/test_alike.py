@@ -65,6 +65,33 @@ def test_feast_and_we_leave_the_same_bytes_in_the_online_store(registered: Any) 
     )
 
 
+def test_feast_and_we_leave_the_same_bytes_in_redis(registered: Any, redis_server: Any) -> None:
+    import redis
+
+    from trimtab.adapters.feast.materialise import materialise
+    from trimtab.adapters.feast.registration import feature_store
+    from trimtab.adapters.online import online_store
+
+    theirs, ours = (redis_server.url[:-1] + database for database in "12")
+    feast = feature_store("flights", registered.shop.root / "feast", theirs)
+    feast.materialize(datetime(2012, 1, 1, tzinfo=UTC), BEFORE)
+    store = online_store(ours, "flights")
+    written = materialise(registered.plan.views, registered.tables, registered.key_kinds, store, BEFORE)
+    contents = []
+    for address in (theirs, ours):
+        client = redis.Redis.from_url(address)
+        keys = sorted(client.keys("trimtab:flights:*"))
+        contents.append((client.hgetall("trimtab:flights"), dict(zip(keys, client.mget(keys), strict=True))))
+    assert contents[0] == contents[1]
+    assert len(contents[0][1]) == sum(written.values()) > 3_000
+    rows = [{"carrier": "UA", "origin": "JFK", "tailnum": "nobody"}]
+    view = next(view for view in registered.plan.views if view.by == ("carrier",))
+    column = view.columns[0]
+    answer = feast.get_online_features([f"{view.name}:{column.name}"], rows).to_dict()
+    (found,) = store.read([(view.name, ["UA"])])
+    assert answer[column.name] == found.columns[column.source].tolist()
+
+
 def test_feast_reads_online_what_our_server_reads(registered: Any) -> None:
     from trimtab.adapters.feast.materialise import materialise
     from trimtab.adapters.online import SqliteOnlineStore

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,16 +14,18 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from pydantic import StrictStr
 
 from trimtab.adapters.feast.views import planned
-from trimtab.adapters.online import SqliteOnlineStore
+from trimtab.adapters.online import online_store
 from trimtab.features.columns import DTYPES, MISSING, Array, Kind
 from trimtab.features.inputs import entity_keys
 from trimtab.features.plan import PlannedView
+from trimtab.ports.online import OnlineStore as Packed
 
 _EPOCH = np.datetime64(0, "us")
 
 
 class TrimtabOnlineStoreConfig(FeastConfigBaseModel):
-    """`online_store: {type: trimtab.adapters.feast.online.TrimtabOnlineStore, path: …/online.db}`."""
+    """`online_store: {type: trimtab.adapters.feast.online.TrimtabOnlineStore, path: …/online.db}`; or, as the path, the
+    address of a Redis: `redis://:${REDIS_PASSWORD}@HOST:6379/0`."""
 
     type: Literal["trimtab.adapters.feast.online.TrimtabOnlineStore"] = (
         "trimtab.adapters.feast.online.TrimtabOnlineStore"
@@ -35,11 +36,11 @@ class TrimtabOnlineStoreConfig(FeastConfigBaseModel):
 class TrimtabOnlineStore(OnlineStore):
     """Packed rows under Feast's API."""
 
-    _held: SqliteOnlineStore | None = None
+    _held: Packed | None = None
 
-    def _store(self, config: RepoConfig) -> SqliteOnlineStore:
+    def _store(self, config: RepoConfig) -> Packed:
         if self._held is None:
-            self._held = SqliteOnlineStore(Path(config.online_store.path))
+            self._held = online_store(config.online_store.path, config.project)
         return self._held
 
     def online_write_batch(

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 
-def feature_store(project: str, folder: Path, online: Path) -> "FeatureStore":
+def feature_store(project: str, folder: Path, online: Path | str) -> "FeatureStore":
     """Feast's SDK over trimtab's two stores, with an SQLite registry in `folder`.
 
     Args:
-        online: the packed store's file.
+        online: the packed store's file, or the address of its Redis.
     """
     os.environ["FEAST_USAGE"] = "False"
     from feast import FeatureStore, RepoConfig

@@ -12,6 +12,8 @@ def refusal(status: int, body: bytes) -> str:
 
     >>> refusal(400, b'{"error": "no online store"}')
     '400: no online store'
+    >>> refusal(404, b'"{\\"message\\": \\"no view planes\\"}"')
+    '404: no view planes'
     >>> refusal(503, b"")
     '503'
     """
@@ -27,4 +29,4 @@ def _text(body: bytes) -> str:
         return plain
     if isinstance(said, dict):
         said = said.get("error") or said.get("message") or said.get("detail") or plain
-    return said if isinstance(said, str) else plain
+    return _text(said.encode()) if isinstance(said, str) else plain  # Feast's is JSON within JSON

@@ -1,19 +1,47 @@
-"""The home of a packed store, by its address."""
+"""Online stores by their addresses."""
 
 from pathlib import Path
 
 from trimtab.adapters.online.redis_address import SCHEMES, RedisAddress, filled
 from trimtab.adapters.online.sqlite import SqliteOnlineStore
 from trimtab.api.errors import InputRefused
-from trimtab.ports.online import OnlineStore
+from trimtab.features.plan import ServingPlan
+from trimtab.ports.online import OnlineReader, OnlineStore
+
+HTTP = ("http", "https")
+READ_WITHIN_S = 2.0
+"""A request waits for it."""
+WRITTEN_WITHIN_S = 30.0
 
 
-def online_store(where: str, project: str, within_s: float | None = None) -> OnlineStore:
+def online_reader(where: str, plan: ServingPlan) -> OnlineReader:
+    """What a model's columns are looked up in.
+
+    Args:
+        where: as `online_store` takes it, or http(s)://HOST:PORT of Feast's feature server.
+
+    Raises:
+        TrimtabError: as `online_store`.
+    """
+    where = filled(where)
+    if where.partition("://")[0] not in HTTP:
+        return online_store(where, plan.model_name, READ_WITHIN_S)
+    from trimtab.adapters.online.feast_server import FeastServer
+
+    return FeastServer(where, plan.views, {one.name: one.type for one in plan.inputs}, READ_WITHIN_S)
+
+
+def written_by_feast(where: str) -> bool:
+    """Is it a Feast server, which is read only?"""
+    return filled(where).partition("://")[0] in HTTP
+
+
+def online_store(where: str, project: str, within_s: float = WRITTEN_WITHIN_S) -> OnlineStore:
     """
     Args:
         where: a file, or redis://[USER]:${PASSWORD}@HOST[:PORT][/DB]; or ${NAME} for the whole of it.
         project: whose rows a server holds; a file holds one project's.
-        within_s: in which a server answers; None for as long as a request may wait.
+        within_s: in which a server answers.
 
     Raises:
         InputRefused: another scheme, or a variable that is not set.
@@ -26,8 +54,9 @@ def online_store(where: str, project: str, within_s: float | None = None) -> Onl
         return SqliteOnlineStore(Path(where))
     if scheme not in SCHEMES:
         raise InputRefused(
-            f"an online store cannot be written at {scheme}://…", remedy="give redis://HOST:6379/0, or a file"
+            f"there is no online store at {scheme}://… that could be written",
+            remedy="give redis://:${REDIS_PASSWORD}@HOST:6379/0, or a file",
         )
-    from trimtab.adapters.online.redis import READ_WITHIN_S, RedisOnlineStore
+    from trimtab.adapters.online.redis import RedisOnlineStore
 
-    return RedisOnlineStore(RedisAddress.parsed(where), project, within_s or READ_WITHIN_S)
+    return RedisOnlineStore(RedisAddress.parsed(where), project, within_s)

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
 FORMAT: Final = 1
-READ_WITHIN_S: Final = 2.0
-"""A request waits for it."""
-WRITE_WITHIN_S: Final = 30.0
 ROWS_AT_ONCE: Final = 10_000
 """Of one script, some 50 ms: while it runs, nobody reads."""
 _HEAD: Final = struct.Struct("<Bq")
@@ -73,7 +70,7 @@ class RedisOnlineStore:
         ExtraMissing: no client of Redis here.
     """
 
-    def __init__(self, address: RedisAddress, project: str, within_s: float = READ_WITHIN_S) -> None:
+    def __init__(self, address: RedisAddress, project: str, within_s: float) -> None:
         self._address = address
         self._within_s = within_s
         self._layouts_key = f"trimtab:{project.replace('-', '_')}"
