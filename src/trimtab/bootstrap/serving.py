@@ -131,7 +131,7 @@ def _serve(parsed: argparse.Namespace) -> None:
 
 
 def _store(where: str | None, plan: ServingPlan) -> OnlineReader | None:
-    if where is None:
+    if where is None or not plan.views:
         return None
     from trimtab.adapters.online import online_reader
 

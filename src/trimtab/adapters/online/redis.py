@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 1
 ROWS_AT_ONCE: Final = 10_000
-"""Of one script, some 50 ms: while it runs, nobody reads."""
+"""Of one script, 50 to 100 ms: while it runs, nobody reads."""
 _HEAD: Final = struct.Struct("<Bq")
 _NOT_A_TIME: Final = np.iinfo(np.int64).min
 _WRITE: Final = """

@@ -43,7 +43,13 @@ SETS: Mapping[str, Mapping[str, Any]] = {
             "operatorFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "collectorNamespaces": ["shop"],
         },
-        "servingRuntime": {"create": "always", "image": "registry.example.com/trimtab-serving:1.2.3"},
+        "servingRuntime": {
+            "create": "always",
+            "image": "registry.example.com/trimtab-serving:1.2.3",
+            "online": "redis://:${REDIS_PASSWORD}@redis.shop.svc:6379/0",
+            "env": [{"name": "REDIS_PASSWORD",
+                     "valueFrom": {"secretKeyRef": {"name": "redis", "key": "REDIS_PASSWORD"}}}],
+        },
         "fullnameOverride": "ours",
     },
 }  # fmt: skip
