@@ -147,6 +147,12 @@ def build_store(path: Path) -> Path:
     from trimtab.adapters.online import SqliteOnlineStore
 
     store = SqliteOnlineStore(path)
+    fill(store)
+    store.close()
+    return path
+
+
+def fill(store: Any) -> None:
     store.write(
         "weather",
         {"temp": "number"},
@@ -161,8 +167,6 @@ def build_store(path: Path) -> Path:
         None,
         {"rate": np.array([0.25, 0.5]), "name": np.array(["United", "American"], dtype=object)},
     )
-    store.close()
-    return path
 
 
 @dataclass
