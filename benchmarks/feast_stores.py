@@ -42,11 +42,12 @@ import pandas as pd
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Float64
 
-def stock(folder, offline, features):
+def stock(folder, offline, features, online=None):
     config = RepoConfig(
         repo_path=folder, project="bench", provider="local", entity_key_serialization_version=3,
         registry={"registry_type": "sql", "path": f"sqlite:///{folder}/{offline}.db"},
-        offline_store={"type": offline}, online_store={"type": "sqlite", "path": f"{folder}/{offline}-online.db"})
+        offline_store={"type": offline},
+        online_store=online or {"type": "sqlite", "path": f"{folder}/{offline}-online.db"})
     store = FeatureStore(config=config)
     key = Entity(name="key", join_keys=["key"], value_type=ValueType.STRING)
     source = FileSource(name="rows", path=f"{folder}/rows.parquet", timestamp_field="at")
@@ -106,7 +107,7 @@ def asked(count: int) -> pa.Table:
     return pa.table({"key": keys, "event_timestamp": pa.array(at, pa.timestamp("us", tz="UTC"))})
 
 
-def ours(folder: Path) -> tuple[Any, Any]:
+def ours(folder: Path, online: Path | str) -> tuple[Any, Any]:
     """(Feast's SDK over trimtab's stores, the address of the Delta table)."""
     from deltalake import write_deltalake
     from feast import Entity, FeatureView, Field, FileSource, ValueType
@@ -118,7 +119,7 @@ def ours(folder: Path) -> tuple[Any, Any]:
 
     path = str(folder / "delta")
     write_deltalake(path, rows())
-    store = feature_store("bench", folder / "ours", folder / "packed.db")
+    store = feature_store("bench", folder / "ours", online)
     key = Entity(name="key", join_keys=["key"], value_type=ValueType.STRING)
     source = FileSource(name="rows", path=path, file_format=DeltaFormat(), timestamp_field="at")
     schema = [Field(name=name, dtype=Float64) for name in FEATURES]
@@ -165,7 +166,7 @@ def measured(folder: Path, digest: str, reads: int, examples: int, rounds: int) 
     names: dict[str, Any] = {}
     exec(STORE, names)
     stock = names["stock"](str(folder), "dask", FEATURES)
-    store, address = ours(folder)
+    store, address = ours(folder, folder / "packed.db")
     view = planned(store.get_feature_view("facts"))
 
     with redirect_stdout(io.StringIO()):  # Feast tells of its progress there

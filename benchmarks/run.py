@@ -46,6 +46,7 @@ ROWS = (
     Row("parsing", "5. Parsing a V2 request"),
     Row("serving", "6. Serving", ("--requests", "400")),
     Row("feast_stores", "7, 8, 9. Features: online, materialised, point in time"),
+    Row("feast_redis", "7, 8, in Redis"),
     Row("training", "10. An epoch of a network"),
     Row("training_workers", "10, in several processes"),
     Row("tasks", "11. What a pipeline's task costs beyond its work"),

@@ -5,8 +5,14 @@ The local runner takes the same files that Kubeflow Pipelines takes; only the po
 
 import json
 import sqlite3
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from redis_server import RedisServer
 
 pytestmark = pytest.mark.xdist_group("kfp")
 UNTIL = "2024-06-01T00:00:00+00:00"
@@ -40,7 +46,14 @@ from customers group by all
 
 
 @pytest.fixture(scope="module")
-def shop(table, tmp_path_factory):
+def redis_server(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def shop(table, tmp_path_factory, redis_server):
     """The project's folder, and the place where tasks share a volume."""
     root = tmp_path_factory.mktemp("shop")
     folder = root / "shop"
@@ -62,7 +75,12 @@ def shop(table, tmp_path_factory):
             "imagePullSecrets": ["pull"],
         },
     }
-    (folder / "platform.yaml").write_text(json.dumps({"platforms": {"cluster": place}}))
+    platforms = {
+        "cluster": place,
+        "redis": {**place, "online": redis_server.url},
+        "feast": {**place, "online": "http://feast.features.svc:6566"},
+    }
+    (folder / "platform.yaml").write_text(json.dumps({"platforms": platforms}))
     return folder, root / "volume"
 
 
@@ -81,9 +99,9 @@ def run(shop, tmp_path_factory):
     address = archive(pack(loaded, scratch / "bundles"), scratch / "projects").as_uri()
     with PipelineHost(scratch / "host.log") as host:
 
-        def execute(name, *, failing="", **arguments):
-            place = ("cluster", load_platform(folder, "cluster"))
-            ir = compile_pipeline(name, loaded.project, scratch / f"{name}.yaml", place)
+        def execute(name, *, failing="", platform="cluster", **arguments):
+            place = (platform, load_platform(folder, platform))
+            ir = compile_pipeline(name, loaded.project, scratch / f"{name}-{platform}.yaml", place)
             events = []
             where = scratch / f"{name}-{len(list(scratch.iterdir()))}"
             ended = host.run(ir, {"project": address, **arguments}, where, events.append)
@@ -174,6 +192,23 @@ def test_materialization_fills_the_online_store_without_a_model(trained, run, sh
     outputs, _ = run("materialization", until=UNTIL)
     assert set(outputs) == {"ingest", "build", "validate", "featurize", "materialize", "report"}
     assert sqlite3.connect(store).execute("select count(*) from latest").fetchone()[0] == before > 0
+
+
+def test_materialization_fills_the_redis_that_the_platform_names(trained, run, shop, redis_server):
+    file = sqlite3.connect(shop[1] / ".trimtab" / "online.db")
+    held = {
+        f"trimtab:shop:{view}:{key}".encode() for view, key in file.execute("select view, key from latest")
+    }
+    run("materialization", platform="redis", until=UNTIL)
+    assert set(redis_server.client().keys("trimtab:shop:*")) == held != set()
+
+
+def test_materialization_leaves_a_feast_server_to_feast(trained, run):
+    _, where = run("materialization", platform="feast", until=UNTIL)
+    said = "".join(
+        path.read_text() for path in where.rglob("*") if path.is_file() and path.suffix in ("", ".log")
+    )
+    assert "Feast fills what http://feast.features.svc:6566 reads" in said
 
 
 @pytest.mark.parametrize(
