@@ -10,6 +10,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "fast": ("numba",),
     "data": ("deltalake", "duckdb"),
     "sql": ("sqlalchemy", "connectorx"),
+    "redis": ("redis",),
     "features": ("feast", "pandas"),
     "train": ("sklearn", "skl2onnx", "onnx", "onnxruntime", "mlflow", "sqlalchemy", "alembic"),
     "torch": ("torch", "onnxscript"),

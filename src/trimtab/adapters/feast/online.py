@@ -20,7 +20,7 @@ from trimtab.features.inputs import entity_keys
 from trimtab.features.plan import PlannedView
 from trimtab.ports.online import OnlineStore as Packed
 
-_EPOCH = np.datetime64(0, "us")
+_NOT_A_TIME = np.iinfo(np.int64).min
 
 
 class TrimtabOnlineStoreConfig(FeastConfigBaseModel):
@@ -71,26 +71,18 @@ class TrimtabOnlineStore(OnlineStore):
     ) -> list[tuple[datetime | None, dict[str, Value] | None]]:
         view = planned(table)
         (found,) = self._store(config).read([(view.name, _keys(view, entity_keys))])
-        wanted = [
-            column
+        held = {
+            column.name: _values(found.columns[column.source], column.type)
             for column in view.columns
-            if requested_features is None or column.name in requested_features
+            if (requested_features is None or column.name in requested_features)
+            and column.source in found.columns
+        }
+        return [
+            (None, None)
+            if moment is None
+            else (moment.replace(tzinfo=UTC), {name: values[row] for name, values in held.items()})
+            for row, moment in enumerate(found.times.tolist())
         ]
-        answer: list[tuple[datetime | None, dict[str, Value] | None]] = []
-        for row, moment in enumerate(found.times.tolist()):
-            if moment is None:
-                answer.append((None, None))
-                continue
-            held = {
-                column.name: found.columns[column.source][row]
-                for column in wanted
-                if column.source in found.columns
-            }
-            kinds = {column.name: column.type for column in wanted}
-            answer.append(
-                (moment.replace(tzinfo=UTC), {name: _value(v, kinds[name]) for name, v in held.items()})
-            )
-        return answer
 
     def update(
         self,
@@ -139,16 +131,14 @@ def _column(values: Sequence[Value | None], kind: Kind) -> Array:
     return np.array([MISSING[kind] if value is None else value for value in plain], DTYPES[kind])
 
 
-def _value(value: Any, kind: Kind) -> Value:
+def _values(column: Array, kind: Kind) -> list[Value]:
+    """A column as Feast's values, missing ones empty."""
     if kind == "string":
-        return Value(string_val=value) if value else Value()
+        return [Value(string_val=value) if value else Value() for value in column.tolist()]
     if kind == "timestamp":
-        return (
-            Value()
-            if np.isnat(value)
-            else Value(unix_timestamp_val=int((value - _EPOCH) // np.timedelta64(1, "s")))
-        )
-    return Value() if np.isnan(value) else Value(double_val=float(value))
+        micros = column.view(np.int64).tolist()
+        return [Value() if m == _NOT_A_TIME else Value(unix_timestamp_val=m // 1_000_000) for m in micros]
+    return [Value(double_val=value) if value == value else Value() for value in column.tolist()]
 
 
 def _micros(moment: datetime) -> int:
