@@ -115,10 +115,11 @@ def test_a_view_that_was_never_written_finds_nothing(store):
 
 def test_a_write_is_seen_at_the_next_read_of_everybody(opens):
     writer, reader = opens(), opens()
-    assert np.isnat(reader.read([("weather", ["JFK"])])[0].times[0])
+    assert np.isnat(reader.read([("weather", ["JFK", None])])[0].times).all()
+    weather(writer, ["EWR"], [1], [70.0])
     for hour in range(2, 6):
         weather(writer, ["JFK"], [hour], [float(hour)])
-        assert temperatures(reader, "JFK", "JFK") == [hour, hour]
+        assert temperatures(reader, "JFK", "EWR", "JFK") == [hour, 70.0, hour]
         assert temperatures(writer, "JFK") == [hour]
 
 

@@ -33,6 +33,7 @@ def test_a_server_reads_redis_as_it_reads_the_file(start: Start, server: Server,
     asked = v2(columns())
     held = server.infer(asked)
     assert held.status == 200
+    assert eventually(lambda: reader.infer(asked).status == 200)
     assert reader.infer(asked).json["outputs"] == held.json["outputs"]
 
     redis_server.end()
