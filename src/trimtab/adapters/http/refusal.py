@@ -8,7 +8,7 @@ LONGEST: Final = 300
 
 
 def refusal(status: int, body: bytes) -> str:
-    """Status and text, in one line: an `error` or `message` of a JSON answer, else the answer itself.
+    r"""Status and text, in one line: an `error` or `message` of a JSON answer, else the answer itself.
 
     >>> refusal(400, b'{"error": "no online store"}')
     '400: no online store'
