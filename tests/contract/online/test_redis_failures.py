@@ -185,6 +185,20 @@ def test_a_key_that_holds_no_string(redis_server):
     assert client.keys() == [b"trimtab:shop"]
 
 
+def test_a_large_batch_that_fails_says_how_much_of_it_is_written(redis_server):
+    client = redis_server.client()
+    client.flushall()
+    client.rpush("trimtab:shop:weather:k20000", "a", "list")
+    store = online_store(redis_server.url, "shop")
+    keys = [f"k{i}" for i in range(25_000)]
+    said = failure(put, store, keys, 1.0)
+    assert said.message.endswith("20,000 rows of the batch are written, 5,000 are not")
+    assert client.dbsize() == 1 + 1 + 20_000
+    client.delete("trimtab:shop:weather:k20000")
+    assert put(store, keys, 1.0) == 25_000
+    assert client.dbsize() == 1 + 25_000
+
+
 def test_a_server_whose_memory_is_full(start_redis):
     server = start_redis("--maxmemory-policy", "noeviction")
     store = online_store(server.url, "shop")

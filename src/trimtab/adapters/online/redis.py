@@ -20,7 +20,7 @@ from trimtab.adapters.online.newest import newest
 from trimtab.adapters.online.packing import Layout, columns_of, layout_id, pack
 from trimtab.adapters.online.redis_address import RedisAddress
 from trimtab.adapters.online.redis_failures import failure, foreign
-from trimtab.api.errors import ExtraMissing
+from trimtab.api.errors import ExtraMissing, SurroundingsFailed
 from trimtab.features.columns import Array, Columns, Kind
 from trimtab.ports.online import Found
 
@@ -113,17 +113,28 @@ class RedisOnlineStore:
             self._read_layouts()
             self._layouts.agree(view, layout)
         packed = pack(layout, number, columns, chosen)
+        told = (number, json.dumps([view, layout.to_json()]))
         taken = 0
         for start in range(0, len(names), ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
             held = [self._key(view, name) for name in names[part]]
             rows = [_HEAD.pack(FORMAT, t) + row for t, row in zip(stamps[part], packed[part], strict=True)]
-            told = json.dumps([view, layout.to_json()])
-            done = self._asked("eval", _WRITE, 1 + len(held), self._layouts_key, *held, number, told, *rows)
-            if done < 0:
-                raise foreign(self._address, held[-done - 2])
-            taken += done
+            try:
+                taken += self._taken(told, held, rows)
+            except SurroundingsFailed as error:
+                if not start:
+                    raise
+                raise SurroundingsFailed(
+                    f"{error.message}; {start:,} rows of the batch are written, {len(names) - start:,} are not",
+                    remedy=error.remedy,
+                ) from error
         return taken
+
+    def _taken(self, told: tuple[int, str], keys: Sequence[str], rows: Sequence[bytes]) -> int:
+        done: int = self._asked("eval", _WRITE, 1 + len(keys), self._layouts_key, *keys, *told, *rows)
+        if done < 0:
+            raise foreign(self._address, keys[-done - 2])
+        return done
 
     def _key(self, view: str, key: str) -> str:
         return f"{self._layouts_key}:{view}:{key}"
