@@ -5,7 +5,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("any-machine", deadline=None)  # a busy one takes longer, and finds the same
+settings.load_profile("any-machine")
 AFTER_COLLECTION = pytest.StashKey[frozenset[str]]()
 
 

@@ -130,8 +130,16 @@ class WatchedCluster:
 
         self._call(f"{kind.kind} {namespace}/{name}", gone())
 
-    def report(self, about: Object, reason: str, note: str, *, warning: bool = False) -> None:
-        self._reporter.report(about, reason, note, warning=warning)
+    def report(
+        self,
+        about: Object,
+        reason: str,
+        note: str,
+        *,
+        warning: bool = False,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        self._reporter.report(about, reason, note, warning=warning, annotations=annotations)
 
     def wrote(self, obj: Object) -> bool:
         """Whether this version of an object is our own last write of it."""

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -66,10 +66,22 @@ class Reporter:
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._sending: set[asyncio.Task[None]] = set()
 
-    def report(self, about: Object, reason: str, note: str, *, warning: bool = False) -> None:
-        self._loop.call_soon_threadsafe(self._begin, about, reason, note[:LONGEST], warning)
+    def report(
+        self,
+        about: Object,
+        reason: str,
+        note: str,
+        *,
+        warning: bool = False,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(
+            self._begin, about, reason, note[:LONGEST], warning, annotations or {}
+        )
 
-    def _begin(self, about: Object, reason: str, note: str, warning: bool) -> None:
+    def _begin(
+        self, about: Object, reason: str, note: str, warning: bool, annotations: Mapping[str, str]
+    ) -> None:
         uid = str(about["metadata"].get("uid", ""))
         key = hashlib.sha256("\0".join((uid, reason, note, str(warning))).encode()).hexdigest()
         now = self._clock_s()
@@ -84,7 +96,7 @@ class Reporter:
             log.info("event withheld: too many about one object", extra={"reason": reason, "note": note})
             return
         else:
-            event = _event(about, reason, note, warning, self._instance)
+            event = _event(about, reason, note, warning, annotations, self._instance)
             self._told[key] = _Told(event["metadata"]["name"], event["metadata"]["namespace"], now, 1, now)
             self._told.move_to_end(key)
             while len(self._told) > REMEMBERED:
@@ -120,13 +132,19 @@ class Reporter:
             log.warning("event not sent: %s", error)
 
 
-def _event(about: Object, reason: str, note: str, warning: bool, instance: str) -> dict[str, Any]:
+def _event(
+    about: Object, reason: str, note: str, warning: bool, annotations: Mapping[str, str], instance: str
+) -> dict[str, Any]:
     metadata = about["metadata"]
     namespace = metadata.get("namespace") or "default"
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.kind,
-        "metadata": {"name": f"{metadata['name'][:200]}.{uuid4().hex[:16]}", "namespace": namespace},
+        "metadata": {
+            "name": f"{metadata['name'][:200]}.{uuid4().hex[:16]}",
+            "namespace": namespace,
+            "annotations": dict(annotations),
+        },
         "eventTime": _now(),
         "reportingController": CONTROLLER,
         "reportingInstance": instance[:128],

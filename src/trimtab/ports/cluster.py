@@ -91,5 +91,17 @@ class Cluster(Protocol):
     def delete(self, kind: Kind, namespace: str, name: str, *, uid: str = "", account: str = "") -> None:
         """Delete it in the background, if it is there and is (where given) this one."""
 
-    def report(self, about: Object, reason: str, note: str, *, warning: bool = False) -> None:
-        """An event of events.k8s.io/v1 about an object, for a person; never fails."""
+    def report(
+        self,
+        about: Object,
+        reason: str,
+        note: str,
+        *,
+        warning: bool = False,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        """An event of events.k8s.io/v1 about an object, for a person; never fails.
+
+        Args:
+            annotations: what a program reads of it.
+        """

@@ -107,7 +107,15 @@ class Direct:
         except (NotFound, Conflict):
             return
 
-    def report(self, about: Object, reason: str, note: str, *, warning: bool = False) -> None:
+    def report(
+        self,
+        about: Object,
+        reason: str,
+        note: str,
+        *,
+        warning: bool = False,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         meta = about["metadata"]
         namespace = meta.get("namespace") or "default"
         regarding = {
@@ -117,7 +125,11 @@ class Direct:
         event = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{meta['name'][:200]}.{uuid4().hex[:16]}", "namespace": namespace},
+            "metadata": {
+                "name": f"{meta['name'][:200]}.{uuid4().hex[:16]}",
+                "namespace": namespace,
+                "annotations": dict(annotations or {}),
+            },
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": "trimtab.dev/tests",
             "reportingInstance": "tests",

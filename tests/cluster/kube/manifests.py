@@ -20,6 +20,11 @@ BETWEEN = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def parsed(text: str) -> list[dict[str, Any]]:
+    """Every object in a text; by libyaml, which takes a tenth of the time."""
+    return [document for document in yaml.load_all(text, _Loader) if document]
+
+
 def documents(paths: Iterable[Path], *, crds: bool = True) -> Iterator[dict[str, Any]]:
     """Every object in these files, and in the `*.yaml` files of these folders; a kustomization is none.
 

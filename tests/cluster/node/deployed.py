@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tests.cluster.kube import images
-from tests.cluster.kube.manifests import CRD, wait_until_served
+from tests.cluster.kube.manifests import CRD, parsed, wait_until_served
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
@@ -32,7 +32,7 @@ def deploy(node: "Node", folder: Path, configuration: str = CONFIGURATION) -> No
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(_overlay(folder)))
     (folder / "config.yaml").write_text(configuration)
-    made = list(yaml.safe_load_all(node.kubectl("kustomize", str(folder))))
+    made = parsed(node.kubectl("kustomize", str(folder)))
     crds = [one for one in made if one["kind"] == CRD.kind]
     node.apply(*crds)
     for crd in crds:

@@ -5,6 +5,7 @@ address): each writer keeps the other's fields. A write carries the resourceVers
 of two writers the later one is refused.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -14,7 +15,7 @@ from trimtab.adapters.kubernetes.kinds import EVENT
 from trimtab.adapters.kubernetes.lineage import Lineage
 from trimtab.adapters.kubernetes.notes import annotated
 from trimtab.api.errors import InputRefused
-from trimtab.api.resources import ACT, ActRefused, Verb
+from trimtab.api.resources import ACT, GROUP, ActRefused, Verb
 from trimtab.api.resources import Act as Ordered
 from trimtab.ports.cluster import Cluster, Kind, Object
 from trimtab.ports.state import Act, Conflict, Document, Event
@@ -28,6 +29,8 @@ ALWAYS: Final[Mapping[str, Mapping[str, object]]] = {"ModelRollout": {"phase": "
 WARNINGS: Final = frozenset(
     {"Rejected", "RolledBack", "Stalled", "PerformanceDropped", "Drifted", "RunFailed"}
 )
+FACTS: Final = f"{GROUP}/event-"
+BOUNDS: Final = f"{FACTS}bounds"
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -78,7 +81,13 @@ class ResourceState:
         decided_on = self.lineage.newest(version or self._empty_at or obj["metadata"]["resourceVersion"])
         written = self._write(obj, {**ALWAYS.get(kind, {}), **body, **kept}, decided_on)
         for event in events:
-            self._cluster.report(written, event.kind, note(event), warning=event.kind in WARNINGS)
+            self._cluster.report(
+                written,
+                event.kind,
+                note(event),
+                warning=event.kind in WARNINGS,
+                annotations=facts(event),
+            )
         return str(written["metadata"]["resourceVersion"])
 
     def publish(self, conditions: Iterable[Said], now: datetime, **fields: object) -> bool:
@@ -144,16 +153,7 @@ class ResourceState:
             if event.get("regarding", {}).get("uid") == uid
         ]
         about.sort(key=lambda event: (str(event.get("eventTime")), str(event["metadata"]["name"])))
-        told = [
-            Event(
-                datetime.fromisoformat(str(event["eventTime"])),
-                self._kind.kind,
-                str(event.get("reason", "")),
-                "",
-                str(event.get("note", "")),
-            )
-            for event in about
-        ]
+        told = [_told(self._kind.kind, event) for event in about]
         return [(number, event) for number, event in enumerate(told, start=1) if number > after]
 
     def seen(self) -> str:
@@ -182,6 +182,24 @@ def note(event: Event) -> str:
     """One event as a sentence, which names the revision that it is about."""
     told = f"revision {event.revision}: {event.because}" if event.revision else event.because
     return shortened(told)
+
+
+def facts(event: Event) -> Mapping[str, str]:
+    """What a program reads of it, as annotations: when it was by the loop's time, about whom, on which numbers."""
+    told = {"at": event.at.isoformat(), "revision": event.revision, "because": event.because}
+    return {f"{FACTS}{key}": value for key, value in told.items()} | {BOUNDS: json.dumps(dict(event.bounds))}
+
+
+def _told(resource: str, event: Object) -> Event:
+    """An event as it was reported; as a person reads it where somebody else wrote it, or into it."""
+    reason, note = str(event.get("reason", "")), str(event.get("note", ""))
+    held = _annotations(event)
+    try:
+        at, revision, because = (held[f"{FACTS}{key}"] for key in ("at", "revision", "because"))
+        bounds = json.loads(held[BOUNDS])
+        return Event(datetime.fromisoformat(at), resource, reason, revision, because, dict(bounds))
+    except (KeyError, ValueError, TypeError):
+        return Event(datetime.fromisoformat(str(event["eventTime"])), resource, reason, "", note)
 
 
 def _annotations(obj: Object) -> Mapping[str, str]:

@@ -70,6 +70,12 @@ class MlflowRegistry:
             if held is not None and key in held.tags:
                 mlflow.delete_model_version_tag(name, version, key)
 
+    def run_tags(self, run: str) -> Mapping[str, str]:
+        """What a run noted of itself."""
+        mlflow = client(self._uri)
+        with failures(self._uri):
+            return {key: str(value) for key, value in mlflow.get_run(run).data.tags.items()}
+
 
 def _version(held: Any) -> ModelVersion:
     tags = dict(held.tags or {})

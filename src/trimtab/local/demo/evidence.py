@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from trimtab.adapters.profiles import FolderProfiles
-from trimtab.adapters.projects.load import load
 from trimtab.api.project import Project
 from trimtab.control.monitor import settings_of
 from trimtab.drift import Profile, judge
@@ -22,7 +21,7 @@ from trimtab.sequential.against_reference import bounds_above
 from trimtab.sequential.t_mixture import Blocks
 
 if TYPE_CHECKING:
-    from trimtab.local.demo.run import Lived
+    from trimtab.local.demo.lived import Lived
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +35,19 @@ class Reign:
 
 def evidence(lived: "Lived") -> dict[str, Any]:
     """Keys that the report draws: span, project, versions, skill_tests and drift."""
-    project = load(lived.home.path.parent).project
-    uris = {one.version: one.uri for one in lived.registry.versions(project.name)}
+    project = lived.project
+    uris = {one.version: one.uri for one in lived.versions}
     profiles = {
         revision: Profile.from_bytes(FolderProfiles().profile(uris[version]))
         for revision, version in served_versions(lived).items()
     }
     reigns = list(reigns_of(lived))
     return {
-        "span": {"start": lived.world.start, "end": lived.world.end},
+        "span": {"start": lived.start, "end": lived.end},
         "project": promised(project),
         "versions": [
             {"name": f"v{one.version}", "digest": one.digest, "tags": {**run_tags(lived, one), **one.tags}}
-            for one in sorted(lived.registry.versions(project.name), key=lambda one: int(one.version))
+            for one in lived.in_order()
         ],
         "skill_tests": [
             skill_test(lived, project, reign, profiles[reign.revision])
@@ -61,13 +60,9 @@ def evidence(lived: "Lived") -> dict[str, Any]:
 
 def run_tags(lived: "Lived", version: ModelVersion) -> Mapping[str, str]:
     """What the run that made a version noted: the data that it read, and at which version."""
-    from trimtab.adapters.mlflow.client import client, local_uri
-
     run = version.tags.get("trimtab.run")
-    if not run:
-        return {}
-    tags = client(local_uri(lived.home.mlflow / "mlflow.db")).get_run(run).data.tags
-    return {key: str(value) for key, value in tags.items() if key.startswith("trimtab.features.")}
+    tags = lived.run_tags(run) if run else {}
+    return {key: value for key, value in tags.items() if key.startswith("trimtab.features.")}
 
 
 def promised(project: Project) -> dict[str, Any]:
@@ -89,15 +84,15 @@ def served_versions(lived: "Lived") -> dict[str, str]:
     names = revision_names(lived)
     return {
         event.revision: names[event.revision].removeprefix("v")
-        for _, event in lived.state.events()
+        for event in lived.events
         if event.kind == "Promoted" and event.revision in names
     }
 
 
 def reigns_of(lived: "Lived") -> Iterator[Reign]:
     """Who was stable from when to when; no person is there to undo a promotion."""
-    began = [(event.revision, event.at) for _, event in lived.state.events() if event.kind == "Promoted"]
-    ends = [at for _, at in began[1:]] + [lived.world.end]
+    began = [(event.revision, event.at) for event in lived.events if event.kind == "Promoted"]
+    ends = [at for _, at in began[1:]] + [lived.end]
     for (revision, since), until in zip(began, ends, strict=True):
         yield Reign(revision, since, until)
 
@@ -139,7 +134,7 @@ def drift(lived: "Lived", project: Project, profiles: Mapping[str, Profile]) -> 
     """Every window that the monitor judged, with every feature's distance and threshold."""
     settings = settings_of(project.monitor)
     windows = []
-    for _, event in lived.state.events():
+    for event in lived.events:
         if event.kind != "WindowJudged" or event.revision not in profiles:
             continue
         start, end = (datetime.fromisoformat(str(event.bounds[name])) for name in ("start", "end"))

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from trimtab.adapters.collector import Predictions
 from trimtab.local.demo.afterwards import afterwards
 from trimtab.local.demo.evidence import evidence
-from trimtab.local.demo.run import Lived
+from trimtab.local.demo.lived import Lived
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.registry import ModelVersion
 from trimtab.quality.metrics import METRICS
@@ -38,16 +38,15 @@ def write(lived: Lived, folder: Path) -> None:
 
 def gather(lived: Lived) -> dict[str, Any]:
     """The figures."""
-    counts, rollout = lived.replay.counts, lived.loop.rollout.status
+    counts = lived.counts
     received = sum(lived.collector.received().values())
-    logs = lived.replay.logged.values()
-    logged, dropped = sum(one.logged for one in logs), sum(one.dropped for one in logs)
-    versions = {one.version: one for one in lived.registry.versions("flights")}
+    logged, dropped = (sum(getattr(one, name) for one in lived.logged) for name in ("logged", "dropped"))
+    versions = lived.in_order()
     names = revision_names(lived)
-    events = [event for _, event in lived.state.events()]
+    events = lived.events
     return {
         "wall_s": round(lived.wall_s, 1),
-        "peak_memory_mb": round(lived.peak.peak_mb),
+        "peak_memory_mb": round(lived.peak_mb),
         "requests": {
             "served": counts.requests - counts.failed,
             "failed": counts.failed,
@@ -55,9 +54,9 @@ def gather(lived: Lived) -> dict[str, Any]:
         },
         "predictions": counts.predictions,
         "events": {"sent": logged + dropped, "received": received, "lost": logged + dropped - received},
-        "revisions": [revision(one, names) for one in sorted(versions.values(), key=lambda one: int(one.version))],
-        "drift": {"episodes": [dumped(one) for one in lived.loop.monitor.status.episodes]},
-        "retrainings": [dumped(one) for one in lived.loop.retrain.status.attempts],
+        "revisions": [revision(one, names) for one in versions],
+        "drift": {"episodes": [dumped(one) for one in lived.monitor.episodes]},
+        "retrainings": [dumped(one) for one in lived.retrain.attempts],
         "promotions": [
             {"at": event.at, "revision": event.revision, "name": names.get(event.revision), "because": event.because}
             for event in events
@@ -66,7 +65,7 @@ def gather(lived: Lived) -> dict[str, Any]:
         "refusals": [
             {"at": one.tags.get("trimtab.until"), "revision": None, "name": f"v{one.version}",
              "by": "gate", "because": one.tags["trimtab.refused"]}
-            for one in versions.values()
+            for one in versions
             if "trimtab.refused" in one.tags
         ]
         + [
@@ -78,11 +77,11 @@ def gather(lived: Lived) -> dict[str, Any]:
         "monthly": monthly(lived, names),
         "afterwards": afterwards(
             lived.home,
-            {name: one for one in versions.values() if (name := f"v{one.version}") in names.values()},
+            {name: one for one in versions if (name := f"v{one.version}") in names.values()},
             [names[event.revision] for event in events if event.kind == "Promoted"],
-            np.datetime64(lived.world.start.replace(tzinfo=None), "us"),
+            np.datetime64(lived.start.replace(tzinfo=None), "us"),
         ),
-        "phase": str(rollout.phase),
+        "phase": str(lived.rollout.phase),
     }  # fmt: skip
 
 
@@ -92,10 +91,8 @@ def dumped(value: BaseModel) -> dict[str, Any]:
 
 def revision_names(lived: Lived) -> dict[str, str]:
     """`v3` by revision id, for every version that was ever in service or in flight."""
-    seen = {event.revision for _, event in lived.state.events()}
-    known = {
-        revision_id(one.digest, "flights"): f"v{one.version}" for one in lived.registry.versions("flights")
-    }
+    seen = {event.revision for event in lived.events}
+    known = {revision_id(one.digest, lived.project.name): f"v{one.version}" for one in lived.versions}
     return {revision: name for revision, name in known.items() if revision in seen}
 
 
@@ -122,7 +119,7 @@ def monthly(lived: Lived, names: Mapping[str, str]) -> list[dict[str, Any]]:
     """AUC and log loss a revision a month, over all that it answered, copies among them."""
     rows = []
     for identity, name in names.items():
-        seen: Predictions = lived.collector.predictions(identity, lived.world.start, lived.world.end)
+        seen: Predictions = lived.collector.predictions(identity, lived.start, lived.end)
         labelled = np.isfinite(seen.label) & np.isfinite(seen.p)
         months = np.array([_month(time) for time in seen.time[labelled]])
         for month in np.unique(months):
@@ -151,14 +148,13 @@ def details(lived: Lived) -> dict[str, Any]:
     """What the report draws beside the figures: events, daily skill a revision, weekly drift by feature."""
     names = revision_names(lived)
     cut = BlockCut(zone="America/New_York")
-    end = lived.world.end
     return {
         "names": names,
-        "events": [asdict(event) for _, event in lived.state.events()],
+        "events": [asdict(event) for event in lived.events],
         "days": {
             revision_id: [
                 asdict(block)
-                for block in lived.collector.scored(revision_id, lived.world.start, end, cut, end)
+                for block in lived.collector.scored(revision_id, lived.start, lived.end, cut, lived.end)
             ]
             for revision_id in names
         },
@@ -171,6 +167,6 @@ def windows(lived: Lived) -> list[dict[str, Any]]:
     """Each judged window of the monitor: every feature's distance and its threshold."""
     return [
         {"at": event.at, "revision": event.revision, "because": event.because, "bounds": dict(event.bounds)}
-        for _, event in lived.state.events()
+        for event in lived.events
         if event.kind == "WindowJudged"
     ]

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,7 +13,6 @@ from trimtab.adapters.clock import ReplayClock
 from trimtab.adapters.collector import Collector
 from trimtab.adapters.online import SqliteOnlineStore
 from trimtab.adapters.processes.control import PlaneDown
-from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import PLATFORM_FILE
 from trimtab.adapters.state import SqliteState
 from trimtab.api.errors import InputRefused, SurroundingsFailed
@@ -23,6 +21,7 @@ from trimtab.api.rollout_status import RolloutStatus
 from trimtab.bootstrap import local
 from trimtab.control import Loop
 from trimtab.local.demo import prepare
+from trimtab.local.demo.lived import Lived
 from trimtab.local.demo.memory import Peak
 from trimtab.local.demo.story import Story
 from trimtab.local.plane import Plane
@@ -37,8 +36,6 @@ from trimtab.ports.servers import Servers, ServerState
 
 if TYPE_CHECKING:
     from trimtab.adapters.kfp.client import PipelineHost
-    from trimtab.adapters.mlflow import MlflowRegistry
-    from trimtab.local.demo.flights import FlightsYear
 
 SEED: Final = 7
 TICK: Final = timedelta(hours=12)
@@ -76,26 +73,6 @@ class Shown(Protocol):
         self, now: datetime, rollout: RolloutStatus, monitor: MonitorStatus, requests: int, failed: int
     ) -> None:
         """An hour of the year was lived."""
-
-
-@dataclass(slots=True)
-class Lived:
-    """The demo's parts after the year was lived, for the result and the report.
-
-    Attributes:
-        wall_s: from the first file to the last hour.
-    """
-
-    replay: Replay
-    loop: Loop
-    state: SqliteState
-    collector: Collector
-    registry: "MlflowRegistry"
-    story: Story
-    home: Home
-    world: "FlightsYear"
-    peak: Peak
-    wall_s: float
 
 
 class Pipelines:
@@ -216,7 +193,22 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
         replay.run()
         finish(
             Lived(
-                replay, loop, state, collector, registry, story, home, world, peak, time.monotonic() - began
+                project=loaded.project,
+                start=world.start,
+                end=world.end,
+                counts=replay.counts,
+                logged=list(replay.logged.values()),
+                rollout=loop.rollout.status,
+                monitor=loop.monitor.status,
+                retrain=loop.retrain.status,
+                events=[event for _, event in state.events()],
+                versions=registry.versions(loaded.project.name),
+                run_tags=registry.run_tags,
+                collector=collector,
+                story=story,
+                home=home,
+                wall_s=time.monotonic() - began,
+                peak_mb=peak.peak_mb,
             )
         )
 

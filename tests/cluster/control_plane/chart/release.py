@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.cluster.kube.manifests import parsed
 
 ROOT = Path(__file__).resolve().parents[4]
 CHART = ROOT / "helm" / "trimtab"
@@ -54,7 +54,7 @@ class Helm:
 
     def template(self, *arguments: str) -> list[dict[str, Any]]:
         text = self.done("template", "trimtab", str(CHART), "-n", SYSTEM, *arguments)
-        return [one for one in yaml.safe_load_all(text) if one]
+        return parsed(text)
 
 
 def helm(folder: Path, kubeconfig: Path | None = None) -> Helm:

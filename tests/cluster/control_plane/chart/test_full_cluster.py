@@ -95,8 +95,9 @@ def openapi(full_plane):
 def conform(text, openapi, folder):
     """What kubeconform says of documents, by the schemas of the API server."""
     from tests.cluster.kube.binaries import binary
+    from tests.cluster.kube.manifests import parsed
 
-    wanted = {(one["apiVersion"], one["kind"]) for one in yaml.safe_load_all(text) if one}
+    wanted = {(one["apiVersion"], one["kind"]) for one in parsed(text)}
     location = write_schemas(openapi, wanted, folder)
     return subprocess.run(
         [binary("kubeconform"), "-strict", "-summary", "-schema-location", location, "-"],

@@ -18,9 +18,8 @@ def base():
 
 
 def kustomized(folder):
-    import yaml
-
     from tests.cluster.kube.binaries import binary
+    from tests.cluster.kube.manifests import parsed
 
     done = subprocess.run(
         [binary("kubectl"), "kustomize", folder],
@@ -29,7 +28,7 @@ def kustomized(folder):
         text=True,
         check=True,
     )
-    return [obj for obj in yaml.safe_load_all(done.stdout) if obj]
+    return parsed(done.stdout)
 
 
 def one(base, kind, name="trimtab-operator"):
