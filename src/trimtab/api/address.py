@@ -5,6 +5,8 @@ from typing import Final
 
 _VARIABLE: Final = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}")
 _PASSWORD: Final = re.compile(r"://[^/@\s:]*:(?P<password>[^/@\s]+)@")
+_SECRET: Final = re.compile(r"""(://[^/@\s:]*:)([^\s'"]+)@""")
+"""As much as may be one."""
 
 
 def no_literal_password(address: str) -> str:
@@ -17,3 +19,12 @@ def no_literal_password(address: str) -> str:
     if found and not _VARIABLE.fullmatch(found["password"]):
         raise ValueError("holds a password — put it into a secret and write ${NAME} in its place")
     return address
+
+
+def hidden(text: str) -> str:
+    """A text with the passwords of its addresses starred out, whatever they are written with; `${NAME}` stays.
+
+    >>> hidden("'redis://:hunt/e@r2@host/0' is odd, redis://:${SECRET}@host/0 is not")
+    "'redis://:***@host/0' is odd, redis://:${SECRET}@host/0 is not"
+    """
+    return _SECRET.sub(lambda found: found[0] if _VARIABLE.fullmatch(found[2]) else f"{found[1]}***@", text)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from trimtab.api.address import hidden
 from trimtab.api.errors import InputRefused
 
 Path = tuple[str | int, ...]
@@ -153,7 +154,7 @@ def _problem(document: Document, model: type[BaseModel], error: Any) -> Problem:
         and str(given) not in message
     ):
         message = f"{message}, not {given!r}"
-    return Problem(document.file, line, dotted(path), message[:1].lower() + message[1:], remedy)
+    return Problem(document.file, line, dotted(path), hidden(message[:1].lower() + message[1:]), remedy)
 
 
 def _stands_in(document: Document, part: str | int) -> bool:

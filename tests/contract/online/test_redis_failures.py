@@ -139,12 +139,14 @@ def test_a_variable_that_is_not_set(monkeypatch):
         "redis://host/zero",
         "redis://host/0?socket_timeout=9",
         "mysql://host/0",
+        "redis://:s3c/ret@host/0",
     ],
 )
 def test_an_address_that_is_none(address):
     with pytest.raises(InputRefused) as caught:
         online_store(address, "shop")
     assert caught.value.remedy
+    assert "s3c" not in str(caught.value)
 
 
 def test_a_row_of_another_version(redis_server):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.api.document import FilesRefused, read, validate
+from trimtab.api.platform import Platforms
 from trimtab.api.project import Project
 
 GOOD = """\
@@ -35,6 +36,19 @@ def test_a_good_file_is_taken():
     project = validate(Project, read(GOOD, "trimtab.yaml"))
     assert project.files == ["sql/departures.sql"]
     assert project.examples_table == "departures"
+
+
+@pytest.mark.parametrize("field", ["online", "mlflow", "dataRoot"])
+def test_a_password_that_is_written_out_is_refused_and_not_repeated(field):
+    for secret in ("hunter2", "hunt@er/2", "h:u%40"):
+        text = f"platforms:\n  lab: {{{field}: 'redis://:{secret}@redis:6379/0'}}\n"
+        with pytest.raises(FilesRefused) as refused:
+            validate(Platforms, read(text, "platform.yaml"))
+        assert "holds a password" in str(refused.value)
+        assert "write ${NAME} in its place" in str(refused.value)
+        assert secret not in str(refused.value)
+    good = f"platforms: {{lab: {{{field}: 'redis://:${{REDIS_PASSWORD}}@redis:6379/0'}}}}"
+    validate(Platforms, read(good, "platform.yaml"))
 
 
 def test_every_problem_is_told_with_its_line_and_remedy():

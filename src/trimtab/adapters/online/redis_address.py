@@ -3,7 +3,7 @@
 import os
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from trimtab.api.errors import InputRefused
 
@@ -44,21 +44,21 @@ class RedisAddress:
         database = parts.path.strip("/") or "0"
         if parts.scheme not in SCHEMES or not parts.hostname or port is None or not database.isdigit():
             raise InputRefused(
-                f"'{_bare(parts)}' is no address of Redis",
+                f"'{_bare(said)}' is no address of Redis",
                 remedy="give redis://:${REDIS_PASSWORD}@HOST:6379/0",
             )
         unknown = [name for name, _ in parse_qsl(parts.query) if name not in OPTIONS]
         if unknown:
             raise InputRefused(
-                f"{_bare(parts)}: '{unknown[0]}' may not follow the ?",
+                f"{_bare(said)}: '{unknown[0]}' may not follow the ?",
                 remedy=f"there may be {', '.join(OPTIONS)}",
             )
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         return cls(
             url=f"{parts.scheme}://{host}{port}/{database}",
             options=parts.query,
-            user=_given(parts.username, parts),
-            password=_given(parts.password, parts),
+            user=_given(parts.username, said),
+            password=_given(parts.password, said),
         )
 
     def hidden(self, text: str) -> str:
@@ -76,11 +76,11 @@ def filled(said: str) -> str:
     return _value(found[1], said) if found else said
 
 
-def _given(part: str | None, parts: SplitResult) -> str | None:
+def _given(part: str | None, said: str) -> str | None:
     if not part:
         return None
     found = _VARIABLE.fullmatch(part)
-    return _value(found[1], _bare(parts)) if found else unquote(part)
+    return _value(found[1], _bare(said)) if found else unquote(part)
 
 
 def _value(name: str, shown: str) -> str:
@@ -93,5 +93,7 @@ def _value(name: str, shown: str) -> str:
     return held
 
 
-def _bare(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _bare(said: str) -> str:
+    """Without user, password and options, whatever is in them."""
+    scheme, _, rest = said.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"
