@@ -140,6 +140,7 @@ def test_a_variable_that_is_not_set(monkeypatch):
         "redis://host/0?socket_timeout=9",
         "mysql://host/0",
         "redis://:s3c/ret@host/0",
+        "redis://:s3c[ret@host/0",
     ],
 )
 def test_an_address_that_is_none(address):

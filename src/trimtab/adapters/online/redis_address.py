@@ -36,17 +36,17 @@ class RedisAddress:
         Raises:
             InputRefused: it is none, or a variable is not set.
         """
-        parts = urlsplit(said)
+        refused = InputRefused(
+            f"'{_bare(said)}' is no address of Redis", remedy="give redis://:${REDIS_PASSWORD}@HOST:6379/0"
+        )
         try:
+            parts = urlsplit(said)
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
-            port = None
+            raise refused from None
         database = parts.path.strip("/") or "0"
-        if parts.scheme not in SCHEMES or not parts.hostname or port is None or not database.isdigit():
-            raise InputRefused(
-                f"'{_bare(said)}' is no address of Redis",
-                remedy="give redis://:${REDIS_PASSWORD}@HOST:6379/0",
-            )
+        if parts.scheme not in SCHEMES or not parts.hostname or not database.isdigit():
+            raise refused
         unknown = [name for name, _ in parse_qsl(parts.query) if name not in OPTIONS]
         if unknown:
             raise InputRefused(
