@@ -142,7 +142,7 @@ def _controllers(
     """One a kind, each woken by its own objects and by what they rest on."""
     loop, fenced = asyncio.get_running_loop(), client.behind(elector.fence)
     reporter = Reporter(fenced, loop, elector.identity)
-    kinds = (*(one.kind for one in watches.WATCHED), *watches.OTHERS, NAMESPACE)
+    kinds = (*(one.kind for one in watches.WATCHED), NAMESPACE)
     cluster = WatchedCluster(fenced, loop, caches, kinds, reporter)
     surroundings = Surroundings(configuration, cluster, metrics.hangs)
     machine, rehearsal = WallClock(), configuration.rehearsal

@@ -8,7 +8,6 @@ from operators.drift.runtime import Key, Object, key_of, labels_of
 from trimtab.adapters.children import ROLLOUT
 from trimtab.adapters.gateway_api.gateways import said
 from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, HTTP_ROUTE
-from trimtab.adapters.gateway_api.kinds import SERVICE as ANY_SERVICE
 from trimtab.adapters.jobs import JOB
 from trimtab.adapters.kserve.kinds import (
     CLUSTER_SERVING_RUNTIME,
@@ -24,6 +23,7 @@ from trimtab.ports.cluster import Kind
 RUN = "trimtab.dev/run"
 POLICY = "trimtab.dev/policy"
 NAME_LABEL = "app.kubernetes.io/name"
+COLLECTOR = "trimtab-collector"
 ToKeys = Callable[[Object | None, Object | None], Iterable[Key]]
 
 WATCHED: tuple[Watched, ...] = (
@@ -40,12 +40,11 @@ WATCHED: tuple[Watched, ...] = (
     Watched(GATEWAY_CLASS),
     Watched(SERVING_RUNTIME),
     Watched(CLUSTER_SERVING_RUNTIME),
-    Watched(STATEFUL_SET, NAME_LABEL, "trimtab-collector"),
-    Watched(SERVICE, NAME_LABEL, "trimtab-collector"),
+    Watched(STATEFUL_SET, NAME_LABEL, COLLECTOR),
+    Watched(SERVICE, NAME_LABEL, COLLECTOR),
+    Watched(SERVICE, ROLLOUT),
 )
-OTHERS: tuple[Kind, ...] = (ANY_SERVICE,)
-"""Read from the API server when they are asked for."""
-CHILDREN = (INFERENCE_SERVICE, DEPLOYMENT, POD, HTTP_ROUTE)
+CHILDREN = (INFERENCE_SERVICE, DEPLOYMENT, POD, HTTP_ROUTE, SERVICE)
 RUNTIMES = (SERVING_RUNTIME, CLUSTER_SERVING_RUNTIME)
 OF_RUNS = (JOB, POD)
 OF_COLLECTORS = (STATEFUL_SET, SERVICE)
@@ -164,7 +163,7 @@ def monitors_beside(caches: Caches) -> ToKeys:
 
     def keys(old: Object | None, new: Object | None) -> Iterator[Key]:
         obj = new or old
-        if obj is not None:
+        if obj is not None and labels_of(obj).get(NAME_LABEL) == COLLECTOR:
             yield from map(key_of, caches.list(DRIFT_MONITOR, obj["metadata"]["namespace"]))
 
     return keys

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cluster.kube.errors import ClusterToolFailed
+from trimtab.adapters.processes.launch import inherited
 
 PR_SET_PDEATHSIG = 1
 END_WITHIN_S = 5.0
@@ -31,7 +32,7 @@ class Process:
         self.name = name
         self.log = log
         self._argv = [str(part) for part in argv]
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**inherited(), **(environment or {})}
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -329,3 +329,17 @@ class TestIdentity:
         record = records.Record(children={"one": Identity(7, 8, boot_id())}, ports={"one": 9})
         records.write(tmp_path / "children.json", record)
         assert records.read(tmp_path / "children.json") == record
+
+
+def test_what_feast_sets_for_its_own_metrics_is_not_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trimtab.adapters.processes.launch import launch
+
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setenv("TOLD", "to children")
+    log = tmp_path / "log"
+    child = launch([sys.executable, "-S", "-c", "import os; print(dict(os.environ))"], {}, log)
+    assert child.wait(30) == 0
+    assert "PROMETHEUS" not in log.read_text()
+    assert "to children" in log.read_text()

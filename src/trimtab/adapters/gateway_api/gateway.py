@@ -101,7 +101,7 @@ class GatewayApi:
         self._cluster, self._place, self._spec = cluster, place, spec
         self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
         self._gateways, self._mirrorings = gateways, mirrorings
-        self._entered: tuple[float, Fact, list[KnownGateway | None]] | None = None
+        self._entered: tuple[float, Fact, list[KnownGateway | None], str] | None = None
         self._accepted: dict[str, tuple[str, int, float]] = {}
         self._left_s: float | None = None
         self._same: dict[str, tuple[str, str]] = {}
@@ -178,7 +178,7 @@ class GatewayApi:
             self._mirrorings.probe(self._place, self._spec)
 
     def in_cluster(self) -> None:
-        """See to the Service `<rollout>`; called at each look, and looks itself only now and then.
+        """See to the Service `<rollout>`; called at each look, and looks itself where something is new, or at times.
 
         Raises:
             SurroundingsFailed, Conflict
@@ -186,10 +186,15 @@ class GatewayApi:
         if self._gateways is None:
             return
         known = [self._gateways.of(parent, self._place.namespace) for parent in self._spec.parents]
-        held, now = self._entered, self._clock_s()
-        if held is None or held[2] != known or now - held[0] >= PLACED_FOR_S:
+        held, now, stands = self._entered, self._clock_s(), self._service_stands()
+        if held is None or held[2:] != (known, stands) or now - held[0] >= PLACED_FOR_S:
             fact = place_in_cluster(self._cluster, self._gateways, self._place, self._spec)
-            self._entered = now, fact, known
+            self._entered = now, fact, known, self._service_stands()
+
+    def _service_stands(self) -> str:
+        """Which state of the Service `<rollout>` is known by watching; "" for none."""
+        service = self._cluster.get(SERVICE, self._place.namespace, self._place.rollout)
+        return str(service["metadata"]["resourceVersion"]) if service is not None else ""
 
     def mend(self) -> bool:
         """Write anew what the route was told last, where its spec says something else.

@@ -15,10 +15,13 @@ TYPE: Final = "InClusterAddress"
 def place_in_cluster(cluster: Cluster, gateways: Gateways, place: Place, spec: RouteSpec) -> Fact:
     """Make or mend the Service, or take away ours where it is not wished; what is so now.
 
+    Args:
+        cluster: watches what carries our labels; a Service of others it reads.
+
     Raises:
         SurroundingsFailed, Conflict
     """
-    held = cluster.read(SERVICE, place.namespace, place.rollout)
+    held = cluster.get(SERVICE, place.namespace, place.rollout)
     ours = held is not None and _is_ours(held, place)
     if not spec.in_cluster:
         if held is not None and ours:
@@ -26,6 +29,9 @@ def place_in_cluster(cluster: Cluster, gateways: Gateways, place: Place, spec: R
                 SERVICE, place.namespace, place.rollout, uid=held["metadata"]["uid"], account=place.account
             )
         return Fact(TYPE, "False", "NotWished", "spec.route.inCluster is false")
+    if not ours:
+        held = cluster.read(SERVICE, place.namespace, place.rollout)
+        ours = held is not None and _is_ours(held, place)
     if held is not None and not ours:
         return Fact(
             TYPE, "False", "NameTaken", f"Service '{place.rollout}' is there already, and is not ours"

@@ -6,8 +6,12 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 PR_SET_PDEATHSIG = 1
+NOT_INHERITED: Final = ("PROMETHEUS_MULTIPROC_DIR", "PROMETHEUS_MULTIPROCESS_DIR")
+"""feast sets these when it is imported, for its own metrics, and MLflow's client imports feast as a plugin: a child
+would keep its metrics in files of a folder that goes with its parent."""
 
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
@@ -33,7 +37,12 @@ def launch(argv: Sequence[str], environment: Mapping[str, str], log: Path) -> su
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **environment},
+            env={**inherited(), **environment},
             start_new_session=True,
             preexec_fn=before_exec,
         )
+
+
+def inherited() -> Mapping[str, str]:
+    """This process's environment, as far as it is meant for a child."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}

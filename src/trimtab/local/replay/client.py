@@ -91,11 +91,13 @@ class Client:
         url: the gateway's, such as http://127.0.0.1:8080.
         path: of the inference endpoint.
         seed: of the draw.
+        name: what the Host header says; default the address.
     """
 
-    def __init__(self, url: str, path: str, seed: int, connections: int = 8) -> None:
+    def __init__(self, url: str, path: str, seed: int, connections: int = 8, name: str = "") -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
+        self._name = name or f"{self._host}:{self._port}"
         self._path, self._seed = path, seed
         self._idle: list[Connection] = []
         self._slots = asyncio.Semaphore(connections)
@@ -125,7 +127,7 @@ class Client:
 
     def _wire(self, request: Request) -> bytes:
         head = (
-            f"POST {self._path} HTTP/1.1\r\nhost: {self._host}:{self._port}\r\ncontent-type: application/json\r\n"
+            f"POST {self._path} HTTP/1.1\r\nhost: {self._name}\r\ncontent-type: application/json\r\n"
             f"x-request-id: {request.id}\r\nx-trimtab-draw: {draw(self._seed, request.id)}\r\n"
             f"content-length: {len(request.body)}\r\n\r\n"
         )

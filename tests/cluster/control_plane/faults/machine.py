@@ -55,7 +55,7 @@ class Machine:
         self.caches = Caches(self._client, watches.WATCHED, ())
         self._filling = asyncio.create_task(self.caches.run())
         assert await self.caches.wait_synced(FILLED_WITHIN_S)
-        kinds = (*(one.kind for one in watches.WATCHED), *watches.OTHERS, NAMESPACE)
+        kinds = (*(one.kind for one in watches.WATCHED), NAMESPACE)
         reporter = Reporter(self._client, self._loop, "faults")
         self.cluster = WatchedCluster(self._client, self._loop, self.caches, kinds, reporter)
 

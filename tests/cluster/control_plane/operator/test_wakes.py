@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS
+from trimtab.adapters.children import ROLLOUT
+from trimtab.adapters.gateway_api.kinds import GATEWAY, GATEWAY_CLASS, SERVICE
 from trimtab.adapters.kserve.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
 from trimtab.ports.cluster import Kind
@@ -123,3 +124,17 @@ def test_a_runtime_that_comes_wakes_those_that_name_it_or_leave_it_open(woken: W
     woken.cluster.create(made)
     woken.until(CLUSTER_SERVING_RUNTIME, {"open"})
     woken.cluster.delete(CLUSTER_SERVING_RUNTIME, "", other)
+
+
+def test_a_service_of_a_rollout_that_somebody_deletes_wakes_it(woken: Woken) -> None:
+    def service(name: str, **labels: str) -> dict[str, Any]:
+        meta = {"name": name, "namespace": woken.namespace, "labels": labels}
+        spec = {"type": "ExternalName", "externalName": "gateway.example.com"}
+        return {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}
+
+    woken.cluster.create(service("of-nobody"))
+    woken.cluster.create(service("open", **{ROLLOUT: "open"}))
+    woken.until(SERVICE, {"open"})
+    woken.cluster.delete(SERVICE, woken.namespace, "of-nobody")
+    woken.cluster.delete(SERVICE, woken.namespace, "open")
+    woken.until(SERVICE, {"open"})

@@ -41,11 +41,13 @@ class Cost:
     """What the operator had used at one moment.
 
     Attributes:
+        cpu_s: before it was asked, and `answered_s` after it had answered: to write a thousand series is work too.
         looks: at resources, by kind.
         calls: of the API server, by (verb, resource, subresource).
     """
 
     cpu_s: float
+    answered_s: float
     memory_bytes: int
     looks: Mapping[str, int]
     calls: Mapping[tuple[str, str, str], int]
@@ -56,8 +58,10 @@ class Cost:
 
     def since(self, before: "Cost") -> "Cost":
         """What has come to it; memory stays what it is now."""
+        spent = self.cpu_s - before.answered_s
         return Cost(
-            self.cpu_s - before.cpu_s,
+            spent,
+            spent,
             self.memory_bytes,
             {kind: n - before.looks.get(kind, 0) for kind, n in self.looks.items()},
             {call: new for call, n in self.calls.items() if (new := n - before.calls.get(call, 0))},
@@ -77,13 +81,14 @@ class Operator:
     def cost(self) -> Cost:
         looks: dict[str, int] = {}
         calls: dict[tuple[str, str, str], int] = {}
+        asked_s = self.process.cpu_s
         for name, labels, value in self._series():
             if name == "trimtab_reconciles_total":
                 looks[labels["kind"]] = looks.get(labels["kind"], 0) + int(float(value))
             elif name == "trimtab_api_calls_total":
                 call = labels["verb"], labels["resource"], labels["subresource"]
                 calls[call] = calls.get(call, 0) + int(float(value))
-        return Cost(self.process.cpu_s, self.process.memory_bytes, looks, calls)
+        return Cost(asked_s, self.process.cpu_s, self.process.memory_bytes, looks, calls)
 
     def rested(self, within_s: float = 60.0, quiet_s: float = 1.5) -> None:
         """Wait until it does nothing. Its metrics are not asked for: to write a thousand series is work too."""
