@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
+from trimtab.adapters.http.trust import trusted
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 
 MAX_ANSWER_BYTES: Final = 64_000_000
@@ -91,9 +91,8 @@ class HttpServer:
         deadline = time.monotonic() + self._timeout_s
         connection: http.client.HTTPConnection
         if self._https:
-            trusted = ssl.create_default_context(cafile=self._ca_file)
             connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=self._timeout_s, context=trusted
+                self._host, self._port, timeout=self._timeout_s, context=trusted(self._ca_file)
             )
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)

@@ -3,13 +3,13 @@
 import http.client
 import json
 import math
-import ssl
 import urllib.parse
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from trimtab.adapters.http import trusted
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 
 WITHIN_S: Final = 5.0
@@ -78,7 +78,7 @@ class PrometheusMetrics:
                 host,
                 parts.port,
                 timeout=self._timeout_s,
-                context=ssl.create_default_context(cafile=server.ca_file),
+                context=trusted(server.ca_file),
             )
             if parts.scheme == "https"
             else http.client.HTTPConnection(host, parts.port, timeout=self._timeout_s)
