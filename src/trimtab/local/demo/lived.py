@@ -25,6 +25,7 @@ class Lived:
         start, end: of the span, by the loop's time.
         logged: what the model servers said of their payload logs, the last word of each.
         versions: each with the folder of its files on this machine for `uri`.
+        revisions: number of the version by revision: on a cluster a revision is of its template too.
         run_tags: what the run noted that has this id in the registry.
         home: holds the tables that the runs wrote.
         wall_s: from the first file to the last hour.
@@ -41,6 +42,7 @@ class Lived:
     retrain: RetrainStatus
     events: Sequence[Event]
     versions: Sequence[ModelVersion]
+    revisions: Mapping[str, str]
     run_tags: Callable[[str], Mapping[str, str]]
     collector: Collector
     story: Story

@@ -18,7 +18,6 @@ from trimtab.local.demo.lived import Lived
 from trimtab.ports.evidence import BlockCut
 from trimtab.ports.registry import ModelVersion
 from trimtab.quality.metrics import METRICS
-from trimtab.rollout.revision import revision_id
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 LEAST_ROWS: Final = 200
@@ -92,7 +91,7 @@ def dumped(value: BaseModel) -> dict[str, Any]:
 def revision_names(lived: Lived) -> dict[str, str]:
     """`v3` by revision id, for every version that was ever in service or in flight."""
     seen = {event.revision for event in lived.events}
-    known = {revision_id(one.digest, lived.project.name): f"v{one.version}" for one in lived.versions}
+    known = {revision: f"v{version}" for revision, version in lived.revisions.items()}
     return {revision: name for revision, name in known.items() if revision in seen}
 
 

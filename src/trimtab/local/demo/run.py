@@ -33,6 +33,7 @@ from trimtab.local.runs import LocalRuns
 from trimtab.local.training import ended
 from trimtab.ports.runs import Run
 from trimtab.ports.servers import Servers, ServerState
+from trimtab.rollout.revision import revision_id
 
 if TYPE_CHECKING:
     from trimtab.adapters.kfp.client import PipelineHost
@@ -202,7 +203,8 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
                 monitor=loop.monitor.status,
                 retrain=loop.retrain.status,
                 events=[event for _, event in state.events()],
-                versions=registry.versions(loaded.project.name),
+                versions=(versions := registry.versions(loaded.project.name)),
+                revisions={revision_id(one.digest, loaded.project.name): one.version for one in versions},
                 run_tags=registry.run_tags,
                 collector=collector,
                 story=story,
