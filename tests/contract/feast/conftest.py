@@ -12,7 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from learning_workshop import Workshop, flights_workshop
-from redis_server import RedisServer
+
+from tests.contract.redis_server import RedisServer
 
 BEFORE = datetime(2013, 2, 20, 12, tzinfo=UTC)
 
@@ -36,7 +37,7 @@ class Registered:
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
-    server.end()
+    server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from tests.cluster.kube.poll import eventually
 from trimtab.adapters.online import SqliteOnlineStore, online_reader
 from trimtab.adapters.online.feast_server import FeastServer
 from trimtab.api.errors import SurroundingsFailed
@@ -61,15 +62,14 @@ def address(registered, filled, tmp_path_factory) -> Iterator[str]:
             stdout=log, stderr=log, env={**os.environ, **quiet},
         )  # fmt: skip
     try:
-        deadline = time.monotonic() + 180
-        while True:
+
+        def listens() -> str:
             said = (folder / "log").read_text()
-            if "Application startup complete" in said:
-                break
             assert server.poll() is None, said
-            assert time.monotonic() < deadline, said
-            time.sleep(0.1)
-        yield said.partition("Listening at: ")[2].split()[0]
+            ready = "Application startup complete" in said
+            return said.partition("Listening at: ")[2].split()[0] if ready else ""
+
+        yield eventually("Feast's server listens", listens, 180, every_s=0.1)
     finally:
         server.terminate()
         server.wait(timeout=60)

@@ -1,15 +1,11 @@
 """Homes of the packed store: a file, and a server."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from redis_server import RedisServer
-
+from tests.contract.redis_server import RedisServer
 from trimtab.ports.online import OnlineStore
 
 Opens = Callable[[], OnlineStore]
@@ -19,7 +15,7 @@ Opens = Callable[[], OnlineStore]
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path_factory.mktemp("redis"), "--repl-diskless-sync-delay", "0")
     yield server
-    server.end()
+    server.kill()
 
 
 @pytest.fixture
@@ -33,7 +29,7 @@ def start_redis(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
 
     yield start
     for server in started:
-        server.end()
+        server.kill()
 
 
 @pytest.fixture(params=["sqlite", "redis"])

@@ -1,6 +1,5 @@
 """What goes wrong with a server of Redis' protocol: a sentence with its remedy, and nothing half-written."""
 
-import signal
 import socket
 import socketserver
 import threading
@@ -10,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from tests.cluster.kube.poll import eventually
 from trimtab.adapters.online import online_store
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 
@@ -41,7 +41,7 @@ def failure(act, *arguments):
 def test_a_server_that_is_not_there(start_redis):
     server = start_redis()
     store = online_store(server.url, "shop")
-    server.end()
+    server.kill()
     for act in (lambda: put(store, ["JFK"], 1.0), lambda: temperatures(store, ["JFK"])):
         said = failure(act)
         assert said.message.startswith(f"the online store at {server.url} cannot be reached")
@@ -52,7 +52,7 @@ def test_a_server_that_comes_back_is_found_again(start_redis):
     server = start_redis()
     store = online_store(server.url, "shop")
     put(store, ["JFK"], 1.0)
-    server.end()
+    server.kill()
     failure(temperatures, store, ["JFK"])
     server.start()
     assert np.isnat(store.read([("weather", ["JFK"])])[0].times[0])  # it kept nothing on disk
@@ -65,12 +65,12 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_said(start_redis):
     server = start_redis()
     store = online_store(server.url, "shop")
     put(store, ["JFK"], 1.0)
-    server.signal(signal.SIGSTOP)
+    server.pause()
     began = time.monotonic()
     said = failure(temperatures, online_store(server.url, "shop", within_s=0.5), ["JFK"])
     assert time.monotonic() - began < 30
     assert "does not answer within 0.5 s" in said.message
-    server.signal(signal.SIGCONT)
+    server.resume()
     assert temperatures(store, ["JFK"]) == [1.0]
 
 
@@ -82,10 +82,10 @@ def test_a_server_that_dies_in_mid_write_has_all_of_it_or_nothing(start_redis):
     keys = [f"k{i}" for i in range(200)]
     put(store, keys, 1.0)
     put(store, keys, 2.0, day=2)
-    server.signal(signal.SIGSTOP)
+    server.pause()
     with ThreadPoolExecutor() as pool:
         writing = pool.submit(put, store, keys, 3.0, 3)
-        server.end()  # it has the request, or not: its answer never comes
+        server.kill()  # it has the request, or not: its answer never comes
         said = failure(writing.result, 60)
     assert "cannot be reached" in said.message
     assert "may be written again" in said.remedy
@@ -218,10 +218,7 @@ def test_a_replica_may_be_read_but_not_written(redis_server, start_redis):
     put(online_store(redis_server.url, "shop"), ["JFK"], 1.0)
     replica = start_redis("--replicaof", "127.0.0.1", str(redis_server.port))
     store = online_store(replica.url, "shop")
-    deadline = time.monotonic() + 60
-    while np.isnat(store.read([("weather", ["JFK"])])[0].times[0]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually("it has the primary's row", lambda: temperatures(store, ["JFK"]) == [1.0], 60)
     said = failure(put, store, ["JFK"], 2.0, 2)
     assert "is a read-only replica" in said.message
     assert "primary" in said.remedy

@@ -5,14 +5,10 @@ The local runner takes the same files that Kubeflow Pipelines takes; only the po
 
 import json
 import sqlite3
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from redis_server import RedisServer
+from tests.contract.redis_server import RedisServer
 
 pytestmark = pytest.mark.xdist_group("kfp")
 UNTIL = "2024-06-01T00:00:00+00:00"
@@ -49,7 +45,7 @@ from customers group by all
 def redis_server(tmp_path_factory):
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     yield server
-    server.end()
+    server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,14 @@
 """A model server told where its columns are looked up: in Redis as in the file."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.contract.redis_server import RedisServer
 from trimtab.adapters.online import online_store
 
 from .conftest import MODEL, Server, Start, columns, eventually, fill, launch, v2
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from redis_server import RedisServer
 
 pytestmark = pytest.mark.xdist_group("serving")
 SECRET = "s3cret/@:#"
@@ -23,7 +19,7 @@ def redis_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     monkeypatch.setenv("REDIS_PASSWORD", SECRET)
     server = RedisServer(tmp_path / "redis", password=SECRET)
     yield server
-    server.end()
+    server.kill()
 
 
 def test_a_server_reads_redis_as_it_reads_the_file(start: Start, server: Server, redis_server: RedisServer):
@@ -36,7 +32,7 @@ def test_a_server_reads_redis_as_it_reads_the_file(start: Start, server: Server,
     assert eventually(lambda: reader.infer(asked).status == 200)
     assert reader.infer(asked).json["outputs"] == held.json["outputs"]
 
-    redis_server.end()
+    redis_server.kill()
     refused = reader.infer(asked)
     assert refused.status == 503
     assert (
