@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, Protocol
 
 from trimtab.adapters.children import ROLLOUT, Fact, Json, Place
 from trimtab.adapters.gateway_api.conflicts import Rivals
-from trimtab.adapters.gateway_api.gateways import Gateways, KnownGateway
-from trimtab.adapters.gateway_api.in_cluster import place_in_cluster
+from trimtab.adapters.gateway_api.gateways import Gateways
+from trimtab.adapters.gateway_api.in_cluster import Entrance
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
 from trimtab.adapters.gateway_api.listeners import Listener, listeners, origin
 from trimtab.adapters.gateway_api.mirrorings import Finding, Mirrorings
@@ -38,7 +38,6 @@ from trimtab.ports.state import Conflict
 
 REJECTED: Final = "trimtab.dev/rejected"
 KEPT: Final = 20
-PLACED_FOR_S: Final = 600.0
 STATUS: Final[Mapping[bool | None, Literal["True", "False", "Unknown"]]] = {
     True: "True",
     False: "False",
@@ -101,7 +100,7 @@ class GatewayApi:
         self._cluster, self._place, self._spec = cluster, place, spec
         self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
         self._gateways, self._mirrorings = gateways, mirrorings
-        self._entered: tuple[float, Fact, list[KnownGateway | None], str] | None = None
+        self._entrance = Entrance(cluster, gateways, clock_s) if gateways is not None else None
         self._accepted: dict[str, tuple[str, int, float]] = {}
         self._left_s: float | None = None
         self._same: dict[str, tuple[str, str]] = {}
@@ -111,7 +110,7 @@ class GatewayApi:
     def respec(self, place: Place, spec: RouteSpec) -> None:
         """Route by another spec; `mend` writes it. The same one again, as each look gives it, changes nothing."""
         if (place, spec) != (self._place, self._spec):
-            self._place, self._spec, self._entered = place, spec, None
+            self._place, self._spec = place, spec
 
     def split(self, host: str) -> Split | None:
         held = self._held()
@@ -178,23 +177,13 @@ class GatewayApi:
             self._mirrorings.probe(self._place, self._spec)
 
     def in_cluster(self) -> None:
-        """See to the Service `<rollout>`; called at each look, and looks itself where something is new, or at times.
+        """See to the Service `<rollout>`; called at each look.
 
         Raises:
             SurroundingsFailed, Conflict
         """
-        if self._gateways is None:
-            return
-        known = [self._gateways.of(parent, self._place.namespace) for parent in self._spec.parents]
-        held, now, stands = self._entered, self._clock_s(), self._service_stands()
-        if held is None or held[2:] != (known, stands) or now - held[0] >= PLACED_FOR_S:
-            fact = place_in_cluster(self._cluster, self._gateways, self._place, self._spec)
-            self._entered = now, fact, known, self._service_stands()
-
-    def _service_stands(self) -> str:
-        """Which state of the Service `<rollout>` is known by watching; "" for none."""
-        service = self._cluster.get(SERVICE, self._place.namespace, self._place.rollout)
-        return str(service["metadata"]["resourceVersion"]) if service is not None else ""
+        if self._entrance is not None:
+            self._entrance.see_to(self._place, self._spec)
 
     def mend(self) -> bool:
         """Write anew what the route was told last, where its spec says something else.
@@ -236,7 +225,7 @@ class GatewayApi:
             )
         if self._mirrorings is not None:
             found += _mirror_facts(self._finding())
-        return (*found, *([self._entered[1]] if self._entered is not None else []))
+        return (*found, *(self._entrance.facts if self._entrance is not None else ()))
 
     def url(self) -> str:
         """Where the model answers from outside, by TLS where a listener speaks it; "" where the route names no host."""

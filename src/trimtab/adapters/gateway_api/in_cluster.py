@@ -1,5 +1,6 @@
 """Service `<rollout>`, by which callers of the cluster come to the gateway, and so are split as all others are."""
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from trimtab.adapters.children import MANAGED_BY, ROLLOUT, Fact, Json, Place
@@ -10,6 +11,39 @@ from trimtab.adapters.gateway_api.spec import RouteSpec, in_cluster_names
 from trimtab.ports.cluster import Cluster, Object, Refused
 
 TYPE: Final = "InClusterAddress"
+PLACED_FOR_S: Final = 600.0
+"""A name that another's Service has taken is tried again after so long: that Service is not watched."""
+
+
+class Entrance:
+    """The Service of one rollout, kept as wished.
+
+    Attributes:
+        facts: InClusterAddress, as it was found when something was last new.
+    """
+
+    def __init__(self, cluster: Cluster, gateways: Gateways, clock_s: Callable[[], float]) -> None:
+        self._cluster, self._gateways, self._clock_s = cluster, gateways, clock_s
+        self._placed_s = float("-inf")
+        self._known: object = None
+        self.facts: Sequence[Fact] = ()
+
+    def see_to(self, place: Place, spec: RouteSpec) -> None:
+        """Place it where something is new of the wish, a Gateway or the Service itself, or much time has passed.
+
+        Raises:
+            SurroundingsFailed, Conflict
+        """
+        now = self._clock_s()
+        if self._known != self._knows(place, spec) or now - self._placed_s >= PLACED_FOR_S:
+            self.facts = (place_in_cluster(self._cluster, self._gateways, place, spec),)
+            self._known, self._placed_s = self._knows(place, spec), now
+
+    def _knows(self, place: Place, spec: RouteSpec) -> object:
+        """All that it rests on, as watches tell it."""
+        service = self._cluster.get(SERVICE, place.namespace, place.rollout)
+        version = service["metadata"]["resourceVersion"] if service is not None else None
+        return place, spec, [self._gateways.of(parent, place.namespace) for parent in spec.parents], version
 
 
 def place_in_cluster(cluster: Cluster, gateways: Gateways, place: Place, spec: RouteSpec) -> Fact:

@@ -75,6 +75,21 @@ def test_a_service_leads_to_the_gateway(
     assert cluster.read(SERVICE, namespace, "flights") is None
 
 
+def test_one_that_somebody_edits_or_deletes_is_there_again_at_the_next_look(
+    cluster: Any, namespace: str, make_gateway: MakeGateway, in_front: str
+):
+    make_gateway()
+    gateway = gateway_of(cluster, namespace)
+    gateway.in_cluster()
+    made = cluster.read(SERVICE, namespace, "flights")
+    cluster.merge(SERVICE, namespace, "flights", {"spec": {"externalName": "elsewhere.example.com"}})
+    gateway.in_cluster()
+    assert cluster.read(SERVICE, namespace, "flights")["spec"] == made["spec"]
+    cluster.delete(SERVICE, namespace, "flights")
+    gateway.in_cluster()
+    assert cluster.read(SERVICE, namespace, "flights")["spec"] == made["spec"]
+
+
 def test_a_service_of_another_is_left_as_it_is(
     cluster: Any, namespace: str, make_gateway: MakeGateway, in_front: str
 ):
