@@ -8,6 +8,7 @@ of two writers the later one is refused.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Final
 
 from trimtab.adapters.kubernetes.conditions import Said, merged, shortened
@@ -185,9 +186,18 @@ def note(event: Event) -> str:
 
 
 def facts(event: Event) -> Mapping[str, str]:
-    """What a program reads of it, as annotations: when it was by the loop's time, about whom, on which numbers."""
+    """What a program reads of it, as annotations: when it was by the loop's time, about whom, on which numbers.
+
+    A number that is infinite is null, as JSON (RFC 8259) has no word for it.
+    """
     told = {"at": event.at.isoformat(), "revision": event.revision, "because": event.because}
-    return {f"{FACTS}{key}": value for key, value in told.items()} | {BOUNDS: json.dumps(dict(event.bounds))}
+    bounds = {
+        name: None if isinstance(value, float) and not isfinite(value) else value
+        for name, value in event.bounds.items()
+    }
+    return {f"{FACTS}{key}": value for key, value in told.items()} | {
+        BOUNDS: json.dumps(bounds, allow_nan=False)
+    }
 
 
 def _told(resource: str, event: Object) -> Event:
