@@ -18,12 +18,12 @@ from trimtab.adapters.kserve.kinds import (
 )
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
 from trimtab.adapters.namespaced_collector import SERVICE, STATEFUL_SET
+from trimtab.adapters.namespaced_collector.objects import NAME as COLLECTOR
 from trimtab.ports.cluster import Kind
 
 RUN = "trimtab.dev/run"
 POLICY = "trimtab.dev/policy"
 NAME_LABEL = "app.kubernetes.io/name"
-COLLECTOR = "trimtab-collector"
 ToKeys = Callable[[Object | None, Object | None], Iterable[Key]]
 
 WATCHED: tuple[Watched, ...] = (

@@ -192,6 +192,7 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
         tick()
         shown.live_through(SPANS[span])
         replay.run()
+        versions = registry.versions(loaded.project.name)
         finish(
             Lived(
                 project=loaded.project,
@@ -203,7 +204,7 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
                 monitor=loop.monitor.status,
                 retrain=loop.retrain.status,
                 events=[event for _, event in state.events()],
-                versions=(versions := registry.versions(loaded.project.name)),
+                versions=versions,
                 revisions={revision_id(one.digest, loaded.project.name): one.version for one in versions},
                 run_tags=registry.run_tags,
                 collector=collector,
