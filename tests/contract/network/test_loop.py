@@ -47,7 +47,7 @@ def learned(
     path = folder / "model.py"
     path.write_text(NET.format(forward=model) + after)
     schema = FeatureSchema(("a", "b", "c"), (), task, () if task == "regression" else ("0", "1"))  # type: ignore[arg-type]  # a test's own word
-    how = Training(**{"epochs": 4, "batch_rows": 64, **settings})
+    how = Training(**{"epochs": 4, "batch_rows": 64, "device": "cpu", **settings})
     source = file_source(path)
     x, y = rows
     held = (x[512:], y[512:]) if validated else ()

@@ -283,12 +283,12 @@ class Fit:
                 f"{self.name}: the GPU's memory is full {where}: {error}",
                 remedy="lower training.batchRows, with training.accumulate raised as much",
             ) from error
-        except MemoryError as error:
-            raise SurroundingsFailed(
-                f"{self.name}: memory is full {where}",
-                remedy="lower training.batchRows, or give it more memory",
-            ) from error
         except Exception as error:
+            if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's, of the CPU
+                raise SurroundingsFailed(
+                    f"{self.name}: memory is full {where}",
+                    remedy="lower training.batchRows, or give it more memory",
+                ) from error
             kept = "; its last checkpoint stands" if self.watch.checkpoints is not None else ""
             raise ModelRefused(
                 f"{self.name}: raised {told(error, self.name)} {where}{kept}", remedy="mend the file"

@@ -15,14 +15,17 @@ def seed_all(seed: int) -> None:
 
 
 def random_state() -> dict[str, Any]:
-    """Where each library stands in its sequence, in values that torch.load takes with weights_only."""
+    """Where each library stands in its sequence, in values that torch.load takes with weights_only.
+
+    Of GPUs the one that this process learns on; none where nothing was done on one yet.
+    """
     legacy = np.random.get_state(legacy=False)
     keys = legacy["state"]["key"].astype(np.int64)
     return {
         "python": random.getstate(),
         "numpy": {**legacy, "state": {**legacy["state"], "key": torch.from_numpy(keys)}},
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [],
     }
 
 
@@ -34,4 +37,4 @@ def put_back(state: dict[str, Any]) -> None:
     np.random.set_state({**legacy, "state": {**legacy["state"], "key": keys}})
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
+        torch.cuda.set_rng_state(state["cuda"][0])
