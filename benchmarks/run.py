@@ -13,6 +13,7 @@ import argparse
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -32,11 +33,13 @@ class Row:
     Attributes:
         title: the section's heading.
         quick: its arguments for a smaller measurement.
+        needs: a command that is there only where it can run; elsewhere its section stays as it is.
     """
 
     script: str
     title: str
     quick: tuple[str, ...] = ("--quick",)
+    needs: str = ""
 
 
 ROWS = (
@@ -49,6 +52,7 @@ ROWS = (
     Row("feast_redis", "7, 8, in Redis"),
     Row("training", "10. An epoch of a network"),
     Row("training_workers", "10, in several processes"),
+    Row("training_gpu", "10, on a GPU", needs="nvidia-smi"),
     Row("tasks", "11. What a pipeline's task costs beyond its work"),
     Row("reconcile", "12. What an operator costs that looks after many rollouts"),
 )
@@ -104,6 +108,9 @@ def main() -> None:
     held = sections(RESULTS.read_text()) if RESULTS.exists() else {}
     for row in ROWS:
         if asked.script and row.script not in asked.script:
+            continue
+        if row.needs and not shutil.which(row.needs):
+            print(f"{row.script}: there is no {row.needs} here")
             continue
         print(f"{row.script} …", flush=True)
         held[row.title] = measured(row, asked.quick)
