@@ -106,6 +106,11 @@ class Export(Spec):
     quantize: Literal["dynamic", "static"] | None = Field(
         None, description="matrix products in 8 bits, taken only if the gates still pass; trees gain nothing"
     )
+    prune: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="share of each hidden layer's units of a network that is left out, those that do least; "
+        "taken only if the gates still pass",
+    )
 
 
 class Online(Spec):

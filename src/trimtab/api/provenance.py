@@ -3,7 +3,7 @@
 It lies in the run's folder, with the MLflow run, and in the model folder's manifest.json: it goes where the model goes.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -130,6 +130,7 @@ class Provenance(Stored):
         until, window: of the pipeline run, as it was started.
         refitted: the exported model is the tested one, fitted anew on all rows.
         quantized: static or dynamic, where the 8-bit form passed the gates and was exported; else "".
+        pruned: the share of hidden units that was left out of what was exported; 0 for none.
         data: every table version that was read, each after those that it was made of; the features come last.
         image: of the container, with its digest, where it says so.
     """
@@ -140,7 +141,8 @@ class Provenance(Stored):
     until: str
     window: str = ""
     refitted: bool = False
-    quantized: str = ""
+    quantized: Literal["", "dynamic", "static"] = ""
+    pruned: float = 0.0
     bundle: Bundle
     code: Code
     data: tuple[DataVersion, ...]

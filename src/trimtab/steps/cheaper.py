@@ -1,4 +1,4 @@
-"""The model in 8 bits, where the project asks for it: taken if it passes what the model itself passed.
+"""The model in a smaller form, where the project asks for it: taken if it passes what the model itself passed.
 
 The very same gates, limits and behaviour tests are put to it on the very same rows. Size, latency and metrics of
 both are told, whatever comes of it.
@@ -15,8 +15,8 @@ import numpy as np
 from trimtab.api.project import Project
 from trimtab.features.columns import Columns, take
 from trimtab.steps.fitting.fitted import FittedModel, scores
+from trimtab.steps.fitting.forms import Form, NoSuchForm
 from trimtab.steps.fitting.graph import exported
-from trimtab.steps.fitting.quantised import Mode, quantised
 from trimtab.steps.held_out import Held
 from trimtab.steps.judgement import Judgement, judgement
 from trimtab.steps.scoring import OnnxModel
@@ -26,8 +26,8 @@ CALLS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """A form of the model.
+class Cost:
+    """What a form of the model costs, and is worth.
 
     Attributes:
         one_us: median time of a call of one row, by ONNX Runtime on one thread of this machine.
@@ -45,18 +45,19 @@ class Cheaper:
     """What became of the wish for a cheaper model.
 
     Attributes:
-        taken: the 8-bit form is what will be exported.
+        form: what is asked for.
+        taken: it is what will be exported.
         because: why, or why not.
-        before, after: both forms; None where there is no other form.
+        before, after: of the model itself and of the form; None where there is no such form.
         furthest: the most that an answer moved.
         alone: the most that an answer moves between being asked alone and among others.
     """
 
-    mode: Mode
+    form: Form
     taken: bool
     because: str
-    before: Form | None = None
-    after: Form | None = None
+    before: Cost | None = None
+    after: Cost | None = None
     furthest: float = 0.0
     alone: float = 0.0
 
@@ -70,48 +71,44 @@ def consider(
         itself: what was found of the model.
         training: features of its training rows.
     """
-    mode = project.export.quantize
-    if mode is None:
+    form = Form.asked(project.export)
+    if not form:
         return None
     if itself.refused:
-        return Cheaper(mode, False, "the model itself is refused")
+        return Cheaper(form, False, "the model itself is refused")
     if not (project.evaluation.gates or itself.limits or itself.behaviour):
         return Cheaper(
-            mode, False, "no gate is declared that would notice a loss; add one to evaluation.gates"
+            form, False, "no gate is declared that would notice a loss; add one to evaluation.gates"
         )
     plan = model.plan
     whole = exported(model.preprocessing, model.estimator, plan.outputs, plan.task, model.name)
-    small = quantised(whole, mode, plan.outputs, training)
-    if small is None:
-        return Cheaper(
-            mode,
-            False,
-            f"{model.name} holds no matrix product: trees and linear models gain nothing from 8 bits and stay "
-            "as they are",
-        )
+    try:
+        small = form.of(whole, plan.outputs, training)
+    except NoSuchForm as none:
+        return Cheaper(form, False, f"{model.name} stays as it is: {none.message}")
     ran = {name: OnnxModel(file, plan) for name, file in (("whole", whole), ("small", small))}
     found = judgement(project, held, lambda features: scores(ran["small"].answers(features), plan))
-    before = _form(len(whole), ran["whole"], held, itself.metrics)
-    after = _form(len(small), ran["small"], held, found.metrics)
+    before = _cost(len(whole), ran["whole"], held, itself.metrics)
+    after = _cost(len(small), ran["small"], held, found.metrics)
     furthest = float(np.abs(found.answers - itself.answers).max())
     refused = found.refused
     # Times are told and decide nothing: one run must choose as the next one does.
     if refused:
-        because = f"in 8 bits it does not pass: {'; '.join(refused)}"
+        because = f"{form} it does not pass: {'; '.join(refused)}"
     elif after.size_bytes >= before.size_bytes:
-        because = "it is no smaller in 8 bits"
+        because = f"it is no smaller {form}"
     else:
-        because = "it passes in 8 bits what it passed before, on the same rows"
+        because = f"it passes {form} what it passed before, on the same rows"
         slower = min(after.one_us / before.one_us, after.many_us / before.many_us) > 1
         because += "; smaller, but slower here, as small networks are" if slower else ""
     taken = not refused and after.size_bytes < before.size_bytes
-    return Cheaper(mode, taken, because, before, after, furthest, _alone(ran["small"], held))
+    return Cheaper(form, taken, because, before, after, furthest, _alone(ran["small"], held))
 
 
-def _form(size: int, model: OnnxModel, held: Held, metrics: Mapping[str, float]) -> Form:
+def _cost(size: int, model: OnnxModel, held: Held, metrics: Mapping[str, float]) -> Cost:
     many = take(held.rows.features, slice(0, ROWS))
     one, rows = take(many, slice(0, 1)), len(next(iter(many.values())))
-    return Form(
+    return Cost(
         size,
         _median_us(lambda: model.answers(one), CALLS),
         _median_us(lambda: model.answers(many), 10) / rows,

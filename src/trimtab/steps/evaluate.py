@@ -26,6 +26,7 @@ from trimtab.steps.behaviour import BehaviourResult
 from trimtab.steps.cheaper import Cheaper, consider
 from trimtab.steps.evaluation_report import render
 from trimtab.steps.fitting.fitted import FittedModel
+from trimtab.steps.fitting.forms import AS_IT_IS
 from trimtab.steps.held_out import Held, held_out
 from trimtab.steps.judgement import Ask, Judgement, judgement
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
@@ -57,7 +58,7 @@ class Evaluated:
         searched: slices where the loss is highest; None where they were not asked for.
         importances: of each feature, by the loss.
         loss: the metric of both.
-        cheaper: what became of the 8-bit form; None where it was not asked for.
+        cheaper: what became of the smaller form; None where none was asked for.
     """
 
     passed: bool
@@ -150,9 +151,9 @@ def evaluate(
     )
     small = evaluated.cheaper
     if small is not None and small.taken and small.after is not None:
-        replace(model, metrics=small.after.metrics, quantize=small.mode).save(fitted)
+        replace(model, metrics=small.after.metrics, cheaper=small.form).save(fitted)
     else:
-        replace(model, metrics=evaluated.metrics, quantize="").save(fitted)
+        replace(model, metrics=evaluated.metrics, cheaper=AS_IT_IS).save(fitted)
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(render(project, model, evaluated))

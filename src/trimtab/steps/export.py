@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.steps.background import FROM, background, to_json
 from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers
+from trimtab.steps.fitting.forms import Form
 from trimtab.steps.fitting.graph import exported
-from trimtab.steps.fitting.quantised import Mode, quantised
 from trimtab.steps.fitting.refusals import ModelRefused
 from trimtab.steps.learning_rows import LearningRows, read_learning_rows
 from trimtab.steps.model_folder import ModelFolder, folder_digest, write_model_folder
@@ -38,7 +38,7 @@ class Exported:
     Attributes:
         folder: the model folder.
         difference: greatest difference between ONNX Runtime and the source model over `rows` real rows; before
-            it was quantised, where it was.
+            it was made smaller, where it was.
         provenance: with the digests of all that was made; None where none was given.
     """
 
@@ -82,9 +82,9 @@ def export(
     rows = read_learning_rows(features, engine, tables)
     onnx = exported(model.preprocessing, model.estimator, model.plan.outputs, model.plan.task, model.name)
     proof = _proven(model, onnx, rows)
-    if model.quantize:
+    if model.cheaper:
         learned = take(rows.features, np.flatnonzero(_learned_from(model, rows)))
-        onnx = quantised(onnx, cast(Mode, model.quantize), model.plan.outputs, learned) or onnx
+        onnx = model.cheaper.of(onnx, model.plan.outputs, learned)
         answered = OnnxModel(onnx, model.plan).answers(take(rows.features, _chosen(rows)))
         proof = replace(proof, exported=digest_of_answers(answered))
     files = {
@@ -97,13 +97,14 @@ def export(
     if transform is not None:
         files["features.py"] = transform
     if provenance is not None:
-        provenance = _completed(provenance, files, proof, model.quantize)
+        provenance = _completed(provenance, files, proof, model.cheaper)
     metadata: dict[str, Any] = {
         "project": project.name,
         "metrics": dict(model.metrics),
         "features": features.to_json(),
         **lineage_of(model),
-        **({"trimtab.quantized": model.quantize} if model.quantize else {}),
+        **({"trimtab.quantized": model.cheaper.quantize} if model.cheaper.quantize else {}),
+        **({"trimtab.pruned": str(model.cheaper.prune)} if model.cheaper.prune else {}),
         **(provenance.tags() | {"provenance": provenance.to_dict()} if provenance else {}),
     }
     folder = write_model_folder(models, files, metadata)
@@ -120,9 +121,7 @@ class _Proof:
     exported: str
 
 
-def _completed(
-    provenance: Provenance, files: Mapping[str, bytes], proof: _Proof, quantized: str
-) -> Provenance:
+def _completed(provenance: Provenance, files: Mapping[str, bytes], proof: _Proof, form: Form) -> Provenance:
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     results = Results(
         trained=provenance.results.trained,
@@ -131,7 +130,9 @@ def _completed(
         exported=folder_digest(digests),
         predictions=proof.exported,
     )
-    return provenance.model_copy(update={"results": results, "quantized": quantized})
+    return provenance.model_copy(
+        update={"results": results, "quantized": form.quantize, "pruned": form.prune}
+    )
 
 
 def _chosen(rows: LearningRows) -> Array:

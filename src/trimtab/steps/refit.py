@@ -90,7 +90,7 @@ def refit(
         run_id=model.run_id,
         tested_from=model.tested_from,
         metrics=model.metrics,
-        quantize=model.quantize,
+        cheaper=model.cheaper,
         reference_skills=skills,
         plan=rows.plan,
     )

@@ -1,4 +1,4 @@
-"""How a real model is judged beyond its metrics: behaviour, gaps, groups, stable, and its 8-bit form."""
+"""How a real model is judged beyond its metrics: behaviour, gaps, groups, stable, and its smaller forms."""
 
 import shutil
 from pathlib import Path
@@ -147,11 +147,46 @@ def test_a_network_is_taken_in_8_bits_if_it_still_passes_and_that_form_is_export
     assert small.after.size_bytes < 0.6 * small.before.size_bytes
     assert 0 < small.furthest < 0.2
     assert (small.alone > 1e-6) == (mode == "dynamic")
-    assert "In 8 bits" in page
+    assert "The model in 8 bits: it passes" in page
     project = flights.project(model="model.py")
     places = (flights.engine, flights.tables, tmp_path)
     made = export(project, network, featurized.pointer, FEATURES.encode(), *places)
     assert made.folder.metadata["trimtab.quantized"] == mode
+    assert (made.folder.path / "model.onnx").stat().st_size == small.after.size_bytes
+    rows = read_learning_rows(featurized.pointer, flights.engine, flights.tables)
+    few = {name: values[:50] for name, values in rows.features.items()}
+    assert np.isfinite(served_model(made.folder.path).answers(few)).all()
+
+
+@pytest.mark.parametrize(("export", "said", "size"), [
+    ({"prune": 0.5}, "without 50% of its hidden units", 0.6),
+    ({"prune": 0.5, "quantize": "static"}, "without 50% of its hidden units and in 8 bits", 0.35),
+])  # fmt: skip
+def test_a_pruned_network_is_taken_if_it_still_passes_and_is_what_is_exported(
+    judge: Any,
+    flights: Any,
+    featurized: Any,
+    network: Path,
+    export: Any,
+    said: str,
+    size: float,
+    tmp_path: Path,
+) -> None:
+    from trimtab.steps.export import export as exported
+    from trimtab.steps.learning_rows import read_learning_rows
+    from trimtab.steps.scoring import served_model
+
+    gates = [{"metric": "roc_auc", "atLeast": 0.5}]
+    found, page = judge({"gates": gates}, network, model="model.py", export=export)
+    small = found.cheaper
+    assert small.taken
+    assert f"The model {said}: it passes {said}" in page
+    assert small.after.size_bytes < size * small.before.size_bytes
+    assert 0 < small.furthest < 0.3
+    project = flights.project(model="model.py")
+    places = (flights.engine, flights.tables, tmp_path)
+    made = exported(project, network, featurized.pointer, FEATURES.encode(), *places)
+    assert made.folder.metadata["trimtab.pruned"] == "0.5"
     assert (made.folder.path / "model.onnx").stat().st_size == small.after.size_bytes
     rows = read_learning_rows(featurized.pointer, flights.engine, flights.tables)
     few = {name: values[:50] for name, values in rows.features.items()}
@@ -168,13 +203,15 @@ def test_a_network_that_fails_in_8_bits_stays_as_it_is(judge: Any, network: Path
     assert not found.cheaper.taken
     assert "in 8 bits it does not pass: log_loss is" in found.cheaper.because
     assert "not taken" in page
-    assert FittedModel.load(network).quantize == ""
+    assert not FittedModel.load(network).cheaper
 
 
 def test_trees_gain_nothing_and_without_a_gate_nothing_is_taken(judge: Any, network: Path) -> None:
     gates = [{"metric": "roc_auc", "atLeast": 0.5}]
     trees, _ = judge({"gates": gates}, export={"quantize": "static"})
     assert "trees and linear models gain nothing" in trees.cheaper.because
+    trees, _ = judge({"gates": gates}, export={"prune": 0.5})
+    assert "there is no hidden layer to prune" in trees.cheaper.because
     ungated, _ = judge({}, network, export={"quantize": "static"})
     assert not ungated.cheaper.taken
     assert "no gate is declared" in ungated.cheaper.because

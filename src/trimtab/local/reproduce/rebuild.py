@@ -21,6 +21,7 @@ from trimtab.bootstrap import component
 from trimtab.bootstrap.artefacts import read_provenance, write_pointers
 from trimtab.ports.tables import Pointer
 from trimtab.steps.fitting.fitted import FittedModel
+from trimtab.steps.fitting.forms import Form
 
 FAILURE = "failure.json"
 
@@ -57,9 +58,9 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     if recorded.refitted:
         component.refit(project, window, recorded.run, features, model, final)
     fitted = final if recorded.refitted else model
-    if recorded.quantized:  # the judge's word, who is not asked again
-        judged = FittedModel.load(Path(fitted.path))
-        replace(judged, quantize=recorded.quantized).save(Path(fitted.path))
+    form = Form(recorded.pruned, recorded.quantized)
+    if form:  # the judge's word, who is not asked again
+        replace(FittedModel.load(Path(fitted.path)), cheaper=form).save(Path(fitted.path))
     (scratch / "export").mkdir()
     component.export(project, features, fitted, artefact("export/servable"))
     return read_provenance(scratch / "export")

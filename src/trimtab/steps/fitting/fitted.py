@@ -22,6 +22,7 @@ from trimtab.steps.fitting.contract import (
     frozen_params,
     is_network,
 )
+from trimtab.steps.fitting.forms import AS_IT_IS, Form
 from trimtab.steps.fitting.preprocessing import Preprocessing, fit_by_parts
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class FittedModel:
         run_id: in the tracking server.
         reference_skills: mean skill of each of the last days, out of sample (verdicts.md 3).
         metrics: of the held-out rows; a refit carries those of its tested sibling.
-        quantize: "dynamic" or "static" where its 8-bit form passed its gates and is to be exported; else "".
+        cheaper: the form that passed its gates and is to be exported.
     """
 
     plan: ServingPlan
@@ -67,7 +68,7 @@ class FittedModel:
     run_id: str = ""
     reference_skills: tuple[float, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
-    quantize: str = ""
+    cheaper: Form = AS_IT_IS
 
     def answers(self, features: Columns) -> Array:
         """Probabilities, shape (rows, classes), or values, shape (rows, 1), float64."""

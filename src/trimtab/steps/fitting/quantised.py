@@ -10,19 +10,15 @@ operators of ai.onnx.ml, which compare or sum as they are: nothing of theirs can
 
 import logging
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from trimtab.features.columns import Columns, take
+from trimtab.features.columns import Columns
 from trimtab.features.schema import Field
+from trimtab.steps.fitting.sample import batches
 
 Mode = Literal["dynamic", "static"]
 QUANTISED: Final = ("MatMul", "Gemm")
-CALIBRATION_ROWS: Final = 2_000
-BATCH: Final = 500
 
 
 def quantised(model: bytes, mode: Mode, fields: tuple[Field, ...], rows: Columns) -> bytes | None:
@@ -30,7 +26,7 @@ def quantised(model: bytes, mode: Mode, fields: tuple[Field, ...], rows: Columns
 
     Args:
         fields: the file's inputs.
-        rows: features of training rows, of which at most 2,000, evenly taken, set the ranges (static).
+        rows: features of training rows, of which a sample sets the ranges (static).
     """
     import onnx
     from onnx import helper
@@ -59,7 +55,7 @@ def _quantise(source: Path, target: Path, mode: Mode, fields: tuple[Field, ...],
 
     class Rows(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no type hints
         def __init__(self) -> None:
-            self._left = _batches(fields, rows)
+            self._left = batches(fields, rows)
 
         def get_next(self) -> dict[str, Any] | None:
             return next(self._left, None)
@@ -83,14 +79,3 @@ def _quantise(source: Path, target: Path, mode: Mode, fields: tuple[Field, ...],
             )
     finally:
         root.setLevel(level)
-
-
-def _batches(fields: tuple[Field, ...], rows: Columns) -> Iterator[dict[str, Any]]:
-    total = len(next(iter(rows.values())))
-    chosen = np.unique(np.linspace(0, total - 1, min(CALIBRATION_ROWS, total)).astype(np.int64))
-    for start in range(0, len(chosen), BATCH):
-        part = take(rows, chosen[start : start + BATCH])
-        yield {
-            field.name: part[field.name].astype(object if field.type == "string" else np.float32)[:, None]
-            for field in fields
-        }
