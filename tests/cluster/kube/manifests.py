@@ -57,7 +57,7 @@ def put(cluster: Direct, objects: Iterable[Object]) -> None:
             cluster.apply(obj)
 
 
-def wait_until_served(cluster: Direct, name: str, within_s: float = 30.0) -> None:
+def wait_until_served(cluster: Direct, name: str, within_s: float = 120.0) -> None:
     def served() -> bool:
         crd = cluster.read(CRD, "", name)
         if crd is None or not established(crd):
