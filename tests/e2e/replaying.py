@@ -60,9 +60,9 @@ AFTER: Final = timedelta(days=3)
 """Lived on for so long once a second model has come into service."""
 SPEED: Final = 9000
 """A day in ten seconds: a run of 50 s takes five days, where a laptop's takes an hour."""
-SLOWLY: Final = timedelta(minutes=7)
+SLOWLY: Final = timedelta(minutes=5)
 """For so long time goes by as it does, until the first model is in service."""
-SERVED_WITHIN_S: Final = 360
+SERVED_WITHIN_S: Final = 240
 LANDED: Final = "com.example.flights.landed"
 LOOK_S: Final = 0.2
 WATCH_HOURS: Final = 3
