@@ -275,6 +275,10 @@ class FaultProxy:
         await self._refuse()
         await self._session.close()  # ends what is being passed on
         await self._server.shutdown(1.0)
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # calls that were to hang for ever
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _cut_all(self) -> None:
         for connection in list(self._server.connections):

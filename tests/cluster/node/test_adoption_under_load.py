@@ -39,9 +39,12 @@ def test_a_served_model_is_taken_over_and_no_request_fails(
     left = {one["metadata"]["name"] for one in node.list("httproutes", namespace)}
     assert {LEGACY, f"{LEGACY}-predictor"} <= left
 
-    node.kubectl("delete", "httproute", LEGACY, f"{LEGACY}-predictor", "-n", namespace)
+    routes = [f"httproute/{LEGACY}", f"httproute/{LEGACY}-predictor"]
+    away = '{"spec": {"hostnames": ["nobody.invalid"]}}'
+    node.kubectl("patch", *routes, "-n", namespace, "--type", "merge", "-p", away)
     answered_by(load, {new}, seconds=3)
 
+    node.kubectl("delete", *routes, "-n", namespace)
     of_legacy = f"serving.kserve.io/inferenceservice={LEGACY}"
     node.kubectl("delete", "deployments,services,horizontalpodautoscalers", "-n", namespace, "-l", of_legacy)
     answered_by(load, {new}, seconds=8)
