@@ -109,10 +109,11 @@ def run_here(folder: Path) -> None:
     (kept / "export").mkdir(parents=True)
 
     def artefact(name: str) -> Any:
-        return SimpleNamespace(path=str(kept / name), metadata={}, log_metric=lambda *_: None)
+        drawn = dict.fromkeys(("log_metric", "log_roc_curve", "log_confusion_matrix"), lambda *_: None)
+        return SimpleNamespace(path=str(kept / name), metadata={}, **drawn)
 
     sources, tables, judged, good = (artefact(name) for name in ("sources", "tables", "judged", "good"))
-    features, model, final = (artefact(name) for name in ("features", "model", "final"))
+    features, model, passed, final = (artefact(name) for name in ("features", "model", "passed", "final"))
     before = os.environ.get("TRIMTAB_MLFLOW")
     os.environ["TRIMTAB_MLFLOW"] = "none"
     try:
@@ -121,7 +122,9 @@ def run_here(folder: Path) -> None:
         component.validate(bundle, UNTIL, "", tables, judged, good, artefact("page"), artefact("outcome"))
         component.featurize(bundle, UNTIL, "", good, features)
         component.train(bundle, UNTIL, "", "", features, model, artefact("metrics"))
-        component.refit(bundle, "", "", features, model, final)
+        figures = (artefact("judged-metrics"), artefact("curve"), artefact("evaluation.html"))
+        component.evaluate(bundle, "", "", False, good, features, model, passed, *figures)
+        component.refit(bundle, "", "", features, passed, final)
         component.export(bundle, features, final, artefact("export/servable"))
     finally:
         os.environ.pop("TRIMTAB_MLFLOW")

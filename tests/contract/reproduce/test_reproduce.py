@@ -58,6 +58,24 @@ def test_a_run_comes_out_identical_and_nothing_else_is_touched(ran: Path, tmp_pa
     assert again.read_bytes() == (ran / ".trimtab/models" / folder / "model.onnx").read_bytes()
 
 
+def test_a_smaller_form_that_was_taken_is_made_again_to_the_bit(
+    ran: Path, run_once: Callable[..., Path]
+) -> None:
+    """Refitted, pruned and in 8 bits, as its judge took it."""
+    small = "export: {prune: 0.5, quantize: static}\n"
+    network = """
+from sklearn.neural_network import MLPClassifier
+
+
+def build(schema, seed=0):
+    return MLPClassifier((64, 32), max_iter=20, random_state=seed)
+"""
+    made = reproduced(run_once(trimtab_yaml=(ran / "trimtab.yaml").read_text() + small, model_py=network))
+    assert (made.recorded.pruned, made.recorded.quantized, made.recorded.refitted) == (0.5, "static", True)
+    assert made.identical
+    assert made.rebuilt.results == made.recorded.results
+
+
 def test_what_changed_since_beside_the_run_has_no_effect(copy: Path) -> None:
     """Files of the project and its sources, and a library, which is told."""
     (copy / "visits.csv").write_text("id\nanother\n")

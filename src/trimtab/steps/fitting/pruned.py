@@ -15,6 +15,7 @@ import numpy as np
 from trimtab.features.columns import Array, Columns
 from trimtab.features.schema import Field
 from trimtab.steps.fitting.sample import batches
+from trimtab.steps.scoring import session
 
 ACTIVATIONS: Final = frozenset(
     ("Relu", "LeakyRelu", "Elu", "Selu", "Gelu", "Softplus", "Tanh", "Sigmoid", "HardSigmoid", "Mish")
@@ -150,14 +151,11 @@ def _linear(node: Any, made: Mapping[str, Any], constants: Mapping[str, Any]) ->
 def _activations(graph: Any, name: str, fields: tuple[Field, ...], rows: Columns) -> Array:
     """That output for the sample's rows, as the graph stands."""
     import onnx
-    import onnxruntime
     from onnx import TensorProto, helper
 
     asked = onnx.ModelProto()
     asked.CopyFrom(graph)
     del asked.graph.output[:]
     asked.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    session = onnxruntime.InferenceSession(
-        asked.SerializeToString(), onnxruntime.SessionOptions(), providers=["CPUExecutionProvider"]
-    )
-    return np.concatenate([session.run([name], batch)[0] for batch in batches(fields, rows)])
+    asking = session(asked.SerializeToString())
+    return np.concatenate([asking.run([name], batch)[0] for batch in batches(fields, rows)])

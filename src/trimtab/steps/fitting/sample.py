@@ -7,6 +7,7 @@ import numpy as np
 
 from trimtab.features.columns import Columns, take
 from trimtab.features.schema import Field
+from trimtab.steps.scoring import inputs
 
 ROWS: Final = 2_000
 BATCH: Final = 500
@@ -17,8 +18,4 @@ def batches(fields: tuple[Field, ...], rows: Columns) -> Iterator[dict[str, Any]
     total = len(next(iter(rows.values())))
     chosen = np.unique(np.linspace(0, total - 1, min(ROWS, total)).astype(np.int64))
     for start in range(0, len(chosen), BATCH):
-        part = take(rows, chosen[start : start + BATCH])
-        yield {
-            field.name: part[field.name].astype(object if field.type == "string" else np.float32)[:, None]
-            for field in fields
-        }
+        yield inputs(fields, take(rows, chosen[start : start + BATCH]))
