@@ -94,11 +94,11 @@ def consider(
     refused = found.refused
     # Times are told and decide nothing: one run must choose as the next one does.
     if refused:
-        because = f"{form} it does not pass: {'; '.join(refused)}"
+        because = f"it does not pass: {'; '.join(refused)}"
     elif after.size_bytes >= before.size_bytes:
-        because = f"it is no smaller {form}"
+        because = "it is no smaller"
     else:
-        because = f"it passes {form} what it passed before, on the same rows"
+        because = "it passes what the model itself passed, on the same rows"
         slower = min(after.one_us / before.one_us, after.many_us / before.many_us) > 1
         because += "; smaller, but slower here, as small networks are" if slower else ""
     taken = not refused and after.size_bytes < before.size_bytes
