@@ -2,13 +2,13 @@
 
 import json
 import logging
+import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
-from uuid import uuid4
 
 _LOOK: ContextVar[dict[str, Any]] = ContextVar("look", default={})  # noqa: B039  # never changed in place
 _KNOWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
 @contextmanager
 def about(kind: str, namespace: str, name: str) -> Iterator[str]:
     """Mark every line that is logged inside, in this thread or task, with the resource and a new reconcile id."""
-    look = uuid4().hex[:12]
+    look = f"{random.getrandbits(48):012x}"  # an id, no secret
     token = _LOOK.set({"kind": kind, "namespace": namespace, "name": name, "reconcile": look})
     try:
         yield look

@@ -43,6 +43,7 @@ class _Held:
     Attributes:
         uid: another one means another rollout of the same name.
         built: what the reconcile was built from: generation, stable revision, served name.
+        of: the resource, as it was then.
         judged: the revision and generation whose template the API server was asked about, and what it said.
     """
 
@@ -51,6 +52,7 @@ class _Held:
     gateway: GatewayApi
     servers: KserveServers
     built: tuple[int, str, str] = UNBUILT
+    of: Object | None = None
     reconcile: ReconcileRollout | None = None
     models: Models | None = None
     judged: tuple[tuple[int, str], tuple[Fact, Fact]] | None = None
@@ -164,7 +166,9 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         """The reconcile, anew with each generation and stable revision."""
         spec, metadata = rollout.spec, rollout.metadata
         held = self._adapters(rollout)
-        models = held.models
+        obj, models = held.state.resource(), held.models
+        if held.built != UNBUILT and held.of is obj and held.built[2] == spec.model_name:
+            return held
         if models is None or held.built[0] != metadata.generation:
             models = self._surroundings.models(rollout, held.state.lineage, in_hand(held.state))
         stable = stable_of(held.state)
@@ -188,6 +192,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
             )
             # Built anew at the next look where the profile could not be fetched.
             held.models, held.built = models, UNBUILT if known.unknown else built
+        held.of = obj
         return held
 
     def _publish(

@@ -74,8 +74,8 @@ class Observing:
 
     def grown(self, status: RolloutStatus, around: Around, now: datetime, monotonic: float) -> Observed:
         """The world with the status brought up to now, and its checks judged on what is known now."""
-        if around.routed is not None:
-            status = status.model_copy(update=_shown(around.routed))
+        if around.routed is not None and (new := _shown(status, around.routed)):
+            status = status.model_copy(update=new)
         seen = Observed(
             status=status,
             routed=around.routed,
@@ -219,14 +219,15 @@ def _routed(split: Split | None) -> Routed | None:
     )
 
 
-def _shown(routed: Routed) -> dict[str, object]:
-    """What the status says of a route."""
-    return {
+def _shown(status: RolloutStatus, routed: Routed) -> dict[str, object]:
+    """What the status should say of a route, and does not yet."""
+    shown = {
         "traffic": dict(routed.weights),
         "mirror": routed.mirror,
         "audience": routed.audience.text if routed.audience else "",
         "preview": routed.preview_host,
     }
+    return {name: value for name, value in shown.items() if getattr(status, name) != value}
 
 
 def _seen(server: Server) -> ServerSeen:

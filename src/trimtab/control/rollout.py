@@ -100,6 +100,7 @@ class ReconcileRollout:
         self._current: RolloutStatus | None = None
         self._written_s: float | None = None
         self._seen: Observed | None = None
+        self._fresh = False
 
     @property
     def status(self) -> RolloutStatus:
@@ -138,7 +139,10 @@ class ReconcileRollout:
             looked.because, looked.trouble, hindered, ordered, self.unreadable,
             self._candidacy.current(now), unresolved, facts,
         )  # fmt: skip
-        seen = replace(self._observing.as_they_are(self._seen, self.status), newest=newest)
+        seen = self._seen
+        if seen is None or not self._fresh:
+            seen = self._observing.as_they_are(seen, self.status)
+        seen = replace(seen, status=self.status, newest=newest)
         return conditions(self._spec, seen, told)
 
     def tick(self) -> Looked:
@@ -146,11 +150,13 @@ class ReconcileRollout:
         moves, because = 0, ""
         try:
             for _ in range(MOVES):
+                self._fresh = False
                 seen = self._seen = self._observe()
                 decision = decide(self._spec, seen, self._clock.now())
                 because = decision.because
                 done = self._apply(seen, decision)
                 moves += done > 0
+                self._fresh = not (decision.before or decision.claim or decision.after)
                 if decision.waits or not done:
                     break
         except Conflict as conflict:
@@ -195,7 +201,7 @@ class ReconcileRollout:
             if status.stable is not None:
                 self._candidacy.name_stable(status.stable)
             return status
-        if self._current is None or _lasting(self._current) != _lasting(stored):
+        if self._current is None or not _lasts(self._current, stored):
             return stored
         return self._current
 
@@ -239,7 +245,7 @@ class ReconcileRollout:
         ]
         # Not loaded anew: what is written is decided on what was observed.
         stored = self._memory.held
-        new = stored is None or _lasting(stored) != _lasting(status) or bool(events)
+        new = stored is None or not _lasts(stored, status) or bool(events)
         stale = self._written_s is None or not 0 <= monotonic - self._written_s < WRITTEN_EVERY_S
         if new or (stale and stored != status):
             # Sums without a verdict are summed again from the collector's log, should a power cut take them.
@@ -250,6 +256,11 @@ class ReconcileRollout:
             self._written_s = monotonic
         self._current = status
         return int(decision is not None and decision.claim is not None)
+
+
+def _lasts(one: RolloutStatus, other: RolloutStatus) -> bool:
+    """Whether they say the same, but for what grows by itself."""
+    return one is other or _lasting(one) == _lasting(other)
 
 
 def _lasting(status: RolloutStatus) -> RolloutStatus:

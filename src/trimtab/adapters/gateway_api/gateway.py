@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, Literal, Protocol
 
-from trimtab.adapters.children import ROLLOUT, Fact, Json, Place
+from trimtab.adapters.children import Fact, Json, Place
 from trimtab.adapters.gateway_api.conflicts import Rivals
 from trimtab.adapters.gateway_api.gateways import Gateways
 from trimtab.adapters.gateway_api.in_cluster import Entrance
@@ -23,15 +23,14 @@ from trimtab.adapters.gateway_api.route import (
     Leg,
     digest,
     named,
-    preview_name,
     preview_route,
     route,
     route_name,
     split_of,
     told,
 )
+from trimtab.adapters.gateway_api.routes import Routes
 from trimtab.adapters.gateway_api.spec import ParentRef, RouteSpec
-from trimtab.adapters.gateway_api.standing import Standing, hollow_services, standing
 from trimtab.ports.cluster import FIELD_MANAGER, Cluster, Object, Refused
 from trimtab.ports.gateway import Mirroring, RouteRefused, Sent, Split, Tells
 from trimtab.ports.state import Conflict
@@ -98,6 +97,7 @@ class GatewayApi:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cluster, self._place, self._spec = cluster, place, spec
+        self._routes = Routes(cluster, place, spec)
         self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
         self._gateways, self._mirrorings = gateways, mirrorings
         self._entrance = Entrance(cluster, gateways, clock_s) if gateways is not None else None
@@ -111,21 +111,13 @@ class GatewayApi:
         """Route by another spec; `mend` writes it. The same one again, as each look gives it, changes nothing."""
         if (place, spec) != (self._place, self._spec):
             self._place, self._spec = place, spec
+            self._routes = Routes(self._cluster, place, spec)
 
     def split(self, host: str) -> Split | None:
-        held = self._held()
+        held = self._routes.first()
         if held is None:
             return None
-        found = split_of(held)
-        known = told(held)
-        stands = standing(held, self._spec.parents)
-        services = {leg.service: revision for revision, leg in known.legs.items()} if known else {}
-        empty = frozenset(services[name] for name in hollow_services(stands.hollow, list(services)))
-        preview = self._preview()
-        if preview is not None and (names := named(split_of(preview))):
-            host = next(iter(preview["spec"].get("hostnames") or []), "")
-            found = replace(found, preview=names[0], preview_host=host)
-        return replace(found, in_effect=self._all_settled(held), empty=empty)
+        return replace(self._routes.split(held, self._routes.preview()), in_effect=self._all_settled(held))
 
     def apply(self, host: str, split: Split) -> None:
         """Raises RouteRefused too where the gateway has refused this very split."""
@@ -135,7 +127,7 @@ class GatewayApi:
                 f"the gateway copies all requests or none, not {split.mirror_percent} %: its class does not list "
                 "HTTPRouteRequestPercentageMirror"
             )
-        held = self._held()
+        held = self._routes.first()
         legs = {revision: self._leg(revision) for revision in named(split)}
         if held is None:
             wish = route(self._place, self._spec, split, legs)
@@ -148,7 +140,7 @@ class GatewayApi:
         self._note_edit(held)
         wish = route(self._place, self._spec, split, legs, held)
         if wish["spec"] == held["spec"] and wish["metadata"] == held["metadata"]:
-            stands = standing(held, self._spec.parents)
+            stands = self._routes.standing(held)
             if stands.accepted is False:
                 raise RouteRefused(f"{stands.reason}: {stands.message}")
         else:
@@ -158,7 +150,7 @@ class GatewayApi:
         self._see_to_preview(split, legs)
 
     def sent(self, host: str) -> Mapping[str, Sent]:
-        held = self._held()
+        held = self._routes.first()
         known = told(held) if held is not None else None
         if self._counts is None or known is None:
             return {}
@@ -192,22 +184,22 @@ class GatewayApi:
         """
         if self._mirrorings is not None:
             self._mirrorings.tidy(self._place)
-        held = self._held()
-        known = told(held) if held is not None else None
-        if held is None or known is None:
+        held, preview = self._routes.first(), self._routes.preview()
+        if held is None or self._routes.sound(held, preview) or (known := told(held)) is None:
             return False
         edited = self._put_back(held, route(self._place, self._spec, known.split, known.legs, held))
         # A second host that cannot be must not keep anybody from looking after the first one.
         with suppress(RouteRefused):
-            return self._see_to_preview(known.split, known.legs) or edited
+            edited |= self._see_to_preview(known.split, known.legs)
+            self._routes.found_sound(held, preview)
         return edited
 
     def in_use(self, revision: str) -> bool:
         """Whether the gateway may still send it something."""
-        held = self._held()
+        held = self._routes.first()
         if held is None:
             return False
-        if (preview := self._preview()) is not None and revision in named(split_of(preview)):
+        if (preview := self._routes.preview()) is not None and revision in named(split_of(preview)):
             return True
         return revision in named(split_of(held)) or not self._all_settled(held)
 
@@ -216,8 +208,8 @@ class GatewayApi:
         PairingSupported, InClusterAddress as far as asked."""
         edited = Fact("RouteEdited", "True", "PutBack", self._edit) if self._edit else None
         found = [self._accepted_fact(), edited or Fact("RouteEdited", "False", "AsTold")]
-        if (preview := self._preview()) is not None:
-            stands = standing(preview, self._spec.parents)
+        if (preview := self._routes.preview()) is not None:
+            stands = self._routes.standing(preview)
             found.append(Fact("PreviewAccepted", STATUS[stands.accepted], stands.reason, stands.message))
         elif self._left_s is not None:
             found.append(
@@ -237,20 +229,20 @@ class GatewayApi:
 
     def reject(self, revision: str, because: str) -> None:
         """Note on the route that a revision stays out; it outlives a status, and a revision's own objects."""
-        held = self._held()
+        held = self._routes.first()
         if held is not None and self.rejected().get(revision) != because:
             kept = {k: v for k, v in self.rejected().items() if k != revision}
             self._write_rejected(held, dict([*kept.items(), (revision, because)][-KEPT:]))
 
     def lift(self, revision: str) -> None:
         """Let a rejected revision in again."""
-        held, kept = self._held(), dict(self.rejected())
+        held, kept = self._routes.first(), dict(self.rejected())
         if held is not None and kept.pop(revision, None) is not None:
             self._write_rejected(held, kept)
 
     def rejected(self) -> Mapping[str, str]:
         """Why a revision stays out, by revision, as noted on the route."""
-        held = self._held()
+        held = self._routes.first()
         text = (held["metadata"].get("annotations") or {}).get(REJECTED, "{}") if held else "{}"
         try:
             return {str(name): str(because) for name, because in json.loads(text).items()}
@@ -295,7 +287,7 @@ class GatewayApi:
 
     def _see_to_preview(self, split: Split, legs: Mapping[str, Leg]) -> bool:
         """Make, mend or take away the second route; whether somebody had edited it."""
-        held = self._preview()
+        held = self._routes.preview()
         if split.preview is None:
             if held is not None:
                 meta, account = held["metadata"], self._place.account
@@ -310,15 +302,6 @@ class GatewayApi:
             return False
         return self._put_back(held, preview_route(self._place, self._spec, split, legs, held))
 
-    def _preview(self) -> Object | None:
-        """The second route, where it is ours."""
-        held = self._cluster.get(HTTP_ROUTE, self._place.namespace, preview_name(self._place.rollout))
-        ours = held is not None and (held["metadata"].get("labels") or {}).get(ROLLOUT) == self._place.label
-        return held if ours else None
-
-    def _held(self) -> Object | None:
-        return self._cluster.get(HTTP_ROUTE, self._place.namespace, route_name(self._place.rollout))
-
     def _leg(self, revision: str) -> Leg:
         """Raises RouteRefused unless the revision's Service is there."""
         address = self._backend(revision)
@@ -329,9 +312,9 @@ class GatewayApi:
             raise RouteRefused(f"Service '{address.service}' of revision '{revision}' is not there")
         return Leg(address.service, address.port, _grpc_port(service, address.port))
 
-    def _settled(self, held: Object, stands: Standing) -> bool:
+    def _settled(self, held: Object) -> bool:
         """Whether it has been accepted, as it is, for as long as a gateway may take."""
-        if stands.accepted is not True:
+        if self._routes.standing(held).accepted is not True:
             return False
         key, name = _version(held), held["metadata"]["name"]
         known = self._accepted.get(name)
@@ -343,15 +326,15 @@ class GatewayApi:
         """Whether gateways do as both routes say; a second one that was taken away takes as long."""
         if self._left_s is not None and self._clock_s() - self._left_s < self._settle_s:
             return False
-        routes = [one for one in (held, self._preview()) if one is not None]
-        settled = [self._settled(one, standing(one, self._spec.parents)) for one in routes]
+        routes = [one for one in (held, self._routes.preview()) if one is not None]
+        settled = [self._settled(one) for one in routes]
         return all(settled)
 
     def _accepted_fact(self) -> Fact:
-        held = self._held()
+        held = self._routes.first()
         if held is None:
             return Fact("RouteAccepted", "Unknown", "NoRoute", "no revision is routed yet")
-        stands = standing(held, self._spec.parents)
+        stands = self._routes.standing(held)
         if stands.accepted is None:
             return Fact("RouteAccepted", "Unknown", stands.reason, stands.message)
         if not stands.accepted:

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Any, Final
 
 from trimtab.adapters.children import REVISION, ROLLOUT, Fact, Place
@@ -63,6 +64,7 @@ class KserveServers:
         self._asked: dict[str, Asked] = {}
         self._since: dict[str, tuple[ServerState, float]] = {}
         self._least: dict[str, int] = {}
+        self._read: dict[str, tuple[tuple[Object, ...], Seen]] = {}
 
     def respec(self, place: Place, serving: Serving) -> None:
         """Serve by another spec from now on; what runs goes on as it is."""
@@ -211,11 +213,21 @@ class KserveServers:
         wanted = {ROLLOUT: self._place.label}
         deployments = _by_revision(self._cluster.list(DEPLOYMENT, self._place.namespace, wanted))
         pods = _by_revision(self._cluster.list(POD, self._place.namespace, wanted))
-        return [
-            seen(one, deployments[revision], pods[revision])
+        self._read = {
+            revision: self._once(revision, one, deployments[revision], pods[revision])
             for one in mine
             if (revision := one["metadata"]["labels"][REVISION])
-        ]
+        }
+        return [found for _, found in self._read.values()]
+
+    def _once(
+        self, revision: str, one: Object, deployments: Sequence[Object], pods: Sequence[Object]
+    ) -> tuple[tuple[Object, ...], Seen]:
+        """Read anew where anything is another object than the last time: a cache changes none that it gave."""
+        of, known = (one, *deployments, *pods), self._read.get(revision)
+        if known is not None and len(known[0]) == len(of) and all(map(is_, known[0], of)):
+            return known
+        return of, seen(one, deployments, pods)
 
     def _state(self, each: Seen) -> tuple[ServerState, str]:
         if each.going:
