@@ -43,6 +43,11 @@ class Loop(Spec):
         description="processes that a network learns in, by Ray, each from its share of every batch; "
         "1: this process alone",
     )
+    where: Literal["here", "kuberay"] = Field(
+        "here",
+        description="where more than one worker runs: this machine, or the Ray cluster that RAY_ADDRESS names; "
+        "kuberay: pods of their own, beside the pod that trains",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="of one CPU operation; more help wide layers on idle cores, and are other bits"

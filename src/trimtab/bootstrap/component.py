@@ -199,7 +199,6 @@ def train(
     """A model fitted on the training part, looked for before that where the project says so."""
     from trimtab.adapters.clock import WallClock
     from trimtab.adapters.optuna import OptunaStudies
-    from trimtab.adapters.ray import RayWorkers
     from trimtab.steps.search.search import Means
     from trimtab.steps.train import model_source
     from trimtab.steps.train import train as step
@@ -222,7 +221,7 @@ def train(
         means=Means(OptunaStudies(beside / "search.db"), WallClock(), log),
         checkpoints=place.home.checkpoints,
         say=log,
-        workers=RayWorkers(place.home.path / "tmp"),
+        workers=place.workers(),
     )
     results = Results(trained=made.answers)
     keep_provenance(
@@ -284,7 +283,6 @@ def evaluate(
 
 def refit(project: str, window: str, model_version: str, features: Any, model: Any, final: Any) -> Versioned:
     """The judged model, fitted anew on all rows, and its daily skills on rows that it had not seen."""
-    from trimtab.adapters.ray import RayWorkers
     from trimtab.steps.refit import refit as step
     from trimtab.steps.train import model_source
 
@@ -300,7 +298,7 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
         window_of(window),
         checkpoints=place.home.checkpoints,
         say=log,
-        workers=RayWorkers(place.home.path / "tmp"),
+        workers=place.workers(),
     )
     after = place.provenance(pointer, before.until, before.window)
     told = {"run": before.run, "results": before.results, "refitted": made.refitted}

@@ -28,6 +28,7 @@ from trimtab.steps.data_versions import data_versions
 if TYPE_CHECKING:
     from trimtab.adapters.mlflow import MlflowTracking
     from trimtab.ports.registry import Registry
+    from trimtab.ports.workers import Workers
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
 COMMIT_VARIABLE = "TRIMTAB_COMMIT"
@@ -100,6 +101,16 @@ class Workplace:
         if server:
             return MlflowTracking(server)
         return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
+
+    def workers(self) -> "Workers":
+        """Processes that learn together, where the project wants them."""
+        from trimtab.adapters.kuberay import KubeRayWorkers
+        from trimtab.adapters.ray import RayWorkers
+
+        folder = self.home.path / "tmp"
+        if self.loaded.project.training.where == "kuberay":
+            return KubeRayWorkers(folder)
+        return RayWorkers(folder)
 
     def registry(self, beside: Sequence[Path] = ()) -> "Registry":
         """The registry of `.trimtab`, or that of the server that the run was given.

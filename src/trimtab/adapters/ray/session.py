@@ -54,7 +54,7 @@ def ray_session(wanted_for: str) -> Iterator[Any]:
     address = os.environ.get(ADDRESS, "")
     mark = secrets.token_hex(8)
     own = {} if address else {**ALONE, "RAY_AUTH_TOKEN": token(), MARK: mark}
-    with _environment({**QUIET, **own}), tempfile.TemporaryDirectory(prefix="ray-") as folder:
+    with environment({**QUIET, **own}), tempfile.TemporaryDirectory(prefix="ray-") as folder:
         try:
             import ray
         except ModuleNotFoundError as error:
@@ -108,7 +108,8 @@ def end_marked(mark: str, grace_s: float = GRACE_S) -> None:
 
 
 @contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables of this process, until left."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -52,7 +52,9 @@ class Network:
         self.n_iter_ = 0
 
     def get_params(self) -> dict[str, Any]:
-        loop = self.settings.model_dump(exclude={"window", "split", "seed", "resources"}, mode="json")
+        loop = self.settings.model_dump(
+            exclude={"window", "split", "seed", "resources", "where"}, mode="json"
+        )
         return {**loop, "max_iter": self.max_iter, "early_stopping": self.early_stopping}
 
     def set_params(self, max_iter: int, early_stopping: bool) -> "Network":

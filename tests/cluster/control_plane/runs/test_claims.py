@@ -158,11 +158,11 @@ def test_a_task_claims_with_what_its_pod_finds(
 ) -> None:
     from urllib.parse import urlsplit
 
-    from trimtab.adapters.claims import in_cluster
+    from trimtab.adapters.kubernetes import in_pod
     from trimtab.bootstrap import component
 
     address = urlsplit(control_plane.url)
-    monkeypatch.setattr(in_cluster, "ACCOUNT", account)
+    monkeypatch.setattr(in_pod, "ACCOUNT", account)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(address.hostname))
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(address.port))
     assert component.admit(KEY, namespace, "one")

@@ -1,0 +1,5 @@
+"""Workers in pods of their own: a RayCluster of KubeRay's beside the pod that trains, for as long as a task runs."""
+
+from trimtab.adapters.kuberay.workers import KubeRayWorkers
+
+__all__ = ["KubeRayWorkers"]

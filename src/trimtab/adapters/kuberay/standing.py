@@ -1,0 +1,99 @@
+"""How a RayCluster and its pods stand, in words with a remedy: pure."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from trimtab.ports.cluster import Object
+
+IMAGE: Final = "the image is that of the training pod: see its name, its registry and imagePullSecrets"
+WAITING: Final = {
+    "ErrImagePull": IMAGE,
+    "ImagePullBackOff": IMAGE,
+    "ErrImageNeverPull": IMAGE,
+    "InvalidImageName": IMAGE,
+    "CreateContainerConfigError": "see the Secrets and ConfigMaps that the training pod's env names",
+    "CreateContainerError": "see the training pod's volumes and user",
+    "RunContainerError": "see that the image holds bash, ray and trimtab",
+    "CrashLoopBackOff": "see its log: kubectl logs",
+}
+"""Why a container waits that does not start by itself, and what to look at."""
+OUT_OF_MEMORY: Final = (
+    "raise the memory of the training pod (spec.pipeline.job.memory), which each worker has too"
+)
+
+
+def is_suspended(cluster: Object) -> bool:
+    """Whether Kueue, or a person, holds it back."""
+    return bool(cluster["spec"].get("suspend"))
+
+
+def is_ready(cluster: Object, workers: int) -> bool:
+    """Whether its head and that many workers are."""
+    status = cluster.get("status") or {}
+    head = any(
+        one["type"] == "HeadPodReady" and one["status"] == "True" for one in status.get("conditions") or []
+    )
+    return head and int(status.get("readyWorkerReplicas", 0)) >= workers
+
+
+def is_stuck(pods: Sequence[Object]) -> bool:
+    """Whether one waits for what does not mend itself."""
+    waiting = (one.get("state", {}).get("waiting") or {} for pod in pods for one in _containers(pod))
+    return any(one.get("reason", "") in WAITING for one in waiting)
+
+
+def refused(cluster: Object) -> str:
+    """Why its pods cannot even be made: a quota, a policy; "" if they can."""
+    status = cluster.get("status") or {}
+    failing = [
+        one
+        for one in status.get("conditions") or []
+        if one["type"] == "ReplicaFailure" and one["status"] == "True"
+    ]
+    said = _one_line(failing[0].get("message", "")) if failing else ""
+    if not said:
+        return ""
+    remedy = "see kubectl describe raycluster"
+    if "exceeded quota" in said:
+        remedy = "raise the namespace's ResourceQuota, or take fewer workers"
+    return f"its pods are refused: {said}; {remedy}"
+
+
+def hindrance(pods: Sequence[Object]) -> str:
+    """What keeps a pod from starting; "" if nothing is known."""
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        for one in _containers(pod):
+            waiting = one.get("state", {}).get("waiting") or {}
+            if (reason := waiting.get("reason", "")) in WAITING:
+                ended = _one_line(waiting.get("message", ""))
+                return f"pod {name} cannot start ({reason}: {ended}); {WAITING[reason]} {name}".strip()
+        for condition in pod.get("status", {}).get("conditions") or []:
+            if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+                said = _one_line(condition.get("message", ""))
+                what = "add a node with GPUs, or say training.device: cpu" if "gpu" in said else "add a node"
+                return f"no node takes pod {name} ({said}); {what}, or take fewer workers"
+    return ""
+
+
+def harm(pods: Sequence[Object]) -> str:
+    """What befell a pod that had started; "" if nothing is known."""
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        for one in _containers(pod):
+            for state in (one.get("state") or {}, one.get("lastState") or {}):
+                if (state.get("terminated") or {}).get("reason") == "OOMKilled":
+                    return f"pod {name} ran out of memory (OOMKilled); {OUT_OF_MEMORY}"
+        status = pod.get("status", {})
+        if status.get("reason") == "Evicted":
+            return f"pod {name} was evicted ({_one_line(status.get('message', ''))}); {OUT_OF_MEMORY}"
+    return ""
+
+
+def _containers(pod: Object) -> Sequence[dict[str, Any]]:
+    status = pod.get("status", {})
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]

@@ -1,0 +1,210 @@
+"""`trimtab.ports.workers.Workers` in pods of their own."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.kuberay.joined import joined
+from trimtab.adapters.kuberay.ray_cluster import (
+    RAY_CLUSTER,
+    Wanted,
+    address_of,
+    name_of,
+    ray_cluster,
+    token_secret,
+    wants_gpus,
+)
+from trimtab.adapters.kuberay.standing import harm, hindrance, is_ready, is_stuck, is_suspended, refused
+from trimtab.adapters.kubernetes.in_pod import CONFLICT, CREATED, NOT_FOUND, OK, PodApi
+from trimtab.adapters.ray import RayWorkers
+from trimtab.api.errors import ExtraMissing, InputRefused, SurroundingsFailed
+from trimtab.ports.cluster import Object
+from trimtab.ports.workers import Member
+
+LOOK_S: Final = 2.0
+ALIVE_EVERY_S: Final = 5.0
+STUCK_S: Final = 60.0
+"""What does not start by itself gets so long, in case it is only slow."""
+RIGHTS: Final = (
+    "let the run's service account get and list pods, create and delete secrets, and create, get and delete "
+    "rayclusters.ray.io in {namespace}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KubeRayWorkers:
+    """A RayCluster of KubeRay's, made for a task after the pod that runs this, and deleted when the task ends.
+
+    Attributes:
+        folder: where a task lies while it runs, on a volume that pods share.
+        begin_s: until all pods must be ready, without the time in which the cluster is suspended.
+        api: the API server; None for the pod's own.
+        pod: this pod's name; "" for what it calls itself.
+    """
+
+    folder: Path
+    begin_s: float = 600.0
+    api: PodApi | None = None
+    pod: str = ""
+
+    def run(
+        self,
+        task: Callable[[Member], Any],
+        count: int,
+        cpus: int,
+        device: Literal["auto", "cpu", "cuda"],
+        hear: Callable[[Any], None],
+        say: Callable[[str], None],
+    ) -> Any:
+        asked = f"training.workers: {count} (where: kuberay)"
+        try:
+            api = self.api or PodApi()
+        except InputRefused as error:
+            remedy = "run it in a cluster, or say training.where: here"
+            raise InputRefused(f"{asked}: {error.message}", remedy=remedy) from error
+        at = _At(api, asked, self.pod or os.environ.get("KFP_POD_NAME") or socket.gethostname())
+        own = at.own()
+        token = secrets.token_hex(32)
+        with scratch(self.folder.absolute()) as room, _alive(room / "alive") as alive:
+            wanted = Wanted(count, cpus, wants_gpus(own, device), alive, _ray(asked))
+            with at.made(own, token, wanted):
+                at.wait(own, count, self.begin_s, say)
+                with joined(address_of(own), token, asked):
+                    try:
+                        workers = RayWorkers(room, begin_s=self.begin_s)
+                        return workers.run(task, count, cpus, "cuda" if wanted.gpus else "cpu", hear, say)
+                    except SurroundingsFailed as error:
+                        because = harm(at.pods(own))
+                        if not because:
+                            raise
+                        raise SurroundingsFailed(f"{asked}: {because}", remedy=error.remedy) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """The API server, for one task."""
+
+    api: PodApi
+    asked: str
+    pod: str
+
+    def own(self) -> Object:
+        return self._got(f"/api/v1/namespaces/{self.api.namespace}/pods/{self.pod}", f"Pod {self.pod}")
+
+    def pods(self, own: Object) -> list[Object]:
+        path = f"/api/v1/namespaces/{self.api.namespace}/pods?labelSelector=ray.io%2Fcluster%3D{name_of(own)}"
+        found: list[Object] = self._got(path, "pods").get("items", [])
+        return found
+
+    @contextmanager
+    def made(self, own: Object, token: str, wanted: Wanted) -> Iterator[None]:
+        """The RayCluster and its token, until left."""
+        cluster = ray_cluster(own, wanted)
+        space, name = self.api.namespace, name_of(own)
+        clusters = f"/apis/ray.io/v1/namespaces/{space}/{RAY_CLUSTER.plural}"
+        tokens = f"/api/v1/namespaces/{space}/secrets"
+        try:
+            # What an earlier try of this very pod has left has another token.
+            for path in (f"{clusters}/{name}", f"{tokens}/{name}"):
+                self._deleted(path)
+            self._create(tokens, token_secret(own, token))
+            self._create(clusters, cluster)
+            yield
+        finally:
+            for path in (f"{clusters}/{name}", f"{tokens}/{name}"):
+                self._deleted(path)
+
+    def wait(self, own: Object, count: int, begin_s: float, say: Callable[[str], None]) -> None:
+        """
+        Raises:
+            SurroundingsFailed: its pods are not ready in time, or cannot be.
+        """
+        name, space = name_of(own), self.api.namespace
+        path, said = f"/apis/ray.io/v1/namespaces/{space}/{RAY_CLUSTER.plural}/{name}", ""
+        waited_s, stuck_s = 0.0, 0.0
+        say(f"{count} workers start in pods of RayCluster {name}")
+        while not is_ready(cluster := self._got(path, f"RayCluster {name}"), count):
+            pods, pause_s = self.pods(own), LOOK_S
+            because = refused(cluster) or hindrance(pods)
+            if is_suspended(cluster):
+                because, waited_s = "it is suspended: it waits to be admitted (Kueue, or spec.suspend)", 0.0
+            if because != said and because:
+                say(f"RayCluster {name}: {because}")
+            said = because
+            stuck_s = stuck_s + pause_s if is_stuck(pods) else 0.0
+            waited_s += pause_s
+            if waited_s > begin_s or stuck_s > STUCK_S:
+                because = because or "KubeRay has not made its pods ready; see kubectl describe raycluster"
+                raise SurroundingsFailed(
+                    f"{self.asked}: RayCluster {name} is not ready after {max(waited_s, stuck_s):.0f} s: {because}"
+                )
+            time.sleep(pause_s)
+
+    def _got(self, path: str, what: str) -> dict[str, Any]:
+        status, body = self.api.call("GET", path)
+        if status != OK:
+            raise self._refused("read", what, status, body)
+        return body
+
+    def _create(self, path: str, obj: dict[str, Any]) -> None:
+        until = time.monotonic() + 60.0
+        while True:
+            status, body = self.api.call("POST", path, obj)
+            if status == CREATED:
+                return
+            if status == NOT_FOUND:
+                raise SurroundingsFailed(
+                    f"{self.asked}: this cluster knows no {obj['kind']}",
+                    remedy="install KubeRay's operator (`trimtab doctor` says how), or say training.where: here",
+                )
+            if status != CONFLICT or time.monotonic() > until:
+                raise self._refused("create", f"{obj['kind']} {obj['metadata']['name']}", status, body)
+            time.sleep(1.0)  # one of this name is just going
+
+    def _deleted(self, path: str) -> None:
+        status, body = self.api.call("DELETE", path)
+        if status not in (OK, 202, NOT_FOUND):
+            raise self._refused("delete", path.rsplit("/", 1)[-1], status, body)
+
+    def _refused(self, verb: str, what: str, status: int, body: dict[str, Any]) -> InputRefused:
+        return InputRefused(
+            f"{self.asked}: the API server refuses to {verb} {what} ({status}): {body.get('message', '')}",
+            remedy=RIGHTS.format(namespace=self.api.namespace),
+        )
+
+
+@contextmanager
+def _alive(file: Path) -> Iterator[Path]:
+    """A file that changes as long as this process lives."""
+    over = threading.Event()
+
+    def beat() -> None:
+        turn = 0
+        while not over.wait(ALIVE_EVERY_S):
+            turn += 1
+            file.write_text(str(turn), encoding="utf-8")
+
+    file.write_text("0", encoding="utf-8")
+    thread = threading.Thread(target=beat, name="alive", daemon=True)
+    thread.start()
+    try:
+        yield file
+    finally:
+        over.set()
+        thread.join()
+
+
+def _ray(asked: str) -> str:
+    try:
+        return version("ray")
+    except PackageNotFoundError as error:
+        raise ExtraMissing("ray", asked) from error

@@ -1,0 +1,93 @@
+"""The API server as a pod calls it: the few calls of a task, with its own service account."""
+
+import http.client
+import json
+import os
+import ssl
+import time
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+
+ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+TIMEOUT_S: Final = 10.0
+PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)
+CREATED, OK, NOT_FOUND, CONFLICT = 201, 200, 404, 409
+
+
+class PodApi:
+    """Calls that may each be repeated: one that fails on the way is made again, four times within fifteen seconds,
+    for hours of training hang on it.
+
+    Args:
+        address: https://HOST:PORT of the API server; None for the pod's own.
+        account: folder with the service account's `token`, `ca.crt` and `namespace`; None for the pod's own.
+        remedy: what to do when it does not answer.
+
+    Raises:
+        InputRefused: no address is given, and this is no pod.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        account: Path | None = None,
+        pause: Callable[[float], None] = time.sleep,
+        remedy: str = "run it again once the cluster answers",
+    ) -> None:
+        parts = urllib.parse.urlsplit(address or pod_address())
+        self._host, self._port = parts.hostname or "", parts.port or 443
+        self._account, self._pause, self._remedy = account or ACCOUNT, pause, remedy
+
+    @property
+    def namespace(self) -> str:
+        """The pod's own."""
+        return (self._account / "namespace").read_text(encoding="utf-8").strip()
+
+    def call(self, method: str, path: str, obj: object = None) -> tuple[int, dict[str, Any]]:
+        """The status and body of an answer.
+
+        Raises:
+            SurroundingsFailed: it does not answer, or with 5xx or 429, again and again.
+        """
+        because = ""
+        for pause_s in (*PAUSES_S, None):
+            try:
+                status, content = self._once(method, path, obj)
+                if status < 500 and status != 429:
+                    return status, json.loads(content)
+                because = f"it answered {status}"
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                because = str(error) or type(error).__name__
+            if pause_s is not None:
+                self._pause(pause_s)
+        raise SurroundingsFailed(
+            f"the API server at {self._host}:{self._port} does not answer ({because})", remedy=self._remedy
+        )
+
+    def _once(self, method: str, path: str, obj: object) -> tuple[int, bytes]:
+        trusted = ssl.create_default_context(cafile=self._account / "ca.crt")
+        connection = http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=trusted)
+        headers = {"authorization": f"Bearer {(self._account / 'token').read_text().strip()}",
+                   "accept": "application/json", "content-type": "application/json"}  # fmt: skip
+        try:
+            connection.request(method, path, None if obj is None else json.dumps(obj), headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+
+def pod_address() -> str:
+    """The API server's address in a pod.
+
+    Raises:
+        InputRefused: this is no pod.
+    """
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        raise InputRefused("this is no pod of a cluster", remedy="run it in one")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
