@@ -110,7 +110,7 @@ RECIPES: Final = (
         "kuberay-operator",
         versions.KUBERAY,
         {"kuberay-operator": "."},
-        90,
+        180,
         module="github.com/ray-project/kuberay/ray-operator",
     ),
     Recipe("kwok", versions.KWOK, {"kwok": "./cmd/kwok"}, 65, module="sigs.k8s.io/kwok"),

@@ -1,7 +1,7 @@
-"""Workers of Ray Train in pods: a RayCluster of KubeRay's, and a pod that joins it and hands it a task.
+"""Workers of Ray Train in pods: a RayCluster of KubeRay's, and a pod that has them do a task.
 
-Its image has of Ray what requirements.lock has: no dashboard, and so no server of jobs. A RayJob's status lives by that
-server; a RayCluster needs it for nothing, once its pods bring probes of their own.
+Their image has of Ray what requirements.lock has: no dashboard, and so no server of jobs. How a RayJob ended is asked
+of that server alone; a RayCluster needs it for nothing, once its pods bring probes of their own.
 """
 
 import json
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.xdist_group("node")
 NAME: Final = "training"
 SHARED: Final = "/shared"
 HEAD_PORT: Final = 6379
+CLIENT_PORT: Final = 10001
 NODE_PORT: Final = 6380
 STORE_BYTES: Final = 80 << 20
 
@@ -67,7 +68,7 @@ def shared(kuberay: "Node", namespace: str, volume: Volume, tmp_path: "Path") ->
     return seen
 
 
-def test_two_workers_in_pods_do_one_task_and_nothing_is_left(
+def test_two_workers_in_pods_do_one_task_for_a_pod_that_joins_them_or_stays_outside_and_nothing_is_left(
     kuberay: "Node", namespace: str, shared: "Path"
 ) -> None:
     from tests.cluster.kube.poll import eventually
@@ -75,25 +76,35 @@ def test_two_workers_in_pods_do_one_task_and_nothing_is_left(
     (shared / "driver.py").write_text(DRIVER)
     kuberay.apply(cluster(namespace))
     kuberay.wait("RayClusterProvisioned", "raycluster", NAME, namespace, 240)
-    kuberay.apply(driver(namespace))
-    kuberay.wait("jsonpath={.status.phase}=Succeeded", "pod", "driver", namespace, 300)
-
-    told = json.loads((shared / "answer.json").read_text())
     workers = kuberay.list("pods", namespace, "ray.io/node-type=worker")
-    assert sorted(told["hosts"]) == sorted(one["metadata"]["name"] for one in workers)
-    assert told["total"] == 3.0
-    assert told["heard"] == ["met"]
+    for asking in (joined(namespace), outside(namespace)):
+        kuberay.apply(asking)
+        kuberay.wait("jsonpath={.status.phase}=Succeeded", "pod", asking["metadata"]["name"], namespace, 300)
+        told = json.loads((shared / "answer.json").read_text())
+        (shared / "answer.json").unlink()
+        assert sorted(told["hosts"]) == sorted(one["metadata"]["name"] for one in workers)
+        assert told["total"] == 3.0
+        assert told["heard"] == ["met"]
 
     kuberay.kubectl("delete", "raycluster", NAME, "-n", namespace)
-    kuberay.kubectl("delete", "pod", "driver", "-n", namespace)
+    kuberay.kubectl("delete", "pod", "joined", "outside", "-n", namespace)
     eventually("no pod is left", lambda: not kuberay.list("pods", namespace), 90)
 
 
 def cluster(namespace: str) -> dict[str, Any]:
     """A head that takes no work, and two workers of one CPU each; they know each other by a token."""
-    each = {"disable-usage-stats": "true", "object-store-memory": str(STORE_BYTES)}
-    small = {**each, "include-log-monitor": "false", "node-manager-port": str(NODE_PORT)}
-    head = {**small, "include-dashboard": "false", "no-monitor": "true", "num-cpus": "0"}
+    small = {
+        "disable-usage-stats": "true",
+        "include-log-monitor": "0",  # KubeRay drops an option that is "false"
+        "node-manager-port": str(NODE_PORT),
+        "object-store-memory": str(STORE_BYTES),
+    }
+    lead = {
+        **small,
+        "include-dashboard": "false",
+        "no-monitor": "true",
+        "num-cpus": "0",
+    }
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayCluster",
@@ -101,7 +112,7 @@ def cluster(namespace: str) -> dict[str, Any]:
         "spec": {
             "rayVersion": version("ray"),
             "authOptions": {"mode": "token"},
-            "headGroupSpec": {"rayStartParams": head, "template": pod("ray-head", HEAD_PORT)},
+            "headGroupSpec": {"rayStartParams": lead, "template": pod("ray-head", HEAD_PORT)},
             "workerGroupSpecs": [
                 {
                     "groupName": "workers",
@@ -138,29 +149,45 @@ def container(name: str) -> dict[str, Any]:
     }
 
 
-def driver(namespace: str) -> dict[str, Any]:
-    """A node of Ray without a CPU to give, in which the task is handed over: `ray.init` wants a node of its own."""
-    address = f"{NAME}-head-svc.{namespace}.svc.cluster.local:{HEAD_PORT}"
-    join = f"ray start --address=$RAY_ADDRESS --num-cpus=0 --object-store-memory={STORE_BYTES} --disable-usage-stats"
-    secret = {"secretKeyRef": {"name": NAME, "key": "auth_token"}}
+def joined(namespace: str) -> dict[str, Any]:
+    """A pod that becomes a node of Ray, without a CPU to give: 450 MB."""
+    join = (
+        "ray start --address=$RAY_ADDRESS --num-cpus=0 --include-log-monitor=0 --disable-usage-stats"
+        f" --object-store-memory={STORE_BYTES}"
+    )
+    return driver(
+        namespace, "joined", f"{join} && python {SHARED}/driver.py", f"{head(namespace)}:{HEAD_PORT}"
+    )
+
+
+def outside(namespace: str) -> dict[str, Any]:
+    """A pod that speaks to the head's client server, where another process of the head's stands for it."""
+    return driver(
+        namespace, "outside", f"python {SHARED}/driver.py", f"ray://{head(namespace)}:{CLIENT_PORT}"
+    )
+
+
+def driver(namespace: str, name: str, script: str, address: str) -> dict[str, Any]:
+    """Who has a task done: it knows the head, and the token that KubeRay drew."""
+    token = {"secretKeyRef": {"name": NAME, "key": "auth_token"}}
     given = {
-        **container("driver"),
-        "command": ["/bin/bash", "-c", f"{join} --include-log-monitor=false && python {SHARED}/driver.py"],
+        **container(name),
+        "command": ["/bin/bash", "-c", script],
         "env": [
             {"name": "RAY_ADDRESS", "value": address},
             {"name": "RAY_AUTH_MODE", "value": "token"},
-            {"name": "RAY_AUTH_TOKEN", "valueFrom": secret},
+            {"name": "RAY_AUTH_TOKEN", "valueFrom": token},
         ],
     }
-    spec = {
-        "restartPolicy": "Never",
-        "containers": [given],
-        "volumes": VOLUMES,
-        "terminationGracePeriodSeconds": 1,
-    }
+    spec = {"restartPolicy": "Never", "containers": [given], "volumes": VOLUMES}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "driver", "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
+
+
+def head(namespace: str) -> str:
+    """The head's name in the cluster's DNS, where it stands once the head is ready."""
+    return f"{NAME}-head-svc.{namespace}.svc.cluster.local"
