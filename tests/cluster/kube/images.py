@@ -3,10 +3,12 @@
 localhost/trimtab-serving:test        the model server
 localhost/trimtab-operator:test       the operator and the collector
 localhost/trimtab:test                components and pipelines, without torch, and an MLflow server
+localhost/trimtab-ray:test            components, torch and Ray: the packages of the environment that the tests run in
 localhost/web:test                    a web server for tests of the gateway
 localhost/transformer:test            a transformer by KServe's SDK
 kserve/sklearnserver:v0.20.0          what KServe's shipped runtime names
 kserve/kserve-controller, agent       from KServe's module
+kuberay/operator                      from KubeRay's module
 envoyproxy/gateway, envoy             from Envoy Gateway's module, and the proxy out of its wheel
 coredns, pause
 """
@@ -16,6 +18,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.cluster.kube import images_environment as environment
 from tests.cluster.kube import images_python as python
 from tests.cluster.kube import versions
 from tests.cluster.kube.binaries import binary
@@ -29,6 +32,7 @@ NOBODY = "65532:65532"
 SERVING = "localhost/trimtab-serving:test"
 OPERATOR = "localhost/trimtab-operator:test"
 TRAINING = "localhost/trimtab:test"
+RAY = "localhost/trimtab-ray:test"
 WEB = "localhost/web:test"
 TRANSFORMER = "localhost/transformer:test"
 PAUSE = "localhost/pause:test"
@@ -36,6 +40,7 @@ COREDNS = "localhost/coredns:test"
 SKLEARN = f"docker.io/kserve/sklearnserver:{versions.KSERVE}"
 KSERVE_MANAGER = f"docker.io/kserve/kserve-controller:{versions.KSERVE}"
 KSERVE_AGENT = f"docker.io/kserve/agent:{versions.KSERVE}"
+KUBERAY_OPERATOR = f"docker.io/kuberay/operator:{versions.KUBERAY}"
 ENVOY = f"docker.io/envoyproxy/envoy:distroless-v{versions.ENVOY_WHEEL.partition('==')[2]}"
 ENVOY_GATEWAY = f"docker.io/envoyproxy/gateway:{versions.ENVOY_GATEWAY}"
 
@@ -82,6 +87,17 @@ class Images:
         layers = (self._base(), packages, self._python(), python.project(self.layers))
         return Image(TRAINING, layers, ("/usr/bin/python3",), python.ENV, NOBODY)
 
+    def ray(self) -> Image:
+        """What runs Ray's head and workers; to be had from an environment that has all extras."""
+        layers = (
+            self._base(),
+            environment.layer(self.layers, self.release),
+            self._python(),
+            self._ray(),
+            python.project(self.layers),
+        )
+        return Image(RAY, layers, ("/usr/bin/python3",), python.ENV, NOBODY)
+
     def _below(self) -> tuple[Image, Image]:
         """What the model server's and the operator's images lie on."""
         serving = (self._base(), self._packages("serving", ["serving"]))
@@ -125,6 +141,11 @@ class Images:
             ),
         )
 
+    def kuberay(self) -> Image:
+        """KubeRay's operator."""
+        manager = self._program("kuberay-operator", "manager")
+        return Image(KUBERAY_OPERATOR, (manager,), ("/manager",), user=NOBODY)
+
     def gateway(self) -> tuple[Image, ...]:
         """Envoy Gateway's controller (which is the shutdown manager too) and its proxy."""
         controller = (self._program("envoy-gateway"), self._scratch())
@@ -165,6 +186,17 @@ class Images:
             (root / "usr/bin/python").symlink_to("python3")
 
         return self.layers.get("python", "1", fill)
+
+    def _ray(self) -> Layer:
+        """Ray's command, as KubeRay calls it."""
+
+        def fill(root: Path) -> None:
+            command = root / "usr/local/bin/ray"
+            command.parent.mkdir(parents=True)
+            command.write_text("#!/usr/bin/python3\nfrom ray.scripts.scripts import main\n\nmain()\n")
+            command.chmod(0o755)
+
+        return self.layers.get("ray", "1", fill)
 
     def _scratch(self) -> Layer:
         def fill(root: Path) -> None:

@@ -13,6 +13,7 @@ KSERVE_CRDS = (
     "trainedmodels",
     "inferencegraphs",
 )
+KUBERAY_CRDS = ("rayclusters", "rayjobs", "rayservices")
 
 
 def gateway_api_crds(channel: Literal["standard", "experimental"] = "standard") -> list[Path]:
@@ -41,6 +42,24 @@ def kserve_install() -> Path:
 def kserve_cluster_resources() -> Path:
     """What a release installs for all namespaces: its serving runtimes."""
     return kserve() / "install" / versions.KSERVE / "kserve-cluster-resources.yaml"
+
+
+def kuberay_crds() -> list[Path]:
+    """RayCluster, RayJob and RayService."""
+    folder = kuberay() / "config" / "crd" / "bases"
+    return [folder / f"ray.io_{name}.yaml" for name in KUBERAY_CRDS]
+
+
+def kuberay() -> Path:
+    """The source of KubeRay's operator."""
+    return module("github.com/ray-project/kuberay/ray-operator", versions.KUBERAY)
+
+
+def kuberay_install() -> list[Path]:
+    """Its account, its rights and its Deployment, as a release has them."""
+    config = kuberay() / "config"
+    rights = [config / "rbac" / f"{name}.yaml" for name in ("service_account", "role", "role_binding")]
+    return [*rights, config / "manager" / "manager.yaml"]
 
 
 def prometheus_operator_crds() -> list[Path]:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.kube import node_cgroups, node_debian, node_init, node_store
+from tests.cluster.kube import images_environment, node_cgroups, node_debian, node_init, node_store
 from tests.cluster.kube.binaries import NODE, binary, ensure, folder
 from tests.cluster.kube.direct import Direct
 from tests.cluster.kube.errors import ClusterToolFailed
@@ -142,6 +142,7 @@ class Node:
         if not new:
             return
         node_store.give(self._socket, new, frozenset(self._layers))
+        images_environment.link(self.place / "containerd")
         self._layers |= {layer.digest for image in new for layer in image.layers}
         self._loaded |= {image.name for image in new}
 

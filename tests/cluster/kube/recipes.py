@@ -106,6 +106,13 @@ RECIPES: Final = (
     Recipe("coredns", versions.COREDNS, {"coredns": "."}, 110, module="github.com/coredns/coredns"),
     kserve("kserve-manager", "./cmd/manager", 130),
     kserve("kserve-agent", "./cmd/agent", 30),
+    Recipe(
+        "kuberay-operator",
+        versions.KUBERAY,
+        {"kuberay-operator": "."},
+        180,
+        module="github.com/ray-project/kuberay/ray-operator",
+    ),
     Recipe("kwok", versions.KWOK, {"kwok": "./cmd/kwok"}, 65, module="sigs.k8s.io/kwok"),
     Recipe("helm", versions.HELM, {"helm": "./cmd/helm"}, 115, module="helm.sh/helm/v4"),
     Recipe(

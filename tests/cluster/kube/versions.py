@@ -14,6 +14,8 @@ CNI_PLUGINS: Final = "v1.9.1"
 COREDNS: Final = "v1.14.7"
 
 KSERVE: Final = "v0.20.0"
+KUBERAY: Final = "v1.5.1"
+"""The newest whose source can be had as a module."""
 KWOK: Final = "v0.8.0"
 GATEWAY_API: Final = "v1.5.1"
 ENVOY_GATEWAY: Final = "v1.9.1"
