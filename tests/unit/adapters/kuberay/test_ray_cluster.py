@@ -1,0 +1,128 @@
+"""A RayCluster is made after the pod that asks for it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.adapters.kuberay.pods import training_pod
+from trimtab.adapters.kuberay.ray_cluster import (
+    GPU,
+    Wanted,
+    address_of,
+    metadata,
+    name_of,
+    ray_cluster,
+    token_secret,
+    wants_gpus,
+)
+from trimtab.api.errors import InputRefused
+
+ALIVE = Path("/trimtab/.trimtab/tmp/x/alive")
+WANTED = Wanted(workers=3, cpus=2, gpus=False, alive=ALIVE, ray="2.49.0")
+
+
+@pytest.fixture
+def made() -> dict[str, Any]:
+    return ray_cluster(training_pod(), WANTED)
+
+
+def templates(made: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    (group,) = made["spec"]["workerGroupSpecs"]
+    return made["spec"]["headGroupSpec"]["template"]["spec"], group["template"]["spec"]
+
+
+def test_each_worker_is_as_the_pod_that_asks(made: dict[str, Any]) -> None:
+    own = training_pod()["spec"]
+    _, worker = templates(made)
+    (container,), (asked,) = worker["containers"], own["containers"]
+    for name in ("image", "imagePullPolicy", "envFrom", "resources", "securityContext"):
+        assert container[name] == asked[name]
+    for name in ("nodeSelector", "tolerations", "imagePullSecrets", "securityContext", "serviceAccountName"):
+        assert worker[name] == own[name]
+    assert asked["env"][0] in container["env"]
+    assert "command" not in container
+    assert {"name": "home", "mountPath": "/trimtab"} in container["volumeMounts"]
+    assert own["volumes"][0] in worker["volumes"]
+
+
+def test_as_many_as_asked_for_and_a_head_that_takes_no_work(made: dict[str, Any]) -> None:
+    (group,) = made["spec"]["workerGroupSpecs"]
+    assert {group[name] for name in ("replicas", "minReplicas", "maxReplicas")} == {3}
+    assert group["rayStartParams"]["num-cpus"] == "2"
+    head = made["spec"]["headGroupSpec"]["rayStartParams"]
+    assert (head["num-cpus"], head["num-gpus"], head["include-dashboard"]) == ("0", "0", "false")
+
+
+def test_workers_run_users_code_and_get_no_service_account(made: dict[str, Any]) -> None:
+    head, worker = templates(made)
+    assert worker["automountServiceAccountToken"] is False
+    assert all("serviceaccount" not in one["mountPath"] for one in worker["containers"][0]["volumeMounts"])
+    assert [one["name"] for one in worker["volumes"]] == ["home", "ray-tmp"]
+    assert head["automountServiceAccountToken"] is True  # its watch deletes the RayCluster
+    assert [one["name"] for one in head["containers"]] == ["ray-head", "watch"]
+
+
+def test_the_token_stands_in_a_secret_alone(made: dict[str, Any]) -> None:
+    secret = token_secret(training_pod(), "s3cret")
+    assert secret["stringData"] == {"token": "s3cret"}
+    assert "s3cret" not in json.dumps(made)
+    for spec in templates(made):
+        token = next(one for one in spec["containers"][0]["env"] if one["name"] == "RAY_AUTH_TOKEN")
+        assert token["valueFrom"]["secretKeyRef"]["name"] == secret["metadata"]["name"]
+
+
+def test_all_of_it_goes_with_the_pod_and_stands_in_its_queue() -> None:
+    found = metadata(training_pod())
+    assert found["ownerReferences"] == [
+        {"apiVersion": "v1", "kind": "Pod", "name": "flights-0123-abcde",
+         "uid": "0f3c2a91-1111-2222-3333-444444444444"}
+    ]  # fmt: skip
+    assert found["labels"] == {"app.kubernetes.io/managed-by": "trimtab", "kueue.x-k8s.io/queue-name": "team"}
+    assert name_of(training_pod()) == "trimtab-ray-0f3c2a91"
+    assert address_of(training_pod()) == "trimtab-ray-0f3c2a91-head-svc.ml.svc:6379"
+
+
+@pytest.mark.parametrize(
+    "volumes", [[], [{"name": "home", "emptyDir": {}}], [{"name": "home", "ephemeral": {}}]]
+)
+def test_a_home_that_no_other_pod_sees_is_refused(volumes: list[dict[str, Any]]) -> None:
+    with pytest.raises(InputRefused, match="lies in this pod alone") as refused:
+        ray_cluster(training_pod(volumes=volumes), WANTED)
+    assert "ReadWriteMany" in str(refused.value)
+
+
+def test_the_deepest_mount_decides() -> None:
+    own = training_pod()
+    own["spec"]["containers"][0]["volumeMounts"].append(
+        {"name": "scratch", "mountPath": "/trimtab/.trimtab/tmp"}
+    )
+    own["spec"]["volumes"].append({"name": "scratch", "emptyDir": {}})
+    with pytest.raises(InputRefused, match="lies in this pod alone"):
+        ray_cluster(own, WANTED)
+
+
+def test_gpus_are_asked_for_by_workers_alone() -> None:
+    head, worker = templates(ray_cluster(training_pod(), replace(WANTED, gpus=True)))
+    assert worker["containers"][0]["resources"]["limits"][GPU] == "1"
+    assert all(GPU not in one["resources"]["limits"] for one in head["containers"])
+
+
+@pytest.mark.parametrize(
+    ("device", "limits", "wants"),
+    [("cuda", {}, True), ("auto", {GPU: "1"}, True), ("auto", {}, False), ("cpu", {GPU: "1"}, False)],
+)
+def test_auto_follows_the_pod_that_asks(device: str, limits: dict[str, str], wants: bool) -> None:
+    own = training_pod()
+    own["spec"]["containers"][0]["resources"] = {"limits": limits}
+    assert wants_gpus(own, device) is wants
+
+
+def test_a_pod_of_kubeflow_pipelines_trains_in_its_container_main() -> None:
+    own = training_pod()
+    main = {**own["spec"]["containers"][0], "name": "main", "image": "ours"}
+    own["spec"]["containers"] = [{"name": "wait", "image": "argoexec", "volumeMounts": []}, main]
+    _, worker = templates(ray_cluster(own, WANTED))
+    assert worker["containers"][0]["image"] == "ours"

@@ -1,0 +1,78 @@
+"""What hinders a RayCluster is told with what to do about it."""
+
+from typing import Any
+
+import pytest
+
+from trimtab.adapters.kuberay.standing import harm, hindrance, is_ready, is_stuck, is_suspended, refused
+
+
+def pod(**status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "w-1"}, "status": status}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return pod(containerStatuses=[{"state": {"waiting": {"reason": reason, "message": message}}}])
+
+
+def unschedulable(message: str) -> dict[str, Any]:
+    said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    return pod(conditions=[said])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (waiting("ImagePullBackOff", "no such image"), "imagePullSecrets"),
+        (waiting("CreateContainerConfigError", 'secret "storage" not found'), 'secret "storage" not found'),
+        (unschedulable("0/3 nodes are available: 3 Insufficient nvidia.com/gpu."), "training.device: cpu"),
+        (unschedulable("0/3 nodes are available: 3 Insufficient memory."), "take fewer workers"),
+    ],
+)
+def test_what_keeps_a_pod_from_starting(found: dict[str, Any], said: str) -> None:
+    assert said in hindrance([pod(phase="Running"), found])
+    assert "w-1" in hindrance([found])
+
+
+def test_only_what_does_not_mend_itself_is_stuck() -> None:
+    assert is_stuck([waiting("ImagePullBackOff")])
+    assert not is_stuck([waiting("ContainerCreating"), unschedulable("no room"), pod()])
+
+
+def test_an_init_container_that_hangs_tells_of_itself() -> None:
+    found = pod(initContainerStatuses=[{"state": {"waiting": {"reason": "ErrImageNeverPull"}}}])
+    assert "ErrImageNeverPull" in hindrance([found])
+
+
+@pytest.mark.parametrize("where", ["state", "lastState"])
+def test_a_worker_without_memory(where: str) -> None:
+    found = pod(containerStatuses=[{where: {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}])
+    assert "spec.pipeline.job.memory" in harm([found])
+    assert harm([pod(phase="Running")]) == ""
+
+
+def test_an_evicted_pod() -> None:
+    assert "low on resource" in harm([pod(reason="Evicted", message="The node was low on resource: memory.")])
+
+
+def test_a_quota_that_is_too_small() -> None:
+    failing = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "message": "exceeded quota: small, requested: cpu=2",
+    }
+    assert "ResourceQuota" in refused({"status": {"conditions": [failing]}})
+    assert refused({}) == ""
+
+
+def test_it_is_ready_with_its_head_and_all_workers() -> None:
+    head = {"type": "HeadPodReady", "status": "True"}
+    assert is_ready({"status": {"conditions": [head], "readyWorkerReplicas": 2}}, 2)
+    assert not is_ready({"status": {"conditions": [head], "readyWorkerReplicas": 1}}, 2)
+    assert not is_ready({"status": {"readyWorkerReplicas": 2}}, 2)
+    assert not is_ready({}, 2)
+
+
+def test_kueue_holds_it_back() -> None:
+    assert is_suspended({"spec": {"suspend": True}})
+    assert not is_suspended({"spec": {}})

@@ -1,0 +1,45 @@
+"""What watches beside the head ends once the pod that trains says nothing more."""
+
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from trimtab.adapters.kuberay.watch import wait_for_silence
+from trimtab.adapters.kuberay.workers import _alive
+
+
+def test_it_waits_as_long_as_the_file_changes(tmp_path: Path) -> None:
+    file, began = tmp_path / "alive", time.monotonic()
+
+    def beat() -> None:
+        for turn in range(20):
+            file.write_text(str(turn))
+            time.sleep(0.05)
+
+    thread = Thread(target=beat)
+    thread.start()
+    wait_for_silence(file, silent_s=0.5, look_s=0.02)
+    took_s = time.monotonic() - began
+    thread.join()
+    assert took_s >= 1.3
+
+
+def test_a_file_that_goes_is_silence_too(tmp_path: Path) -> None:
+    began = time.monotonic()
+    wait_for_silence(tmp_path / "gone", silent_s=0.2, look_s=0.02)
+    assert 0.2 <= time.monotonic() - began < 5.0
+
+
+def test_the_pod_that_trains_beats_until_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trimtab.adapters.kuberay import workers
+
+    monkeypatch.setattr(workers, "ALIVE_EVERY_S", 0.02)
+    with _alive(tmp_path / "alive") as file:
+        first = file.read_text()
+        time.sleep(0.3)
+        assert file.read_text() != first
+    last = file.read_text()
+    time.sleep(0.1)
+    assert file.read_text() == last
