@@ -58,7 +58,7 @@ class PodApi:
             try:
                 status, content = self._once(method, path, obj)
                 if status < 500 and status != 429:
-                    return status, json.loads(content)
+                    return status, _read(status, content)
                 because = f"it answered {status}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 because = str(error) or type(error).__name__
@@ -79,6 +79,17 @@ class PodApi:
             return response.status, response.read()
         finally:
             connection.close()
+
+
+def _read(status: int, content: bytes) -> dict[str, Any]:
+    """Of a group that it does not know the API server says so in plain text."""
+    try:
+        found: dict[str, Any] = json.loads(content)
+    except ValueError:
+        if status < 400:
+            raise
+        return {"message": content.decode(errors="replace").strip()}
+    return found
 
 
 def pod_address() -> str:

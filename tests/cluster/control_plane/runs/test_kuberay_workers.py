@@ -1,0 +1,187 @@
+"""A pod that asks for workers, before a real API server: what it may do there, and what stands in its way."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.cluster.control_plane.runs.conftest import PIPELINES, allow, mounted
+from trimtab.adapters.kuberay import KubeRayWorkers
+from trimtab.adapters.kuberay.ray_cluster import RAY_CLUSTER
+from trimtab.adapters.kubernetes.in_pod import PodApi
+from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.ports.cluster import Kind
+
+if TYPE_CHECKING:
+    from tests.cluster.kube.control_plane import ControlPlane
+    from tests.cluster.kube.direct import Direct
+
+POD, SECRET = Kind("", "v1", "Pod", "pods"), Kind("", "v1", "Secret", "secrets")
+DOCS = Path(__file__).parents[4] / "docs" / "features-and-model.md"
+Run = Callable[[], Any]
+
+
+def documented_rules() -> list[dict[str, Any]]:
+    """What docs/features-and-model.md says that the service account needs."""
+    (block,) = re.findall(r"```yaml rules\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    found: list[dict[str, Any]] = yaml.safe_load(block)["rules"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def plane() -> "Iterator[ControlPlane]":
+    """One of its own: here KubeRay's kinds are installed."""
+    from tests.cluster.kube.manifests import install
+    from tests.cluster.kube.modules import kuberay_crds
+    from tests.cluster.kube.planes import running_control_plane
+
+    with running_control_plane(audit=False) as running:
+        install(running.cluster, kuberay_crds())
+        yield running
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def asking(tmp_path: Path, said: list[str]) -> Callable[..., Run]:
+    """A pod of a namespace that asks for two workers; its service account may do what `rules` say."""
+
+    def made(plane: Any, namespace: str, rules: list[dict[str, Any]], begin_s: float = 5.0) -> Run:
+        allow(plane.cluster, namespace, PIPELINES, rules)
+        account = mounted(plane, namespace, PIPELINES, tmp_path / "account")
+        (account / "namespace").write_text(namespace)
+        plane.cluster.create(training_pod(namespace, tmp_path))
+        workers = KubeRayWorkers(tmp_path / "home", begin_s, PodApi(plane.url, account), "training")
+        return lambda: workers.run(len, 2, 1, "cpu", said.append, said.append)
+
+    return made
+
+
+def training_pod(namespace: str, home: Path) -> dict[str, Any]:
+    volume = {"name": "home", "hostPath": {"path": str(home)}}
+    mount = {"name": "home", "mountPath": str(home)}
+    container = {"name": "run", "image": "x", "volumeMounts": [mount]}
+    spec = {"containers": [container], "volumes": [volume], "serviceAccountName": PIPELINES}
+    meta = {"name": "training", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+
+
+@contextmanager
+def played(cluster: "Direct", namespace: str, status: Mapping[str, Any]) -> Iterator[None]:
+    """KubeRay's operator, as far as it says this of each RayCluster."""
+    over = threading.Event()
+
+    def play() -> None:
+        while not over.wait(0.2):
+            for held in cluster.list(RAY_CLUSTER, namespace):
+                if held.get("status") != status:
+                    cluster.write_status({**held, "status": status})
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def left(cluster: "Direct", namespace: str) -> list[str]:
+    found = [*cluster.list(RAY_CLUSTER, namespace), *cluster.list(SECRET, namespace)]
+    return [one["metadata"]["name"] for one in found]
+
+
+@pytest.fixture
+def space(plane: "ControlPlane") -> str:
+    name = f"team-{next(NUMBERS)}"
+    plane.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    return name
+
+
+NUMBERS = iter(range(1000))
+
+
+def test_with_the_documented_rights_it_makes_waits_and_leaves_nothing(
+    plane: "ControlPlane", space: str, asking: Callable[..., Run], said: list[str]
+) -> None:
+    run, failing = asking(plane, space, documented_rules()), "exceeded quota: small, requested: cpu=2"
+    condition = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreateHeadPod",
+        "message": failing,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    with (
+        played(plane.cluster, space, {"conditions": [condition]}),
+        pytest.raises(SurroundingsFailed) as ended,
+    ):
+        run()
+    assert "training.workers: 2 (where: kuberay)" in ended.value.message
+    assert "raise the namespace's ResourceQuota" in ended.value.message
+    assert "2 workers start in pods of RayCluster trimtab-ray-" in said[0]
+    assert "exceeded quota" in said[1]
+    assert left(plane.cluster, space) == []
+
+
+def test_the_time_in_which_kueue_holds_it_back_does_not_count(
+    plane: "ControlPlane", space: str, asking: Callable[..., Run], said: list[str]
+) -> None:
+    run = asking(plane, space, documented_rules(), begin_s=3.0)
+    ended: list[Exception] = []
+
+    def ends() -> None:
+        try:
+            run()
+        except SurroundingsFailed as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=ends)
+    thread.start()
+    (held,) = wait_for(lambda: plane.cluster.list(RAY_CLUSTER, space))
+    plane.cluster.merge(RAY_CLUSTER, space, held["metadata"]["name"], {"spec": {"suspend": True}})
+    wait_for(lambda: [one for one in said if "waits to be admitted" in one])
+    thread.join(8.0)
+    assert thread.is_alive()
+    plane.cluster.merge(RAY_CLUSTER, space, held["metadata"]["name"], {"spec": {"suspend": False}})
+    thread.join(30.0)
+    assert not thread.is_alive()
+    assert "is not ready after" in str(ended[0])
+
+
+def wait_for(found: Callable[[], Any]) -> Any:
+    from tests.cluster.kube.poll import eventually
+
+    return eventually("it is there", found, 30.0)
+
+
+def test_without_rights_it_says_which(plane: "ControlPlane", space: str, asking: Callable[..., Run]) -> None:
+    pods = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    with pytest.raises(InputRefused, match="refuses to delete") as refused:
+        asking(plane, space, pods)()
+    assert "create, get and delete rayclusters.ray.io" in str(refused.value)
+
+
+def test_without_kuberay_it_says_what_to_install(
+    control_plane: "ControlPlane", namespace: str, asking: Callable[..., Run]
+) -> None:
+    run = asking(control_plane, namespace, documented_rules())
+    with pytest.raises(SurroundingsFailed, match="knows no RayCluster") as failed:
+        run()
+    assert "training.where: here" in str(failed.value)
+    assert control_plane.cluster.list(SECRET, namespace) == []
+
+
+def test_outside_a_cluster_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(InputRefused, match="this is no pod of a cluster") as refused:
+        KubeRayWorkers(tmp_path).run(len, 2, 1, "cpu", print, print)
+    assert "training.where: here" in str(refused.value)
