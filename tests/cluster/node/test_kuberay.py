@@ -1,52 +1,36 @@
-"""Workers of Ray Train in pods: a RayCluster of KubeRay's, and a pod that has them do a task.
+"""`training.where: kuberay` on a node: a pod that trains, KubeRay's own operator, and workers in pods of their own.
 
-Their image has of Ray what requirements.lock has: no dashboard, and so no server of jobs. How a RayJob ended is asked
-of that server alone; a RayCluster needs it for nothing, once its pods bring probes of their own.
+Their image has of Ray what requirements.lock has: no dashboard, and so no server of jobs.
 """
 
-import json
-from importlib.metadata import version
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psutil
 import pytest
 
+from tests.cluster.kuberay_rules import documented_rules
 from tests.cluster.node.conftest import Volume
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cluster.kube.node import Node
 
 pytestmark = pytest.mark.xdist_group("node")
 
 NAME: Final = "training"
-SHARED: Final = "/shared"
-HEAD_PORT: Final = 6379
-CLIENT_PORT: Final = 10001
-NODE_PORT: Final = 6380
-STORE_BYTES: Final = 80 << 20
-
-DRIVER: Final = """
-import json, socket
-from pathlib import Path
-from trimtab.adapters.ray import RayWorkers
-
-def task(member):
-    import torch
-    from torch import distributed
-    rank, world = member.rank, member.world
-    distributed.init_process_group("gloo", init_method=member.meeting, rank=rank, world_size=world)
-    total, hosts = torch.ones(1) * (rank + 1), [None] * world
-    distributed.all_reduce(total)
-    distributed.all_gather_object(hosts, socket.gethostname())
-    if rank == 0:
-        member.tell("met")
-    return {"total": total.item(), "hosts": hosts}
-
-heard = []
-answer = RayWorkers(Path("/shared/room")).run(task, 2, 1, "cpu", heard.append, print)
-Path("/shared/answer.json").write_text(json.dumps({**answer, "heard": heard}))
-"""
+ACCOUNT: Final = "trimtab-pipelines"
+SHARED: Final = "/trimtab"
+LEARNER: Final = Path(__file__).parents[2] / "contract" / "ray" / "learner.py"
+SLOWLY: Final = "time.sleep(0.25)"
+"""In each of about 11 steps of each of 4 epochs."""
+ENDED: Final = ("Succeeded", "Failed")
 
 
 @pytest.fixture(scope="session")
@@ -59,135 +43,172 @@ def kuberay(node: "Node") -> "Node":
     return node
 
 
+@pytest.fixture(scope="session")
+def here(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What two workers on this machine learn."""
+    root = tmp_path_factory.mktemp("here")
+    learner = [sys.executable, LEARNER, root, "small", "2"]
+    done = subprocess.run(learner, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+    return learned(done.stdout)
+
+
 @pytest.fixture
-def shared(kuberay: "Node", namespace: str, volume: Volume, tmp_path: "Path") -> "Path":
+def shared(kuberay: "Node", namespace: str, volume: Volume, tmp_path: Path) -> Path:
     """What all pods share, seen from this host: anybody may write there."""
+    shutil.copy(LEARNER, tmp_path)
     volume("shared", tmp_path)
     seen = kuberay.place / "volumes" / namespace / "shared"
     seen.chmod(0o777)
     return seen
 
 
-def test_two_workers_in_pods_do_one_task_for_a_pod_that_joins_them_or_stays_outside_and_nothing_is_left(
-    kuberay: "Node", namespace: str, shared: "Path"
-) -> None:
+class Training:
+    """A pod that trains by learner.py."""
+
+    def __init__(self, node: "Node", namespace: str) -> None:
+        self.node, self.namespace = node, namespace
+
+    def begin(self, line: str = "pass", device: str = "auto") -> None:
+        meta = {"name": ACCOUNT, "namespace": self.namespace}
+        rbac = "rbac.authorization.k8s.io"
+        self.node.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+            {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "RoleBinding",
+                "metadata": meta,
+                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
+                "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
+            },
+            pod(self.namespace, line, device),
+        )
+
+    @property
+    def log(self) -> str:
+        return self.node.kubectl("logs", NAME, "-n", self.namespace)
+
+    def until(self, said: str, within_s: float = 240) -> None:
+        from tests.cluster.kube.poll import eventually
+
+        self.node.wait("Ready", "pod", NAME, self.namespace, 60)
+
+        def heard() -> bool:
+            assert self.phase not in ENDED, self.log
+            return said in self.log
+
+        eventually(f"it says '{said}'", heard, within_s)
+
+    def ended(self, within_s: float = 300) -> str:
+        from tests.cluster.kube.poll import eventually
+
+        eventually("it has ended", lambda: self.phase in ENDED, within_s)
+        return self.log
+
+    @property
+    def phase(self) -> str:
+        found: str = self.node.get("pod", NAME, self.namespace)["status"].get("phase", "")
+        return found
+
+    def kill(self) -> None:
+        """As the kernel does that is out of memory: without a word."""
+        running = [one for one in psutil.process_iter(["cmdline"]) if self._is(one.info["cmdline"] or [])]
+        assert running
+        for one in running:
+            os.kill(one.pid, signal.SIGKILL)
+
+    def _is(self, cmdline: list[str]) -> bool:
+        return f"{SHARED}/learner.py" in cmdline and f"{SHARED}/{self.namespace}" in cmdline
+
+    def nodes(self, type_: str = "") -> list[str]:
+        """Pods of Ray."""
+        selector = f"ray.io/node-type={type_}" if type_ else "ray.io/cluster"
+        return [one["metadata"]["name"] for one in self.node.list("pods", self.namespace, selector)]
+
+    def left(self) -> list[str]:
+        """What still stands of what it made."""
+        secrets = [one["metadata"]["name"] for one in self.node.list("secrets", self.namespace)]
+        clusters = [one["metadata"]["name"] for one in self.node.list("rayclusters", self.namespace)]
+        return [*secrets, *clusters, *self.nodes()]
+
+
+@pytest.fixture
+def training(kuberay: "Node", namespace: str, shared: Path) -> Training:
+    return Training(kuberay, namespace)
+
+
+def test_a_worker_whose_pod_dies_changes_no_bit_and_nothing_is_left(training: Training, here: str) -> None:
     from tests.cluster.kube.poll import eventually
 
-    (shared / "driver.py").write_text(DRIVER)
-    kuberay.apply(cluster(namespace))
-    kuberay.wait("RayClusterProvisioned", "raycluster", NAME, namespace, 240)
-    workers = kuberay.list("pods", namespace, "ray.io/node-type=worker")
-    for asking in (joined(namespace), outside(namespace)):
-        kuberay.apply(asking)
-        kuberay.wait("jsonpath={.status.phase}=Succeeded", "pod", asking["metadata"]["name"], namespace, 300)
-        told = json.loads((shared / "answer.json").read_text())
-        (shared / "answer.json").unlink()
-        assert sorted(told["hosts"]) == sorted(one["metadata"]["name"] for one in workers)
-        assert told["total"] == 3.0
-        assert told["heard"] == ["met"]
-
-    kuberay.kubectl("delete", "raycluster", NAME, "-n", namespace)
-    kuberay.kubectl("delete", "pod", "joined", "outside", "-n", namespace)
-    eventually("no pod is left", lambda: not kuberay.list("pods", namespace), 90)
+    training.begin(SLOWLY)
+    training.until("epoch 1 of 4")
+    assert len(training.nodes("worker")) == 2
+    training.node.kubectl(
+        "delete", "pod", training.nodes("worker")[0], "-n", training.namespace, "--grace-period=0", "--force"
+    )
+    log = training.ended()
+    assert training.phase == "Succeeded", log
+    assert "2 workers start in pods of RayCluster trimtab-ray-" in log
+    assert "a worker died: all 2 are started anew" in log
+    assert "goes on from its checkpoint: epoch" in log
+    assert learned(log) == here
+    eventually("nothing is left", lambda: not training.left(), 60)
 
 
-def cluster(namespace: str) -> dict[str, Any]:
-    """A head that takes no work, and two workers of one CPU each; they know each other by a token."""
-    small = {
-        "disable-usage-stats": "true",
-        "include-log-monitor": "0",  # KubeRay drops an option that is "false"
-        "node-manager-port": str(NODE_PORT),
-        "object-store-memory": str(STORE_BYTES),
-    }
-    lead = {
-        **small,
-        "include-dashboard": "false",
-        "no-monitor": "true",
-        "num-cpus": "0",
-    }
-    return {
-        "apiVersion": "ray.io/v1",
-        "kind": "RayCluster",
-        "metadata": {"name": NAME, "namespace": namespace},
-        "spec": {
-            "rayVersion": version("ray"),
-            "authOptions": {"mode": "token"},
-            "headGroupSpec": {"rayStartParams": lead, "template": pod("ray-head", HEAD_PORT)},
-            "workerGroupSpecs": [
-                {
-                    "groupName": "workers",
-                    "replicas": 2,
-                    "minReplicas": 2,
-                    "maxReplicas": 2,
-                    "rayStartParams": {**small, "num-cpus": "1"},
-                    "template": pod("ray-worker", NODE_PORT),
-                }
-            ],
-        },
-    }
+def test_a_pod_that_is_killed_leaves_no_workers(training: Training) -> None:
+    from tests.cluster.kube.poll import eventually
+    from trimtab.adapters.kuberay.watch import SILENT_S
+
+    training.begin(SLOWLY)
+    training.until("epoch 1 of 4")
+    training.kill()
+    training.ended(60)
+    assert training.nodes()
+    killed = time.monotonic()
+    eventually("no pod of Ray is left", lambda: not training.nodes(), SILENT_S + 60)
+    assert time.monotonic() - killed > SILENT_S / 2
 
 
-def pod(name: str, port: int) -> dict[str, Any]:
-    """One node of Ray. KubeRay's own probes would ask the dashboard's agent, by wget: here are neither."""
-    probe = {"tcpSocket": {"port": port}, "periodSeconds": 2, "failureThreshold": 60}
-    return {"spec": {"containers": [{**container(name), "readinessProbe": probe, "livenessProbe": probe}],
-                     "volumes": VOLUMES, "terminationGracePeriodSeconds": 5}}  # fmt: skip
+def test_gpus_that_no_node_has_are_told_in_a_sentence(training: Training) -> None:
+    from tests.cluster.kube.poll import eventually
+
+    training.begin(device="cuda")
+    training.until("nvidia.com/gpu")
+    assert "add a node with GPUs, or say training.device: cpu" in training.log
+    training.node.kubectl("delete", "pod", NAME, "-n", training.namespace)
+    eventually("nothing is left", lambda: not training.left(), 60)
 
 
-VOLUMES: Final = [{"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}]
+def learned(log: str) -> str:
+    found = re.search(r"^learned (\w+)$", log, re.MULTILINE)
+    assert found, log
+    return found.group(1)
 
 
-def container(name: str) -> dict[str, Any]:
+def pod(namespace: str, line: str, device: str) -> dict[str, Any]:
     from tests.cluster.kube import images
 
-    return {
-        "name": name,
+    root = f"{SHARED}/{namespace}"
+    command = f'mkdir -p {root} && exec python {SHARED}/learner.py {root} small 2 "$LINE" kuberay {device}'
+    container = {
+        "name": "run",
         "image": images.RAY,
         "imagePullPolicy": "IfNotPresent",
+        "command": ["/bin/bash", "-c", command],
+        "env": [{"name": "LINE", "value": line}, {"name": "PYTHONUNBUFFERED", "value": "1"}],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "volumeMounts": [{"name": "shared", "mountPath": SHARED}],
     }
-
-
-def joined(namespace: str) -> dict[str, Any]:
-    """A pod that becomes a node of Ray, without a CPU to give: 450 MB."""
-    join = (
-        "ray start --address=$RAY_ADDRESS --num-cpus=0 --include-log-monitor=0 --disable-usage-stats"
-        f" --object-store-memory={STORE_BYTES}"
-    )
-    return driver(
-        namespace, "joined", f"{join} && python {SHARED}/driver.py", f"{head(namespace)}:{HEAD_PORT}"
-    )
-
-
-def outside(namespace: str) -> dict[str, Any]:
-    """A pod that speaks to the head's client server, where another process of the head's stands for it."""
-    return driver(
-        namespace, "outside", f"python {SHARED}/driver.py", f"ray://{head(namespace)}:{CLIENT_PORT}"
-    )
-
-
-def driver(namespace: str, name: str, script: str, address: str) -> dict[str, Any]:
-    """Who has a task done: it knows the head, and the token that KubeRay drew."""
-    token = {"secretKeyRef": {"name": NAME, "key": "auth_token"}}
-    given = {
-        **container(name),
-        "command": ["/bin/bash", "-c", script],
-        "env": [
-            {"name": "RAY_ADDRESS", "value": address},
-            {"name": "RAY_AUTH_MODE", "value": "token"},
-            {"name": "RAY_AUTH_TOKEN", "valueFrom": token},
-        ],
+    spec = {
+        "restartPolicy": "Never",
+        "serviceAccountName": ACCOUNT,
+        "terminationGracePeriodSeconds": 5,
+        "containers": [container],
+        "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}],
     }
-    spec = {"restartPolicy": "Never", "containers": [given], "volumes": VOLUMES}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": NAME, "namespace": namespace},
         "spec": spec,
     }
-
-
-def head(namespace: str) -> str:
-    """The head's name in the cluster's DNS, where it stands once the head is ready."""
-    return f"{NAME}-head-svc.{namespace}.svc.cluster.local"

@@ -1,4 +1,4 @@
-"""The train step in a process of its own: python learner.py ROOT NAME WORKERS [LINE OF FORWARD]
+"""The train step in a process of its own: python learner.py ROOT NAME WORKERS [LINE OF FORWARD [WHERE [DEVICE]]]
 
 Says on standard output what the step says, and at the end the weights' digest. The model is fitted into ROOT/NAME.
 """
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
+from trimtab.adapters.kuberay import KubeRayWorkers
 from trimtab.adapters.ray import RayWorkers
 from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
@@ -66,10 +67,13 @@ def table(tables: DeltaTables) -> Pointer:
     return Pointer("small", made.version, made.rows, made.digest)
 
 
-def main(root: Path, name: str, workers: int, line: str = "pass") -> None:
+def main(
+    root: Path, name: str, workers: int, line: str = "pass", where: str = "here", device: str = "auto"
+) -> None:
     (root / "model.py").write_text(MODEL.format(line=line))
     training = {
         "epochs": 4, "batchRows": 8000, "workers": workers, "checkpointEvery": "0s", "learningRate": 0.02,
+        "where": where, "device": device,
         "split": {"validation": 0.1, "test": 0.1},
     }  # fmt: skip
     project = Project.model_validate(
@@ -83,10 +87,11 @@ def main(root: Path, name: str, workers: int, line: str = "pass") -> None:
     )
     tables = DeltaTables(root / f"tables-{name}")
     source = model_source(project, root)
+    apart = KubeRayWorkers(root / "tmp", begin_s=240.0)
     train(
         project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,
         checkpoints=root / f"checkpoints-{name}", say=said,
-        workers=RayWorkers(root / "tmp"),
+        workers=apart if where == "kuberay" else RayWorkers(root / "tmp"),
     )  # fmt: skip
     learned = np.concatenate([one.detach().numpy().ravel() for one in weights(root / name)])
     np.save(root / f"{name}.npy", learned)

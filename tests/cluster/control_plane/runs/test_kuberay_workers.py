@@ -1,6 +1,5 @@
 """A pod that asks for workers, before a real API server: what it may do there, and what stands in its way."""
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from tests.cluster.control_plane.runs.conftest import PIPELINES, allow, mounted
+from tests.cluster.kuberay_rules import documented_rules
 from trimtab.adapters.kuberay import KubeRayWorkers
 from trimtab.adapters.kuberay.ray_cluster import RAY_CLUSTER
 from trimtab.adapters.kubernetes.in_pod import PodApi
@@ -22,15 +21,7 @@ if TYPE_CHECKING:
     from tests.cluster.kube.direct import Direct
 
 POD, SECRET = Kind("", "v1", "Pod", "pods"), Kind("", "v1", "Secret", "secrets")
-DOCS = Path(__file__).parents[4] / "docs" / "features-and-model.md"
 Run = Callable[[], Any]
-
-
-def documented_rules() -> list[dict[str, Any]]:
-    """What docs/features-and-model.md says that the service account needs."""
-    (block,) = re.findall(r"```yaml rules\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    found: list[dict[str, Any]] = yaml.safe_load(block)["rules"]
-    return found
 
 
 @pytest.fixture(scope="module")
