@@ -60,7 +60,7 @@ class Part:
 OPTIONAL: Final = (
     Part("kfp", "", "ml-pipeline", "policies that name Kubeflow Pipelines; a Job does too",
          "kubectl apply -k 'github.com/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=2.17.0'"),
-    Part("kuberay", "rayjobs.ray.io", "kuberay-operator", "training with more than one worker",
+    Part("kuberay", "rayclusters.ray.io", "kuberay-operator", "training.where: kuberay, workers in pods of their own",
          "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm"),
     Part("mlflow", "", "mlflow", "models that are named by an alias",
          "kubectl apply --server-side -k manifests/overlays/local has one to try things on"),

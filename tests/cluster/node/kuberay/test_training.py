@@ -27,7 +27,7 @@ pytestmark = pytest.mark.xdist_group("node")
 NAME: Final = "training"
 ACCOUNT: Final = "trimtab-pipelines"
 SHARED: Final = "/trimtab"
-LEARNER: Final = Path(__file__).parents[2] / "contract" / "ray" / "learner.py"
+LEARNER: Final = Path(__file__).parents[3] / "contract" / "ray" / "learner.py"
 SLOWLY: Final = "time.sleep(0.25)"
 """In each of about 11 steps of each of 4 epochs."""
 ENDED: Final = ("Succeeded", "Failed")
