@@ -167,7 +167,7 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         spec, metadata = rollout.spec, rollout.metadata
         held = self._adapters(rollout)
         obj, models = held.state.resource(), held.models
-        if held.built != UNBUILT and held.of is obj and held.built[2] == spec.model_name:
+        if held.of is obj and held.built == (metadata.generation, held.built[1], spec.model_name):
             return held
         if models is None or held.built[0] != metadata.generation:
             models = self._surroundings.models(rollout, held.state.lineage, in_hand(held.state))

@@ -26,7 +26,6 @@ class Claim(NamedTuple):
     uid: str
 
 
-Parents = tuple[ParentRef, ...]
 Taken = tuple[tuple[str, str], str, str]
 """(namespace and name of a gateway, a host, a match as text)."""
 
@@ -42,13 +41,15 @@ class Rivals:
         self._cluster, self._clock_s = cluster, clock_s
         self._taken: Mapping[Taken, Sequence[Claim]] = {}
         self._known: frozenset[tuple[str, int]] = frozenset()
-        self._own: dict[tuple[str, str], tuple[Object, Parents, Claim, frozenset[Taken]]] = {}
         self._seen_s = -COMPARED_FOR_S
         self._lock = Lock()
 
     def older(self, ours: Object, parents: Sequence[ParentRef]) -> list[str]:
         """`<namespace>/<name>` of each route that wins over ours for a host and a match, oldest first."""
-        own, wanted = self._asked(ours, tuple(parents))
+        return self.winning(ours, *claimed(ours, parents))
+
+    def winning(self, ours: Object, own: Claim, wanted: frozenset[Taken]) -> list[str]:
+        """The same, of what `claimed` has found."""
         with self._lock:
             age_s = self._clock_s() - self._seen_s
             if age_s >= COMPARED_FOR_S or (_version(ours) not in self._known and age_s >= NEW_AFTER_S):
@@ -59,16 +60,6 @@ class Rivals:
         }
         return [f"{rival.namespace}/{rival.name}" for rival in sorted(winning)]
 
-    def _asked(self, ours: Object, parents: Parents) -> tuple[Claim, frozenset[Taken]]:
-        """Who asks, and for what; found once for each version of a route."""
-        key = ours["metadata"]["namespace"], ours["metadata"]["name"]
-        known = self._own.get(key)
-        if known is None or known[0] is not ours or known[1] != parents:
-            own = _claim(ours)
-            named = {(parent.namespace or own.namespace, parent.name) for parent in parents}
-            known = self._own[key] = ours, parents, own, frozenset(_takes(ours, named))
-        return known[2:]
-
     def _look(self) -> None:
         taken: dict[Taken, list[Claim]] = defaultdict(list)
         routes = self._cluster.list(HTTP_ROUTE, "")
@@ -77,9 +68,13 @@ class Rivals:
                 taken[one].append(_claim(route))
         self._taken, self._known = taken, frozenset(map(_version, routes))
         self._seen_s = self._clock_s()
-        there = {(route["metadata"]["namespace"], route["metadata"]["name"]) for route in routes}
-        for gone in set(self._own) - there:
-            self._own.pop(gone, None)
+
+
+def claimed(ours: Object, parents: Sequence[ParentRef]) -> tuple[Claim, frozenset[Taken]]:
+    """Who we are among routes, and what we take."""
+    own = _claim(ours)
+    named = {(parent.namespace or own.namespace, parent.name) for parent in parents}
+    return own, frozenset(_takes(ours, named))
 
 
 def _claim(held: Object) -> Claim:

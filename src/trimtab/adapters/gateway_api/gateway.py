@@ -191,7 +191,8 @@ class GatewayApi:
         # A second host that cannot be must not keep anybody from looking after the first one.
         with suppress(RouteRefused):
             edited |= self._see_to_preview(known.split, known.legs)
-            self._routes.found_sound(held, preview)
+            if (preview is None) == (known.split.preview is None):
+                self._routes.found_sound(held, preview)
         return edited
 
     def in_use(self, revision: str) -> bool:
@@ -352,7 +353,7 @@ class GatewayApi:
 
     def _older(self, held: Object) -> list[str]:
         """Routes of others that win over ours."""
-        return self._rivals.older(held, self._spec.parents)
+        return self._rivals.winning(held, *self._routes.claimed(held))
 
     def _note_edit(self, held: Object) -> bool:
         """Whether the spec is not what we wrote last; said to a person once."""

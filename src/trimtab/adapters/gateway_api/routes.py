@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from trimtab.adapters.children import ROLLOUT, Place
+from trimtab.adapters.gateway_api.conflicts import Claim, Taken, claimed
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.gateway_api.route import named, preview_name, route_name, split_of, told
 from trimtab.adapters.gateway_api.spec import RouteSpec
@@ -25,6 +26,7 @@ class Routes:
     def __init__(self, cluster: Cluster, place: Place, spec: RouteSpec) -> None:
         self._cluster, self._place, self._spec = cluster, place, spec
         self._known: dict[str, tuple[tuple[Object | None, ...], Any]] = {}
+        self._sound: tuple[Object, Object | None] | None = None
 
     def first(self) -> Object | None:
         """The one that everybody's requests take."""
@@ -45,12 +47,16 @@ class Routes:
         """What both do, as far as they say themselves."""
         return self._once("split", (first, preview), lambda: self._split(first, preview))
 
+    def claimed(self, first: Object) -> tuple[Claim, frozenset[Taken]]:
+        """What it takes among the routes of others."""
+        return self._once("claimed", (first,), lambda: claimed(first, self._spec.parents))
+
     def sound(self, first: Object, preview: Object | None) -> bool:
         """Whether they were found to be as they should."""
-        return _same(self._known.get("sound"), (first, preview))
+        return self._sound is not None and _same(self._sound, (first, preview))
 
     def found_sound(self, first: Object, preview: Object | None) -> None:
-        self._known["sound"] = (first, preview), None
+        self._sound = first, preview
 
     def _split(self, first: Object, preview: Object | None) -> Split:
         found, known = split_of(first), told(first)
@@ -62,11 +68,12 @@ class Routes:
         return replace(found, empty=frozenset(services[name] for name in hollow))
 
     def _once(self, what: str, of: tuple[Object | None, ...], read: Callable[[], T]) -> T:
-        if not _same(self._known.get(what), of):
-            self._known[what] = of, read()
-        found: T = self._known[what][1]
+        known = self._known.get(what)
+        if known is None or not _same(known[0], of):
+            known = self._known[what] = of, read()
+        found: T = known[1]
         return found
 
 
-def _same(known: tuple[tuple[Object | None, ...], Any] | None, of: tuple[Object | None, ...]) -> bool:
-    return known is not None and all(one is other for one, other in zip(known[0], of, strict=True))
+def _same(known: tuple[Object | None, ...], of: tuple[Object | None, ...]) -> bool:
+    return all(one is other for one, other in zip(known, of, strict=True))

@@ -97,6 +97,7 @@ def _pod(
         "args": ["--project", pipeline.project, "--key", key, "--claims", namespace, "--home", HOME],
         "env": [
             {"name": "TRIMTAB_RUN", "valueFrom": run},
+            {"name": "TRIMTAB_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             *({"name": name, "value": value} for name, value in told.items()),
             *(dict(variable) for variable in template.env),
         ],

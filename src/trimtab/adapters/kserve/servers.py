@@ -208,26 +208,24 @@ class KserveServers:
 
     def _seen(self) -> list[Seen]:
         mine = [one for one in self._objects() if REVISION in one["metadata"]["labels"]]
-        if not mine:
-            return []
         wanted = {ROLLOUT: self._place.label}
-        deployments = _by_revision(self._cluster.list(DEPLOYMENT, self._place.namespace, wanted))
-        pods = _by_revision(self._cluster.list(POD, self._place.namespace, wanted))
-        self._read = {
-            revision: self._once(revision, one, deployments[revision], pods[revision])
-            for one in mine
-            if (revision := one["metadata"]["labels"][REVISION])
-        }
+        deployments = (
+            _by_revision(self._cluster.list(DEPLOYMENT, self._place.namespace, wanted)) if mine else {}
+        )
+        pods = _by_revision(self._cluster.list(POD, self._place.namespace, wanted)) if mine else {}
+        self._read = {one["metadata"]["name"]: self._once(one, deployments, pods) for one in mine}
         return [found for _, found in self._read.values()]
 
     def _once(
-        self, revision: str, one: Object, deployments: Sequence[Object], pods: Sequence[Object]
+        self, one: Object, deployments: Mapping[str, list[Object]], pods: Mapping[str, list[Object]]
     ) -> tuple[tuple[Object, ...], Seen]:
         """Read anew where anything is another object than the last time: a cache changes none that it gave."""
-        of, known = (one, *deployments, *pods), self._read.get(revision)
+        revision, known = one["metadata"]["labels"][REVISION], self._read.get(one["metadata"]["name"])
+        theirs, its = deployments.get(revision, []), pods.get(revision, [])
+        of = (one, *theirs, *its)
         if known is not None and len(known[0]) == len(of) and all(map(is_, known[0], of)):
             return known
-        return of, seen(one, deployments, pods)
+        return of, seen(one, theirs, its)
 
     def _state(self, each: Seen) -> tuple[ServerState, str]:
         if each.going:

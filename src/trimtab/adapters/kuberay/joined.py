@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from trimtab.adapters.kuberay.ray_cluster import STORE_BYTES
-from trimtab.adapters.ray.session import ADDRESS, MARK, QUIET, end_marked, environment
+from trimtab.adapters.ray.session import ADDRESS, MARK, QUIET, STORE_BYTES, end_marked, environment
 from trimtab.api.errors import SurroundingsFailed
 
 START_S: Final = 120.0

@@ -11,21 +11,41 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from trimtab.adapters.children import MANAGED_BY
+from trimtab.adapters.kubernetes.in_pod import ACCOUNT
+from trimtab.adapters.ray.session import STORE_BYTES
 from trimtab.api.errors import InputRefused
 from trimtab.ports.cluster import Kind, Object
 
 RAY_CLUSTER: Final = Kind("ray.io", "v1", "RayCluster", "rayclusters")
 HEAD_PORT: Final = 6379
 NODE_PORT: Final = 6380
-STORE_BYTES: Final = 80 << 20
+HEAD, WATCH, WORKER = "ray-head", "watch", "ray-worker"
 CONTAINERS: Final = ("run", "main")
 """Names of the container that trains, in a Job of trimtab's and in a pod of Kubeflow Pipelines."""
 QUEUE: Final = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 GPU: Final = "nvidia.com/gpu"
-ACCOUNT_MOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+ACCOUNT_MOUNT: Final = str(ACCOUNT)
+ACCOUNT_VOLUME: Final[Mapping[str, Any]] = {
+    "name": "trimtab-account",
+    "projected": {
+        "sources": [
+            {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+            {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+            {
+                "downwardAPI": {
+                    "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
+                }
+            },
+        ]
+    },
+}
+"""As Kubernetes mounts it by itself, but into one container."""
+OF_ONE_POD: Final = ("emptyDir", "ephemeral", "csi")
+TMP: Final = "/tmp"
+"""Ray's own place, with sockets in it: no two nodes may share it."""
 PLACED: Final = (
     "nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "imagePullSecrets", "priorityClassName",
-    "runtimeClassName", "schedulerName", "securityContext", "serviceAccountName",
+    "runtimeClassName", "schedulerName", "securityContext",
 )  # fmt: skip
 HEAD_RESOURCES: Final[Mapping[str, Any]] = {
     "requests": {"cpu": "100m", "memory": "512Mi"},
@@ -143,7 +163,8 @@ def shared_or_refused(own: Object, folder: Path) -> None:
     deepest = max(above, key=lambda one: len(PurePosixPath(one["mountPath"]).parts), default=None)
     volumes = {one["name"]: one for one in own["spec"].get("volumes") or []}
     volume = volumes.get(deepest["name"], {}) if deepest is not None else {}
-    if not volume or "emptyDir" in volume or "ephemeral" in volume:
+    apart = any(kind in volume for kind in OF_ONE_POD) or (deepest or {}).get("subPathExpr")
+    if not volume or apart:
         raise InputRefused(
             f"training.where: kuberay, but {folder} lies in this pod alone, where workers in other pods do not see it",
             remedy="mount a volume that several pods can write to (ReadWriteMany; on one node any) at the run's home: "
@@ -165,15 +186,21 @@ def wants_gpus(own: Object, device: str) -> bool:
 
 def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
     """With a container beside it that takes the RayCluster away should the asking pod be gone without a word."""
-    container = {**_container(own, "ray-head", HEAD_PORT), "resources": dict(HEAD_RESOURCES)}
+    container = {**_container(own, HEAD, HEAD_PORT), "resources": dict(HEAD_RESOURCES)}
+    account = {"name": ACCOUNT_VOLUME["name"], "mountPath": ACCOUNT_MOUNT, "readOnly": True}
     watch = {
         **{key: value for key, value in container.items() if not key.endswith("Probe")},
-        "name": "watch",
+        "name": WATCH,
         "command": ["python", "-m", "trimtab.adapters.kuberay.watch"],
         "args": [str(wanted.alive), name_of(own)],
         "resources": dict(WATCH_RESOURCES),
+        "volumeMounts": [*container["volumeMounts"], account],
     }
-    return _pod(own, [container, watch], knows_account=True)
+    made = _pod(own, [container, watch])
+    made["spec"]["volumes"].append(dict(ACCOUNT_VOLUME))
+    if "serviceAccountName" in own["spec"]:
+        made["spec"]["serviceAccountName"] = own["spec"]["serviceAccountName"]
+    return made
 
 
 def _worker(own: Object, wanted: Wanted) -> dict[str, Any]:
@@ -185,24 +212,22 @@ def _worker(own: Object, wanted: Wanted) -> dict[str, Any]:
     if wanted.gpus:
         resources["limits"][GPU] = "1"
     found = {kind: held for kind, held in resources.items() if held}
-    return _pod(own, [{**_container(own, "ray-worker", NODE_PORT), "resources": found}], knows_account=False)
+    return _pod(own, [{**_container(own, WORKER, NODE_PORT), "resources": found}])
 
 
-def _pod(own: Object, containers: list[dict[str, Any]], *, knows_account: bool) -> dict[str, Any]:
+def _pod(own: Object, containers: list[dict[str, Any]]) -> dict[str, Any]:
+    """A token of the service account is mounted nowhere by itself."""
     spec = own["spec"]
     mounted = {mount["name"] for one in containers for mount in one["volumeMounts"]}
     volumes = [one for one in spec.get("volumes") or [] if one["name"] in mounted]
-    if "ray-tmp" in mounted:
-        volumes.append({"name": "ray-tmp", "emptyDir": {}})
-    placed = {name: spec[name] for name in PLACED if name in spec}
     return {
         "metadata": {"labels": {MANAGED_BY: "trimtab"}},
         "spec": {
-            **placed,
-            "automountServiceAccountToken": knows_account,
+            **{name: spec[name] for name in PLACED if name in spec},
+            "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 5,
             "containers": containers,
-            "volumes": volumes,
+            "volumes": [*volumes, {"name": "ray-tmp", "emptyDir": {}}],
         },
     }
 
@@ -210,25 +235,39 @@ def _pod(own: Object, containers: list[dict[str, Any]], *, knows_account: bool) 
 def _container(own: Object, name: str, port: int) -> dict[str, Any]:
     """KubeRay says what it runs. Its own probes would ask, by wget, a dashboard that is not there."""
     held = container_of(own)
-    mounts = [one for one in held.get("volumeMounts") or [] if one["mountPath"] != ACCOUNT_MOUNT]
-    if all(one["mountPath"] != "/tmp" for one in mounts):
-        mounts.append({"name": "ray-tmp", "mountPath": "/tmp"})
+    tokens = {one["name"] for one in own["spec"].get("volumes") or [] if _holds_token(one)}
+    mounts = [
+        one
+        for one in held.get("volumeMounts") or []
+        if one["name"] not in tokens and one["mountPath"].rstrip("/") != TMP
+    ]
     probe = {"tcpSocket": {"port": port}, "periodSeconds": 2, "failureThreshold": 60}
     kept = {
         key: held[key] for key in ("image", "imagePullPolicy", "envFrom", "securityContext") if key in held
     }
+    return {
+        **kept,
+        "name": name,
+        "env": _environment(own),
+        "volumeMounts": [*mounts, {"name": "ray-tmp", "mountPath": TMP}],
+        "readinessProbe": probe,
+        "livenessProbe": probe,
+    }
+
+
+def _environment(own: Object) -> list[dict[str, Any]]:
+    """Each name once, as the RayCluster's list wants it and a Pod's does not."""
     secret = {"secretKeyRef": {"name": name_of(own), "key": "token"}}
     env = [
-        *(held.get("env") or []),
+        *(one for one in container_of(own).get("env") or [] if one["name"] != "RAY_ADDRESS"),
         {"name": "RAY_AUTH_MODE", "value": "token"},
         {"name": "RAY_AUTH_TOKEN", "valueFrom": secret},
         {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
     ]
-    return {
-        **kept,
-        "name": name,
-        "env": env,
-        "volumeMounts": mounts,
-        "readinessProbe": probe,
-        "livenessProbe": probe,
-    }
+    return list({one["name"]: one for one in env}.values())
+
+
+def _holds_token(volume: Mapping[str, Any]) -> bool:
+    """Whether a pod says by it who it is, to the API server or to a cloud."""
+    sources = (volume.get("projected") or {}).get("sources") or []
+    return any("serviceAccountToken" in one for one in sources)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from trimtab.adapters.kuberay.ray_cluster import HEAD, WORKER
 from trimtab.ports.cluster import Object
 
 IMAGE: Final = "the image is that of the training pod: see its name, its registry and imagePullSecrets"
@@ -14,12 +15,15 @@ WAITING: Final = {
     "CreateContainerConfigError": "see the Secrets and ConfigMaps that the training pod's env names",
     "CreateContainerError": "see the training pod's volumes and user",
     "RunContainerError": "see that the image holds bash, ray and trimtab",
-    "CrashLoopBackOff": "see its log: kubectl logs",
+    "CrashLoopBackOff": "see its log (kubectl logs)",
 }
 """Why a container waits that does not start by itself, and what to look at."""
-OUT_OF_MEMORY: Final = (
-    "raise the memory of the training pod (spec.pipeline.job.memory), which each worker has too"
-)
+OUT_OF_MEMORY: Final = {
+    WORKER: "raise the memory of the training pod (spec.pipeline.job.memory), which each worker has too",
+    HEAD: "take fewer workers: what Ray's head may use is fixed",
+}
+NODE_TYPE: Final = "ray.io/node-type"
+CREATING: Final = ("ContainerCreating", "PodInitializing")
 
 
 def is_suspended(cluster: Object) -> bool:
@@ -27,13 +31,10 @@ def is_suspended(cluster: Object) -> bool:
     return bool(cluster["spec"].get("suspend"))
 
 
-def is_ready(cluster: Object, workers: int) -> bool:
+def is_ready(pods: Sequence[Object], workers: int) -> bool:
     """Whether its head and that many workers are."""
-    status = cluster.get("status") or {}
-    head = any(
-        one["type"] == "HeadPodReady" and one["status"] == "True" for one in status.get("conditions") or []
-    )
-    return head and int(status.get("readyWorkerReplicas", 0)) >= workers
+    ready = [pod["metadata"]["labels"].get(NODE_TYPE) for pod in pods if _is_ready(pod)]
+    return "head" in ready and ready.count("worker") >= workers
 
 
 def is_stuck(pods: Sequence[Object]) -> bool:
@@ -67,12 +68,25 @@ def hindrance(pods: Sequence[Object]) -> str:
             waiting = one.get("state", {}).get("waiting") or {}
             if (reason := waiting.get("reason", "")) in WAITING:
                 ended = _one_line(waiting.get("message", ""))
-                return f"pod {name} cannot start ({reason}: {ended}); {WAITING[reason]} {name}".strip()
+                return f"pod {name} cannot start ({reason}: {ended}); {WAITING[reason]}"
         for condition in pod.get("status", {}).get("conditions") or []:
             if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
                 said = _one_line(condition.get("message", ""))
                 what = "add a node with GPUs, or say training.device: cpu" if "gpu" in said else "add a node"
                 return f"no node takes pod {name} ({said}); {what}, or take fewer workers"
+    return ""
+
+
+def slowness(pods: Sequence[Object]) -> str:
+    """What may keep a pod that has a node from starting for long; "" if none is kept."""
+    for pod in pods:
+        for one in _containers(pod):
+            if (one.get("state", {}).get("waiting") or {}).get("reason") in CREATING:
+                name = pod["metadata"]["name"]
+                return (
+                    f"pod {name} has a node but does not start: its image may be large, or its volume not to be had "
+                    f"on several nodes (ReadWriteOnce); kubectl describe pod {name}"
+                )
     return ""
 
 
@@ -83,11 +97,17 @@ def harm(pods: Sequence[Object]) -> str:
         for one in _containers(pod):
             for state in (one.get("state") or {}, one.get("lastState") or {}):
                 if (state.get("terminated") or {}).get("reason") == "OOMKilled":
-                    return f"pod {name} ran out of memory (OOMKilled); {OUT_OF_MEMORY}"
+                    remedy = OUT_OF_MEMORY.get(one.get("name", ""), OUT_OF_MEMORY[WORKER])
+                    return f"pod {name} ran out of memory (OOMKilled); {remedy}"
         status = pod.get("status", {})
         if status.get("reason") == "Evicted":
-            return f"pod {name} was evicted ({_one_line(status.get('message', ''))}); {OUT_OF_MEMORY}"
+            return f"pod {name} was evicted ({_one_line(status.get('message', ''))}); {OUT_OF_MEMORY[WORKER]}"
     return ""
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
 
 def _containers(pod: Object) -> Sequence[dict[str, Any]]:

@@ -15,12 +15,13 @@ from trimtab.api.errors import InputRefused, SurroundingsFailed
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_S: Final = 10.0
 PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)
-CREATED, OK, NOT_FOUND, CONFLICT = 201, 200, 404, 409
+OK, CREATED, ACCEPTED, NOT_FOUND, CONFLICT = 200, 201, 202, 404, 409
 
 
 class PodApi:
-    """Calls that may each be repeated: one that fails on the way is made again, four times within fifteen seconds,
-    for hours of training hang on it.
+    """Calls for people who wait for hours: one that fails on the way is made again, four times within fifteen seconds.
+
+    So each must be one that may be repeated: a POST of which only the answer was lost meets 409.
 
     Args:
         address: https://HOST:PORT of the API server; None for the pod's own.
@@ -28,7 +29,7 @@ class PodApi:
         remedy: what to do when it does not answer.
 
     Raises:
-        InputRefused: no address is given, and this is no pod.
+        InputRefused: no address is given, and this is no pod; or no service account is mounted.
     """
 
     def __init__(
@@ -41,6 +42,12 @@ class PodApi:
         parts = urllib.parse.urlsplit(address or pod_address())
         self._host, self._port = parts.hostname or "", parts.port or 443
         self._account, self._pause, self._remedy = account or ACCOUNT, pause, remedy
+        missing = [name for name in ("token", "ca.crt") if not (self._account / name).exists()]
+        if missing:
+            raise InputRefused(
+                f"this pod has no service account mounted ({self._account / missing[0]} is not there)",
+                remedy="let its service account be mounted (automountServiceAccountToken)",
+            )
 
     @property
     def namespace(self) -> str:

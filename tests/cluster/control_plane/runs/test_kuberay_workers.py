@@ -156,7 +156,7 @@ def wait_for(found: Callable[[], Any]) -> Any:
 
 def test_without_rights_it_says_which(plane: "ControlPlane", space: str, asking: Callable[..., Run]) -> None:
     pods = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
-    with pytest.raises(InputRefused, match="refuses to delete") as refused:
+    with pytest.raises(InputRefused, match="refuses to create Secret") as refused:
         asking(plane, space, pods)()
     assert "create, get and delete rayclusters.ray.io" in str(refused.value)
 

@@ -34,7 +34,10 @@ def training_pod(**spec: Any) -> dict[str, Any]:
             "securityContext": {"runAsNonRoot": True},
             "volumes": [
                 {"name": "home", "persistentVolumeClaim": {"claimName": "runs"}},
-                {"name": "kube-api-access-x", "projected": {}},
+                {
+                    "name": "kube-api-access-x",
+                    "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]},
+                },
             ],
             **spec,
         },

@@ -40,7 +40,7 @@ def test_each_worker_is_as_the_pod_that_asks(made: dict[str, Any]) -> None:
     (container,), (asked,) = worker["containers"], own["containers"]
     for name in ("image", "imagePullPolicy", "envFrom", "resources", "securityContext"):
         assert container[name] == asked[name]
-    for name in ("nodeSelector", "tolerations", "imagePullSecrets", "securityContext", "serviceAccountName"):
+    for name in ("nodeSelector", "tolerations", "imagePullSecrets", "securityContext"):
         assert worker[name] == own[name]
     assert asked["env"][0] in container["env"]
     assert "command" not in container
@@ -56,13 +56,53 @@ def test_as_many_as_asked_for_and_a_head_that_takes_no_work(made: dict[str, Any]
     assert (head["num-cpus"], head["num-gpus"], head["include-dashboard"]) == ("0", "0", "false")
 
 
-def test_workers_run_users_code_and_get_no_service_account(made: dict[str, Any]) -> None:
-    head, worker = templates(made)
-    assert worker["automountServiceAccountToken"] is False
-    assert all("serviceaccount" not in one["mountPath"] for one in worker["containers"][0]["volumeMounts"])
+def test_the_service_account_is_known_beside_the_head_alone() -> None:
+    own = training_pod()
+    cloud = {"name": "cloud", "projected": {"sources": [{"serviceAccountToken": {"audience": "storage"}}]}}
+    own["spec"]["volumes"].append(cloud)
+    own["spec"]["containers"][0]["volumeMounts"].append({"name": "cloud", "mountPath": "/var/run/cloud"})
+    head, worker = templates(ray_cluster(own, WANTED))
+    for spec in (head, worker):
+        assert spec["automountServiceAccountToken"] is False
+    ray, watch = head["containers"]
+    assert (ray["name"], watch["name"]) == ("ray-head", "watch")
+    for one in (ray, *worker["containers"]):
+        assert [mount["name"] for mount in one["volumeMounts"]] == ["home", "ray-tmp"]
     assert [one["name"] for one in worker["volumes"]] == ["home", "ray-tmp"]
-    assert head["automountServiceAccountToken"] is True  # its watch deletes the RayCluster
-    assert [one["name"] for one in head["containers"]] == ["ray-head", "watch"]
+    assert "serviceAccountName" not in worker
+    assert watch["volumeMounts"][-1]["mountPath"] == "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def test_each_variable_is_named_once_and_no_other_ray_is_meant() -> None:
+    own = training_pod()
+    own["spec"]["containers"][0]["env"] += [
+        {"name": "HOME", "value": "/elsewhere"},
+        {"name": "RAY_USAGE_STATS_ENABLED", "value": "1"},
+        {"name": "RAY_ADDRESS", "value": "other:6379"},
+    ]
+    _, worker = templates(ray_cluster(own, WANTED))
+    env = {one["name"]: one.get("value") for one in worker["containers"][0]["env"]}
+    assert len(env) == len(worker["containers"][0]["env"])
+    assert env["HOME"] == "/elsewhere"
+    assert env["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert "RAY_ADDRESS" not in env
+
+
+def test_a_tmp_that_is_shared_stays_each_nodes_own() -> None:
+    own = training_pod()
+    own["spec"]["containers"][0]["volumeMounts"].append(
+        {"name": "home", "mountPath": "/tmp", "subPath": "tmp"}
+    )
+    _, worker = templates(ray_cluster(own, WANTED))
+    (mount,) = [one for one in worker["containers"][0]["volumeMounts"] if one["mountPath"] == "/tmp"]
+    assert mount["name"] == "ray-tmp"
+
+
+def test_a_mount_that_each_pod_has_for_itself_is_refused() -> None:
+    own = training_pod()
+    own["spec"]["containers"][0]["volumeMounts"][0]["subPathExpr"] = "$(POD_NAME)"
+    with pytest.raises(InputRefused, match="lies in this pod alone"):
+        ray_cluster(own, WANTED)
 
 
 def test_the_token_stands_in_a_secret_alone(made: dict[str, Any]) -> None:

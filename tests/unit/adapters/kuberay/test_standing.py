@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from trimtab.adapters.kuberay.standing import harm, hindrance, is_ready, is_stuck, is_suspended, refused
+from trimtab.adapters.kuberay.standing import (
+    harm,
+    hindrance,
+    is_ready,
+    is_stuck,
+    is_suspended,
+    refused,
+    slowness,
+)
 
 
 def pod(**status: Any) -> dict[str, Any]:
@@ -66,11 +74,26 @@ def test_a_quota_that_is_too_small() -> None:
 
 
 def test_it_is_ready_with_its_head_and_all_workers() -> None:
-    head = {"type": "HeadPodReady", "status": "True"}
-    assert is_ready({"status": {"conditions": [head], "readyWorkerReplicas": 2}}, 2)
-    assert not is_ready({"status": {"conditions": [head], "readyWorkerReplicas": 1}}, 2)
-    assert not is_ready({"status": {"readyWorkerReplicas": 2}}, 2)
-    assert not is_ready({}, 2)
+    head, first, second = node("head"), node("worker"), node("worker")
+    assert is_ready([first, head, second], 2)
+    assert not is_ready([head, first, node("worker", ready="False")], 2)
+    assert not is_ready([first, second], 2)
+    assert not is_ready([], 2)
+
+
+def node(type_: str, ready: str = "True") -> dict[str, Any]:
+    said = [{"type": "Ready", "status": ready}]
+    return {"metadata": {"name": "x", "labels": {"ray.io/node-type": type_}}, "status": {"conditions": said}}
+
+
+def test_a_head_without_memory_is_not_helped_by_more_for_workers() -> None:
+    ended = {"terminated": {"reason": "OOMKilled"}}
+    assert "fewer workers" in harm([pod(containerStatuses=[{"name": "ray-head", "lastState": ended}])])
+
+
+def test_a_pod_that_has_a_node_and_does_not_start() -> None:
+    assert "ReadWriteOnce" in slowness([pod(), waiting("ContainerCreating")])
+    assert slowness([pod(phase="Running"), waiting("ImagePullBackOff")]) == ""
 
 
 def test_kueue_holds_it_back() -> None:
