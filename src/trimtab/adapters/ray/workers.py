@@ -16,6 +16,8 @@ from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.workers import Member
 
 LOOK_S: Final = 0.1
+END_S: Final = 10.0
+"""For Ray Train to see that its workers are done."""
 AGAIN: Final = 3
 """Times that all workers are started anew when one has died."""
 
@@ -74,6 +76,7 @@ class RayWorkers:
                 raise room.get(FAILURE)
             if not room.has(ANSWER):
                 raise _died(asked, fit.error)
+            fit.join(END_S)
             return room.get(ANSWER)
 
 
