@@ -78,7 +78,7 @@ def measure(fleet: Fleet, models: Models, rollouts: int, monitors: int, rest_s: 
     operator = fleet.operate(**settings)
     ready_s = took(lambda: fleet.wait_ready(rollouts, WITHIN_S))
     told_s = took(lambda: fleet.wait_watched(monitors, WITHIN_S))
-    operator.rested(WITHIN_S, quiet_s=5.0)
+    operator.rested(WITHIN_S, quiet_s=5.0, share=0.04)
     fleet.rest()
     cold = operator.cost()
     rows.append(

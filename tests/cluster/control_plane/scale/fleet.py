@@ -90,14 +90,18 @@ class Operator:
                 calls[call] = calls.get(call, 0) + int(float(value))
         return Cost(asked_s, self.process.cpu_s, self.process.memory_bytes, looks, calls)
 
-    def rested(self, within_s: float = 60.0, quiet_s: float = 1.5) -> None:
-        """Wait until it does nothing. Its metrics are not asked for: to write a thousand series is work too."""
+    def rested(self, within_s: float = 60.0, quiet_s: float = 1.5, share: float = 0.02) -> None:
+        """Wait until it does nothing. Its metrics are not asked for: to write a thousand series is work too.
+
+        Args:
+            share: of a core that lease and polls may take meanwhile.
+        """
         spent, since = self.process.cpu_s, time.monotonic()
 
         def quiet() -> bool:
             nonlocal spent, since
             now = self.process.cpu_s
-            if now - spent > 0.03:
+            if now - spent > share * quiet_s:
                 spent, since = now, time.monotonic()
             return time.monotonic() - since >= quiet_s
 
