@@ -39,7 +39,8 @@ class InClusterClaims:
             self._api = PodApi(address, account, pause, again)
         except InputRefused as error:
             raise InputRefused(
-                f"`claims` names a namespace, but {error.message}", remedy="leave `claims` empty"
+                f"`claims` names a namespace, but {error.message}",
+                remedy=f"{error.remedy}, or leave `claims` empty",
             ) from error
 
     def take(self, key: str, run: str) -> Claim:
