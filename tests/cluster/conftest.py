@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,10 +22,34 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILDER = pytest.StashKey[subprocess.Popen[bytes]]()
 
 InstallCrds = Callable[[Iterable[Path]], None]
+ForGroup = Callable[..., Any]
+
+
+class Shared:
+    """What the tests of an xdist group share, and no other: an idle API server holds half a gigabyte."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+        self._stack = ExitStack()
+
+    def of(self, make: Callable[..., AbstractContextManager[Any]], *arguments: Hashable) -> Any:
+        """What `make(*arguments)` gave the first time; it is left when the group ends."""
+        key = make, arguments
+        if key not in self._made:
+            self._made[key] = self._stack.enter_context(make(*arguments))
+        return self._made[key]
+
+    def end(self) -> None:
+        self._made.clear()
+        self._stack.close()
+
+
+SHARED = pytest.StashKey[Shared]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Build what the cache lacks in the background, while other suites run; a test that needs it waits for it."""
+    config.stash[SHARED] = Shared()
     from tests.cluster.kube.binaries import CONTROL_PLANE, HOST_CONTROLLERS, announcement, missing
 
     wanted = (*CONTROL_PLANE, *HOST_CONTROLLERS)
@@ -43,10 +68,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[SHARED].end()  # of a run that was broken off
     builder = config.stash.get(BUILDER, None)
     if builder and builder.poll() is None:
         os.killpg(builder.pid, signal.SIGTERM)
         builder.wait()
+
+
+def group_of(item: pytest.Item) -> object:
+    mark = item.get_closest_marker("xdist_group")
+    return mark and mark.args
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Workers take up one group after the other; a run without them shuffles groups, and keeps all to its end."""
+    in_turn = hasattr(item.config, "workerinput")
+    if nextitem is None or (in_turn and group_of(item) != group_of(nextitem)):
+        item.config.stash[SHARED].end()
+
+
+@pytest.fixture
+def for_group(request: pytest.FixtureRequest) -> ForGroup:
+    """`for_group(make, *arguments)`: the context manager's value, made once for all tests of a group."""
+    return request.config.stash[SHARED].of
 
 
 @pytest.fixture(scope="session")
@@ -112,16 +157,16 @@ def kserve_crds(install_crds: InstallCrds) -> None:
     install_crds(kserve_crds())
 
 
-@pytest.fixture(scope="session")
-def kserve_control_plane() -> Iterator["KServePlane"]:
+@pytest.fixture
+def kserve_control_plane(for_group: ForGroup) -> "KServePlane":
     """Another plane, with KServe's manager (mode Standard), Kubernetes' controllers and a played kubelet."""
     from tests.cluster.kube.kserve import running_kserve_plane
 
-    with running_kserve_plane() as all_of_it:
-        yield all_of_it
+    plane: KServePlane = for_group(running_kserve_plane)
+    return plane
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def kserve_cluster(kserve_control_plane: "KServePlane") -> "Direct":
     """The port `Cluster` as admin of `kserve_control_plane`."""
     return kserve_control_plane.plane.cluster

@@ -1,6 +1,7 @@
 """A control plane that has what a platform team would have: Gateway API, KServe's kinds, the Prometheus operator's."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.cluster.control_plane.chart.release import CHART, DEFAULT_ACCOUNT, SYSTEM, Helm, helm
 
 if TYPE_CHECKING:
+    from tests.cluster.conftest import ForGroup
     from tests.cluster.kube.control_plane import ControlPlane
 
 
@@ -42,18 +44,17 @@ def bare_helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return helm(tmp_path_factory.mktemp("helm"))
 
 
-@pytest.fixture(scope="session")
-def bare_plane() -> Iterator["ControlPlane"]:
+@pytest.fixture
+def bare_plane(for_group: "ForGroup") -> "ControlPlane":
     """An API server with nothing on it; a test that makes something takes it away again."""
     from tests.cluster.kube.planes import running_control_plane
 
-    with running_control_plane() as plane:
-        yield plane
+    plane: ControlPlane = for_group(running_control_plane)
+    return plane
 
 
-@pytest.fixture(scope="session")
-def full_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator["ControlPlane"]:
-    """One with all the kinds that the chart may make objects of, and a release of it with all that it can make."""
+@contextmanager
+def plane_with_release() -> "Iterator[ControlPlane]":
     from tests.cluster.kube.manifests import put, wait_until_served
     from tests.cluster.kube.planes import running_control_plane
 
@@ -64,8 +65,15 @@ def full_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator["ControlPla
         put(plane.cluster, [DEFAULT_ACCOUNT])
         for name in WANTED:
             wait_until_served(plane.cluster, name)
-        there = helm(tmp_path_factory.mktemp("helm"), plane.kubeconfig)
+        there = helm(plane.folder / "helm", plane.kubeconfig)
         there.done("install", "trimtab", str(CHART), "-n", SYSTEM, "--set", "monitoring.dashboards=true")
         for kind in ("modelrollouts", "driftmonitors", "retrainpolicies"):
             wait_until_served(plane.cluster, f"{kind}.trimtab.dev")
         yield plane
+
+
+@pytest.fixture
+def full_plane(for_group: "ForGroup") -> "ControlPlane":
+    """One with all the kinds that the chart may make objects of, and a release of it with all that it can make."""
+    plane: ControlPlane = for_group(plane_with_release)
+    return plane

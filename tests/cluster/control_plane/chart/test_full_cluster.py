@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 import yaml
@@ -79,9 +80,8 @@ def test_the_script_of_helm_test_sees_the_leader(full_plane, tmp_path):
         operator.wait(20)
 
 
-@pytest.fixture(scope="module")
-def openapi(full_plane):
-    """What the API server publishes of its kinds, those of CRDs among them."""
+@contextmanager
+def published_by(full_plane):
     from tests.cluster.kube.poll import eventually
 
     def published():
@@ -89,7 +89,13 @@ def openapi(full_plane):
         kinds = {one["kind"] for each in found["definitions"].values() for one in each.get(OWN_KIND, ())}
         return found if {"ModelRollout", "PrometheusRule", "ClusterServingRuntime"} <= kinds else None
 
-    return eventually("all kinds are published", published, 60)
+    yield eventually("all kinds are published", published, 60)
+
+
+@pytest.fixture
+def openapi(for_group, full_plane):
+    """What the API server publishes of its kinds, those of CRDs among them."""
+    return for_group(published_by, full_plane)
 
 
 def conform(text, openapi, folder):

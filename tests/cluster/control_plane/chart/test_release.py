@@ -22,16 +22,21 @@ POD = Kind("", "v1", "Pod", "pods")
 MONITOR = Kind("trimtab.dev", "v1alpha1", "DriftMonitor", "driftmonitors")
 
 
-@pytest.fixture(scope="module")
-def release(bare_plane, tmp_path_factory):
-    """helm on an API server that has nothing, in a namespace that admits restricted pods alone."""
+@contextmanager
+def helm_there(bare_plane):
     for name in (SYSTEM, "shop", "team-b"):
         labels = {"pod-security.kubernetes.io/enforce": "restricted"} if name == SYSTEM else {}
         bare_plane.cluster.create(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
         )
     bare_plane.cluster.create(DEFAULT_ACCOUNT)
-    return helm(tmp_path_factory.mktemp("helm"), bare_plane.kubeconfig)
+    yield helm(bare_plane.folder / "helm", bare_plane.kubeconfig)
+
+
+@pytest.fixture
+def release(for_group, bare_plane):
+    """helm on an API server that has nothing, in a namespace that admits restricted pods alone."""
+    return for_group(helm_there, bare_plane)
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """A control plane for the faults alone: hundreds of namespaces that nobody tidies up, since it goes as a whole."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.cluster.conftest import ForGroup
     from tests.cluster.control_plane.faults.machine import Machine
     from tests.cluster.control_plane.faults.settings import Mode, Setting
     from tests.cluster.control_plane.faults.stage import Stage
@@ -17,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[4]
 ANY_ACCOUNT = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:serviceaccounts"}
 
 
-@pytest.fixture(scope="session")
-def harmed_plane() -> Iterator["ControlPlane"]:
+@contextmanager
+def plane_to_harm() -> "Iterator[ControlPlane]":
     """An API server with all CRDs, on which any service account may write what a rollout writes."""
     from tests.cluster.control_plane.faults.worlds import stock_runtime
     from tests.cluster.control_plane.public_gateway import public_gateway
@@ -47,24 +49,26 @@ def allow_accounts(plane: "ControlPlane") -> None:
     )
 
 
-@pytest.fixture(scope="session")
-def machine(harmed_plane: "ControlPlane") -> Iterator["Machine"]:
+@pytest.fixture
+def harmed_plane(for_group: "ForGroup") -> "ControlPlane":
+    plane: ControlPlane = for_group(plane_to_harm)
+    return plane
+
+
+@pytest.fixture
+def machine(for_group: "ForGroup", harmed_plane: "ControlPlane") -> "Machine":
     from tests.cluster.control_plane.faults.machine import running
 
-    with running(harmed_plane.kubeconfig) as started:
-        yield started
+    started: Machine = for_group(running, harmed_plane.kubeconfig)
+    return started
 
 
-@pytest.fixture(scope="session")
-def kserve_worlds() -> "Iterator[Callable[[Mode], World]]":
+@pytest.fixture
+def kserve_worlds(for_group: "ForGroup") -> "Callable[[Mode], World]":
     """Planes with KServe's own manager, each begun when it is first asked for."""
-    from contextlib import ExitStack
-    from functools import cache
-
     from tests.cluster.control_plane.faults.worlds import kserve_world
 
-    with ExitStack() as stack:
-        yield cache(lambda mode: stack.enter_context(kserve_world(mode)))
+    return lambda mode: for_group(kserve_world, mode)
 
 
 @pytest.fixture

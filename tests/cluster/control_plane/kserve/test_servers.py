@@ -16,6 +16,7 @@ from trimtab.ports.cluster import Kind, Refused
 from trimtab.ports.servers import Revision, Server, ServerState, Warmed
 from trimtab.ports.state import Conflict
 
+pytestmark = pytest.mark.xdist_group("kserve")
 FIRST = Revision("aaaa1111", "1", "s3://models/flights/1", "11" * 32)
 SECOND = Revision("bbbb2222", "2", "s3://models/flights/2", "22" * 32)
 SKLEARN: dict[str, Any] = {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "runtime": "sklearn"}}}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("scale")
 ROLLOUTS, MONITORS = 30, 6
 ROUNDS = 6
-WITHIN_S = 180.0
+WITHIN_S = 600.0
+"""Nothing that is proven here: a busy machine takes minutes to make thirty rollouts."""
 MIB = 2**20
 
 

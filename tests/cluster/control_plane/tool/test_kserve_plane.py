@@ -4,6 +4,7 @@ import pytest
 
 from trimtab.ports.cluster import Kind, Refused
 
+pytestmark = pytest.mark.xdist_group("kserve")
 INFERENCE_SERVICE = Kind("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 POD = Kind("", "v1", "Pod", "pods")
