@@ -59,25 +59,24 @@ ROWS = (
 HEAD = """# Measured
 
 Written by `make bench` (benchmarks/run.py); nobody edits it by hand. Ratios matter: both sides of each ran in one go on
-one machine. Where a script says CPU, other processes do not count; where it says wall time, the load beside it does.
-
-{machine}
+one machine, which each section names. Where a script says CPU, other processes do not count; where it says wall time,
+the load beside it does.
 """
 
 
 def machine() -> str:
-    """The machine in one paragraph."""
+    """The machine in one line."""
     info = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.+)$", info.read_text(), re.MULTILINE) if info.exists() else []
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{os.cpu_count()} CPUs ({names[0] if names else platform.processor()}), {memory_gb:.0f} GiB, "
-        f"{platform.system()} {platform.release().partition('-')[0]}, Python {platform.python_version()}."
+        f"{platform.system()} {platform.release().partition('-')[0]}, Python {platform.python_version()}"
     )
 
 
 def measured(row: Row, quick: bool) -> str:
-    """The section of a row: when, at which load, what its script printed."""
+    """The section of a row: when, at which load, on what, and what its script printed."""
     load = os.getloadavg()[0]
     began = time.monotonic()
     command = [sys.executable, str(HERE / f"{row.script}.py"), *(row.quick if quick else ())]
@@ -89,7 +88,7 @@ def measured(row: Row, quick: bool) -> str:
     busy = "" if load < QUIET_LOAD else "; the machine was not idle"
     what = "a quick run, " if quick else ""
     when = f"{datetime.now(UTC):%Y-%m-%d}, {what}{took:.0f} s, load {load:.1f} before it began{busy}"
-    return f"## {row.title}\n\n`benchmarks/{row.script}.py`, {when}.\n\n{said}\n"
+    return f"## {row.title}\n\n`benchmarks/{row.script}.py`, {when}. {machine()}.\n\n{said}\n"
 
 
 def sections(text: str) -> dict[str, str]:
@@ -119,7 +118,7 @@ def main() -> None:
 
 
 def write(held: dict[str, str]) -> None:
-    parts = [HEAD.format(machine=machine()), *(held[row.title] for row in ROWS if row.title in held)]
+    parts = [HEAD, *(held[row.title] for row in ROWS if row.title in held)]
     RESULTS.write_text("\n".join(parts))
 
 
