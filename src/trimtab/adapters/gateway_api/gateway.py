@@ -4,24 +4,22 @@ Order: a Service is there before the route names it (a mirror to one that is not
 revision counts as in use until the route that no longer names it is accepted and has settled.
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
-from trimtab.adapters.children import Fact, Json, Place
+from trimtab.adapters.children import Fact, Place
 from trimtab.adapters.gateway_api.conflicts import Rivals
 from trimtab.adapters.gateway_api.gateways import Gateways
 from trimtab.adapters.gateway_api.in_cluster import Entrance
-from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE, SERVICE
+from trimtab.adapters.gateway_api.kinds import SERVICE
 from trimtab.adapters.gateway_api.listeners import Listener, listeners, origin
 from trimtab.adapters.gateway_api.mirrorings import Finding, Mirrorings
+from trimtab.adapters.gateway_api.rejections import rejected_on, with_rejected
 from trimtab.adapters.gateway_api.route import (
-    WRITTEN,
     Leg,
-    digest,
     named,
     preview_route,
     route,
@@ -30,13 +28,13 @@ from trimtab.adapters.gateway_api.route import (
     told,
 )
 from trimtab.adapters.gateway_api.routes import Routes
+from trimtab.adapters.gateway_api.settling import Settling
 from trimtab.adapters.gateway_api.spec import ParentRef, RouteSpec
-from trimtab.ports.cluster import FIELD_MANAGER, Cluster, Object, Refused
+from trimtab.adapters.gateway_api.writer import Writer
+from trimtab.ports.cluster import Cluster, Object
 from trimtab.ports.gateway import Mirroring, RouteRefused, Sent, Split, Tells
 from trimtab.ports.state import Conflict
 
-REJECTED: Final = "trimtab.dev/rejected"
-KEPT: Final = 20
 STATUS: Final[Mapping[bool | None, Literal["True", "False", "Unknown"]]] = {
     True: "True",
     False: "False",
@@ -98,13 +96,11 @@ class GatewayApi:
     ) -> None:
         self._cluster, self._place, self._spec = cluster, place, spec
         self._routes = Routes(cluster, place, spec)
-        self._backend, self._settle_s, self._counts, self._clock_s = backend, settle_s, counts, clock_s
+        self._writer = Writer(cluster, place)
+        self._settling = Settling(lambda held: self._routes.standing(held), settle_s, clock_s)
+        self._backend, self._counts = backend, counts
         self._gateways, self._mirrorings = gateways, mirrorings
         self._entrance = Entrance(cluster, gateways, clock_s) if gateways is not None else None
-        self._accepted: dict[str, tuple[str, int, float]] = {}
-        self._left_s: float | None = None
-        self._same: dict[str, tuple[str, str]] = {}
-        self._edit = ""
         self._rivals = rivals or Rivals(cluster, clock_s)
 
     def respec(self, place: Place, spec: RouteSpec) -> None:
@@ -112,6 +108,7 @@ class GatewayApi:
         if (place, spec) != (self._place, self._spec):
             self._place, self._spec = place, spec
             self._routes = Routes(self._cluster, place, spec)
+            self._writer.move(place)
 
     def split(self, host: str) -> Split | None:
         held = self._routes.first()
@@ -131,22 +128,22 @@ class GatewayApi:
         legs = {revision: self._leg(revision) for revision in named(split)}
         if held is None:
             wish = route(self._place, self._spec, split, legs)
-            made = self._write(lambda: self._cluster.create(wish, account=self._place.account))
+            made = self._writer.create(wish)
             if made is None:
                 raise Conflict(f"HTTPRoute '{route_name(self._place.rollout)}' has just been made by another")
-            self._check(made, split, None)
+            self._writer.check(made, split, None)
             self._see_to_preview(split, legs)
             return
-        self._note_edit(held)
+        self._writer.note_edit(held)
         wish = route(self._place, self._spec, split, legs, held)
         if wish["spec"] == held["spec"] and wish["metadata"] == held["metadata"]:
             stands = self._routes.standing(held)
             if stands.accepted is False:
                 raise RouteRefused(f"{stands.reason}: {stands.message}")
         else:
-            made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
+            made = self._writer.replace(wish)
             if made is not None:
-                self._check(made, split, held)
+                self._writer.check(made, split, held)
         self._see_to_preview(split, legs)
 
     def sent(self, host: str) -> Mapping[str, Sent]:
@@ -187,7 +184,7 @@ class GatewayApi:
         held, preview = self._routes.first(), self._routes.preview()
         if held is None or self._routes.sound(held, preview) or (known := told(held)) is None:
             return False
-        edited = self._put_back(held, route(self._place, self._spec, known.split, known.legs, held))
+        edited = self._writer.put_back(held, route(self._place, self._spec, known.split, known.legs, held))
         # A second host that cannot be must not keep anybody from looking after the first one.
         with suppress(RouteRefused):
             edited |= self._see_to_preview(known.split, known.legs)
@@ -207,12 +204,13 @@ class GatewayApi:
     def facts(self) -> tuple[Fact, ...]:
         """RouteAccepted and RouteEdited; PreviewAccepted once there has been one; and MirrorSupported,
         PairingSupported, InClusterAddress as far as asked."""
-        edited = Fact("RouteEdited", "True", "PutBack", self._edit) if self._edit else None
+        edit = self._writer.edit
+        edited = Fact("RouteEdited", "True", "PutBack", edit) if edit else None
         found = [self._accepted_fact(), edited or Fact("RouteEdited", "False", "AsTold")]
         if (preview := self._routes.preview()) is not None:
             stands = self._routes.standing(preview)
             found.append(Fact("PreviewAccepted", STATUS[stands.accepted], stands.reason, stands.message))
-        elif self._left_s is not None:
+        elif self._settling.left:
             found.append(
                 Fact("PreviewAccepted", "Unknown", "NoPreview", "no step asks for a second host now")
             )
@@ -229,26 +227,21 @@ class GatewayApi:
         return f"{origin(host, self._listener(host))}{path}"
 
     def reject(self, revision: str, because: str) -> None:
-        """Note on the route that a revision stays out; it outlives a status, and a revision's own objects."""
-        held = self._routes.first()
-        if held is not None and self.rejected().get(revision) != because:
-            kept = {k: v for k, v in self.rejected().items() if k != revision}
-            self._write_rejected(held, dict([*kept.items(), (revision, because)][-KEPT:]))
+        """Note on the route that a revision stays out."""
+        held, known = self._routes.first(), self.rejected()
+        if held is not None and known.get(revision) != because:
+            kept = {k: v for k, v in known.items() if k != revision}
+            self._writer.replace(with_rejected(held, {**kept, revision: because}))
 
     def lift(self, revision: str) -> None:
         """Let a rejected revision in again."""
         held, kept = self._routes.first(), dict(self.rejected())
         if held is not None and kept.pop(revision, None) is not None:
-            self._write_rejected(held, kept)
+            self._writer.replace(with_rejected(held, kept))
 
     def rejected(self) -> Mapping[str, str]:
         """Why a revision stays out, by revision, as noted on the route."""
-        held = self._routes.first()
-        text = (held["metadata"].get("annotations") or {}).get(REJECTED, "{}") if held else "{}"
-        try:
-            return {str(name): str(because) for name, because in json.loads(text).items()}
-        except (ValueError, AttributeError):
-            return {}
+        return rejected_on(self._routes.first())
 
     def _listener(self, host: str) -> Listener | None:
         """The one by which callers come to a host, best one of TLS; None while no Gateway is known to take it."""
@@ -266,42 +259,18 @@ class GatewayApi:
             return Finding(Mirroring(True, True), "NotAsked")
         return self._mirrorings.of(self._spec.parents, self._place.namespace)
 
-    def _write_rejected(self, held: Object, rejected: Mapping[str, str]) -> None:
-        meta = {**held["metadata"]}
-        meta["annotations"] = {**(meta.get("annotations") or {}), REJECTED: json.dumps(rejected)}
-        self._write(lambda: self._cluster.replace({**held, "metadata": meta}, account=self._place.account))
-
-    def _put_back(self, held: Object, wish: Json) -> bool:
-        """Write one of our routes as it should be; whether somebody had edited it."""
-        stored, built, name = digest(held["spec"]), digest(wish["spec"]), held["metadata"]["name"]
-        same = stored == built or self._same.get(name) == (built, stored)
-        if same and wish["metadata"] == held["metadata"]:
-            return False
-        edited = self._note_edit(held)
-        made = self._write(lambda: self._cluster.replace(wish, account=self._place.account))
-        if made is None:
-            return edited
-        if made["metadata"].get("generation") == held["metadata"].get("generation"):
-            # The API server adds what it takes for a default: nobody edited it.
-            self._same[name] = (built, digest(made["spec"]))
-        return edited
-
     def _see_to_preview(self, split: Split, legs: Mapping[str, Leg]) -> bool:
         """Make, mend or take away the second route; whether somebody had edited it."""
         held = self._routes.preview()
         if split.preview is None:
             if held is not None:
-                meta, account = held["metadata"], self._place.account
-                self._cluster.delete(
-                    HTTP_ROUTE, self._place.namespace, meta["name"], uid=meta["uid"], account=account
-                )
-                self._left_s = self._clock_s()
+                self._writer.delete(held)
+                self._settling.leave()
             return False
         if held is None:
-            wish = preview_route(self._place, self._spec, split, legs)
-            self._write(lambda: self._cluster.create(wish, account=self._place.account))
+            self._writer.create(preview_route(self._place, self._spec, split, legs))
             return False
-        return self._put_back(held, preview_route(self._place, self._spec, split, legs, held))
+        return self._writer.put_back(held, preview_route(self._place, self._spec, split, legs, held))
 
     def _leg(self, revision: str) -> Leg:
         """Raises RouteRefused unless the revision's Service is there."""
@@ -313,23 +282,9 @@ class GatewayApi:
             raise RouteRefused(f"Service '{address.service}' of revision '{revision}' is not there")
         return Leg(address.service, address.port, _grpc_port(service, address.port))
 
-    def _settled(self, held: Object) -> bool:
-        """Whether it has been accepted, as it is, for as long as a gateway may take."""
-        if self._routes.standing(held).accepted is not True:
-            return False
-        key, name = _version(held), held["metadata"]["name"]
-        known = self._accepted.get(name)
-        if known is None or known[:2] != key:
-            known = self._accepted[name] = (*key, self._clock_s())
-        return self._clock_s() - known[2] >= self._settle_s
-
     def _all_settled(self, held: Object) -> bool:
-        """Whether gateways do as both routes say; a second one that was taken away takes as long."""
-        if self._left_s is not None and self._clock_s() - self._left_s < self._settle_s:
-            return False
-        routes = [one for one in (held, self._routes.preview()) if one is not None]
-        settled = [self._settled(one) for one in routes]
-        return all(settled)
+        """Whether gateways do as both routes say."""
+        return self._settling.all_settled([one for one in (held, self._routes.preview()) if one is not None])
 
     def _accepted_fact(self) -> Fact:
         held = self._routes.first()
@@ -354,42 +309,6 @@ class GatewayApi:
     def _older(self, held: Object) -> list[str]:
         """Routes of others that win over ours."""
         return self._rivals.winning(held, *self._routes.claimed(held))
-
-    def _note_edit(self, held: Object) -> bool:
-        """Whether the spec is not what we wrote last; said to a person once."""
-        written = (held["metadata"].get("annotations") or {}).get(WRITTEN)
-        stored = digest(held["spec"])
-        if written in (None, stored) or self._same.get(held["metadata"]["name"]) == (written, stored):
-            return False
-        self._edit = f"HTTPRoute '{held['metadata']['name']}' was edited by {_editor(held)} and put back"
-        self._cluster.report(held, "RouteEdited", self._edit, warning=True)
-        return True
-
-    def _check(self, made: Object, split: Split, before: Object | None) -> None:
-        """Raises RouteRefused where the API server has dropped what it does not know: an older Gateway API."""
-        stored = split_of(made)
-        wished = {revision: weight for revision, weight in split.weights.items() if weight > 0}
-        percent = split.mirror_percent if split.mirror else 0
-        if (dict(stored.weights), stored.mirror_percent) == (wished, percent):
-            return
-        if before is not None:
-            back = {**before, "metadata": {**before["metadata"], **_version_of(made)}}
-            self._write(lambda: self._cluster.replace(back, account=self._place.account))
-        raise RouteRefused(
-            f"the cluster's Gateway API keeps no mirror of {percent} %: its HTTPRoute is older than 1.4"
-        )
-
-    def _write(self, write: Callable[[], Object | None]) -> Object | None:
-        """Raises RouteRefused where the API server says no."""
-        try:
-            return write()
-        except Refused as error:
-            raise RouteRefused(str(error)) from error
-
-
-def _version(held: Object) -> tuple[str, int]:
-    """(uid, generation): the same spec of the same object."""
-    return str(held["metadata"].get("uid", "")), int(held["metadata"].get("generation", 0))
 
 
 def _mirror_facts(found: Finding) -> list[Fact]:
@@ -418,18 +337,3 @@ def _grpc_port(service: Object, http: int) -> int | None:
         if port["port"] != http and (port.get("appProtocol") == H2C or "grpc" in name or "h2c" in name):
             return int(port["port"])
     return None
-
-
-def _version_of(obj: Object) -> Json:
-    return {"resourceVersion": obj["metadata"]["resourceVersion"]}
-
-
-def _editor(held: Object) -> str:
-    """Who wrote the spec last, but us, as the API server remembers."""
-    entries: list[Mapping[str, Any]] = [
-        one
-        for one in held["metadata"].get("managedFields") or []
-        if not one.get("subresource") and one.get("manager") != FIELD_MANAGER
-    ]
-    newest = max(entries, key=lambda one: str(one.get("time", "")), default=None)
-    return f"'{newest.get('manager', 'somebody')}'" if newest else "somebody"
