@@ -3,6 +3,7 @@
 Their image has of Ray what requirements.lock has: no dashboard, and so no server of jobs.
 """
 
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -177,6 +179,44 @@ def test_gpus_that_no_node_has_are_told_in_a_sentence(training: Training) -> Non
     assert "add a node with GPUs, or say training.device: cpu" in training.log
     training.node.kubectl("delete", "pod", NAME, "-n", training.namespace)
     eventually("nothing is left", lambda: not training.left(), 60)
+
+
+@pytest.fixture
+def gpus_on_paper(kuberay: "Node") -> Iterator[None]:
+    """The node says that it has GPUs, as an administrator may advertise what no plugin knows."""
+    name = kuberay.list("nodes", "default")[0]["metadata"]["name"]
+
+    def patch(op: str) -> None:
+        change = [{"op": op, "path": "/status/capacity/nvidia.com~1gpu", "value": "2"}]
+        kuberay.kubectl(
+            "patch", "node", name, "--subresource=status", "--type=json", "-p", json.dumps(change)
+        )
+
+    patch("add")
+    yield
+    patch("remove")
+
+
+def test_each_worker_is_placed_with_a_gpu_and_a_driver_that_is_not_there_is_told(
+    gpus_on_paper: None, training: Training
+) -> None:
+    from tests.cluster.kube.poll import eventually
+
+    training.begin(device="cuda")
+    training.until("2 workers start in pods of RayCluster")
+    eventually("both are placed", lambda: len(placed(training)) == 2, 60)
+    for worker in placed(training):
+        assert worker["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] in (1, "1")
+    log = training.ended()
+    assert training.phase == "Failed"
+    assert "training.device asks for a GPU (cuda), and torch finds none here" in log, log
+    eventually("nothing is left", lambda: not training.left(), 60)
+
+
+def placed(training: Training) -> list[Any]:
+    """Workers that the scheduler gave a node."""
+    held = training.node.list("pods", training.namespace, "ray.io/node-type=worker")
+    return [one for one in held if one["spec"].get("nodeName")]
 
 
 def learned(log: str) -> str:
