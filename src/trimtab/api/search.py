@@ -113,8 +113,12 @@ class Search(Spec):
     trials: Annotated[int, Field(ge=1, le=100_000)] | None = Field(None, description="so many at most")
     metric: MetricName | None = Field(None, description="default: the first of evaluation.metrics")
     sampler: Literal["tpe", "random", "grid"] = "tpe"
-    pruner: Literal["median", "hyperband", "none"] = Field(
+    pruner: Literal["median", "hyperband", "asha", "none"] = Field(
         "median", description="stops hopeless trials early"
+    )
+    at_once: Annotated[int, Field(ge=1, le=1024)] = Field(
+        1,
+        description="trials at a time, each in a process of Ray, where training.where says; 1: this process alone",
     )
     space: Annotated[Space, Field(max_length=64)] | None = Field(
         None, description="parameters by family, or those of model.py; {} for a family's own default"

@@ -45,8 +45,8 @@ class Loop(Spec):
     )
     where: Literal["here", "kuberay"] = Field(
         "here",
-        description="where more than one worker runs: this machine, or the Ray cluster that RAY_ADDRESS names; "
-        "kuberay: pods of their own, beside the pod that trains",
+        description="where several workers, or trials of a search at once, run: this machine, or the Ray cluster "
+        "that RAY_ADDRESS names; kuberay: pods of their own, beside the pod that trains",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(

@@ -218,7 +218,7 @@ def train(
         Path(model.path),
         window_of(window),
         made_by.tags(),
-        means=Means(OptunaStudies(beside / "search.db"), WallClock(), log),
+        means=Means(OptunaStudies(beside / "search.db"), WallClock(), log, place.trials()),
         checkpoints=place.home.checkpoints,
         say=log,
         workers=place.workers(),

@@ -28,6 +28,7 @@ from trimtab.steps.data_versions import data_versions
 if TYPE_CHECKING:
     from trimtab.adapters.mlflow import MlflowTracking
     from trimtab.ports.registry import Registry
+    from trimtab.ports.trials import Trials
     from trimtab.ports.workers import Workers
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
@@ -111,6 +112,20 @@ class Workplace:
         if self.loaded.project.training.where == "kuberay":
             return KubeRayWorkers(folder)
         return RayWorkers(folder)
+
+    def trials(self) -> "Trials":
+        """Where the trials of a search run."""
+        from trimtab.adapters.kuberay import KubeRayTrials, RayPods
+        from trimtab.adapters.ray import RayTrials
+        from trimtab.steps.search.one_by_one import OneByOne
+
+        project, folder = self.loaded.project, self.home.path / "tmp"
+        at_once, how = project.search.at_once if project.search else 1, project.training
+        if at_once == 1:
+            return OneByOne()
+        if how.where == "kuberay":
+            return KubeRayTrials(RayPods(folder), at_once, how.threads, how.device)
+        return RayTrials(folder, at_once, how.threads, how.device)
 
     def registry(self, beside: Sequence[Path] = ()) -> "Registry":
         """The registry of `.trimtab`, or that of the server that the run was given.

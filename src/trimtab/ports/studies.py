@@ -44,6 +44,14 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial that has begun; the fields are those of `Tried`."""
+
+    number: int
+    candidate: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How a study draws and gives up.
 
@@ -53,17 +61,17 @@ class Settings:
 
     greater_is_better: bool
     sampler: Literal["tpe", "random", "grid"]
-    pruner: Literal["median", "hyperband", "none"]
+    pruner: Literal["median", "hyperband", "asha", "none"]
     seed: int
     first_fold: int
     last_fold: int
 
 
 class Study(Protocol):
-    """Trials of one search, one at a time.
+    """Trials of one search.
 
-    What is drawn depends on the seed and on the trials that have ended, so a search that was killed and goes on
-    draws what it would have drawn.
+    What is drawn depends on the seed and on the trials that have ended, so a search of one trial at a time that was
+    killed and goes on draws what it would have drawn. A trial that was broken off is drawn anew.
     """
 
     @property
@@ -81,21 +89,25 @@ class Study(Protocol):
     def remember(self, note: str) -> None:
         """Keep a word with the study."""
 
-    def ask(self, space: Space, wanted: Candidate | None = None) -> Candidate:
-        """Begin a trial: of `wanted`, else of what the sampler draws."""
-
-    def ask_own(self) -> None:
+    def ask_own(self) -> Asked:
         """Begin the trial of the project's own model, which is no point of the space."""
 
-    def report(self, step: int, value: float, spent_s: float) -> bool:
-        """Tell of the trial at work; answers whether it is worse than the pruner lets pass at this step.
+    def ask(self, space: Space, points: Sequence[Candidate] | None = None) -> Asked:
+        """Begin a trial of what the sampler draws.
+
+        Args:
+            points: all that a grid has; the first that was not tried is taken.
+        """
+
+    def report(self, number: int, step: int, value: float, spent_s: float) -> bool:
+        """Tell of a trial at work; answers whether it is worse than the pruner lets pass at this step.
 
         Args:
             spent_s: seconds of this sitting.
         """
 
-    def tell(self, ended: "Ended", spent_s: float) -> Tried:
-        """The trial at work has ended."""
+    def tell(self, number: int, ended: "Ended", spent_s: float) -> Tried:
+        """A trial at work has ended."""
 
     def importances(self) -> Mapping[str, float]:
         """Share of each parameter (`family`, `family.parameter`) in how values differ, the largest first; empty
@@ -105,7 +117,7 @@ class Study(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the trial at work ended; the fields are those of `Tried`."""
+    """How a trial ended; the fields are those of `Tried`."""
 
     state: State
     seconds: float

@@ -1,84 +1,34 @@
 """The train step in workers of Ray: what they learn, and what is left when one of them, or all, come to grief."""
 
-import contextlib
 import itertools
-import os
-import signal
-import subprocess
-import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import psutil
 import pytest
 
-from trimtab.adapters.processes.identity import Identity, marked
+from tests.contract.ray.started import Started
 
 pytestmark = pytest.mark.xdist_group("ray")
 
 LEARNER = Path(__file__).with_name("learner.py")
-PATIENCE_S = 300
 WAITING = "while self.calls == 14 and not os.path.exists({gate!r}): time.sleep(0.05)"
 """In the second of the epochs that a process goes through, until there is a file."""
-MARK = "TRIMTAB_TEST_OF_RAY"
-T = TypeVar("T")
 
 
 @dataclass
-class Learner:
-    """One process of learner.py and all that it starts."""
-
-    process: subprocess.Popen[str]
-    mark: str
-    lines: list[str] = field(default_factory=list)
-
-    def until(self, said: str) -> None:
-        """Read on until a line has this in it."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if said in line:
-                return
-        raise AssertionError(f"it never said '{said}': {self.lines}")
-
-    def ended(self) -> int:
-        assert self.process.stdout is not None
-        self.lines += self.process.stdout.read().splitlines()
-        return self.process.wait()
+class Learner(Started):
+    """One process of learner.py."""
 
     @property
     def digest(self) -> str:
         return next((line for line in self.lines if line.startswith("learned ")), "nothing")
 
-    def all(self) -> list[Identity]:
-        return list(marked(MARK, self.mark))
-
-    def each(self, told: Callable[[psutil.Process], T]) -> list[T]:
-        """What is told of every process; those that are gone meanwhile are left out."""
-        found = []
-        for one in self.all():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                found.append(told(psutil.Process(one.pid)))
-        return found
-
     def kill_a_worker(self) -> None:
         named = self.each(lambda one: (" ".join(one.cmdline()), one))
         next(one for name, one in named if "RayTrainWorker" in name).kill()
-
-    def left(self) -> list[str]:
-        """What is still there once all had time to go."""
-        until = time.monotonic() + PATIENCE_S
-        while (left := self.all()) and time.monotonic() < until:
-            try:
-                psutil.Process(left[0].pid).wait(1)
-            except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-                continue
-        return self.each(lambda one: " ".join(one.cmdline()))
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +41,7 @@ def learners() -> Iterator[list[Learner]]:
     started: list[Learner] = []
     yield started
     for learner in started:
-        learner.process.kill()
-        for one in learner.all():
-            os.kill(one.pid, signal.SIGKILL)
+        learner.kill()
 
 
 @dataclass
@@ -104,13 +52,8 @@ class Begin:
     started: list[Learner]
 
     def __call__(self, name: str, workers: int, line: str = "pass") -> Learner:
-        mark = uuid.uuid4().hex
-        process = subprocess.Popen(
-            [sys.executable, str(LEARNER), str(self.root), name, str(workers), line],
-            stdout=subprocess.PIPE, stderr=(self.root / f"{mark}.err").open("w"), text=True,
-            env={**os.environ, MARK: mark}, start_new_session=True,
-        )  # fmt: skip
-        self.started.append(Learner(process, mark))
+        errors = self.root / f"{name}-{len(self.started)}.err"
+        self.started.append(Learner.of(LEARNER, str(self.root), name, str(workers), line, errors=errors))
         return self.started[-1]
 
 

@@ -69,14 +69,17 @@ class World:
         clock: Any = None,
         tracking: Any = None,
         say: Any = None,
+        trials: Any = None,
         **changes: Any,
     ) -> Any:
         from trimtab.adapters.optuna import OptunaStudies
+        from trimtab.steps.search.one_by_one import OneByOne
         from trimtab.steps.search.search import Means, search_model
         from trimtab.steps.search.tracked import TrackedSearch
 
         project = self.project(search, **changes)
-        means = Means(OptunaStudies(self.folder / study), clock or Hands(), say or self.said.append)
+        studies, say = OptunaStudies(self.folder / study), say or self.said.append
+        means = Means(studies, clock or Hands(), say, trials or OneByOne())
         tracked = TrackedSearch(tracking, project.name, "search")
         rows = self.rows if rows is None else rows
         return search_model(project, project.search, self.source(project), rows, metric, means, tracked)

@@ -17,6 +17,7 @@ def test_a_budget_alone_is_enough():
     search = taken("search: {budget: 20m}\n")
     assert search.budget.total_seconds() == 1200
     assert (search.sampler, search.pruner, search.folds.count) == ("tpe", "median", 3)
+    assert search.at_once == 1
 
 
 def test_a_project_without_search_has_none():
@@ -56,6 +57,7 @@ def test_a_grid_knows_how_many_values_there_are(parameter, values):
         ("search: {}", "search: search never ends"),
         ("search: {budget: 0s}", "search.budget is 0"),
         ("search: {trials: 0}", "search.trials: "),
+        ("search: {trials: 3, atOnce: 0}", "search.atOnce: "),
         ("search: {trials: 3, space: {}}", "search.space is empty"),
         ("search: {trials: 3, sampler: tpee}", "search.sampler: "),
         ("search: {trials: 3, sampler: grid}", "grid needs search.space"),

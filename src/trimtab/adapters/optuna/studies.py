@@ -1,7 +1,7 @@
 """`trimtab.ports.studies.Studies` over Optuna's ask-and-tell, in one SQLite file.
 
-Samplers are made anew for each trial, seeded by how many have ended: a sampler's own generator would begin again
-after a resumption and draw the first trials twice.
+Samplers are made anew for each trial, seeded by its place, the first that no trial has: a sampler's own generator
+would begin again after a resumption and draw the first trials twice.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 from trimtab.api.errors import ExtraMissing, SurroundingsFailed
 from trimtab.api.search import Parameter
-from trimtab.ports.studies import Candidate, Ended, Settings, Space, State, Tried
+from trimtab.ports.studies import Asked, Candidate, Ended, Settings, Space, State, Tried
 
 if TYPE_CHECKING:
     import optuna
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 STARTUP: Final = 4
 """Complete trials before any is given up, and drawn at random before the sampler learns from them."""
 LEAST_FOR_IMPORTANCE: Final = 8
+HALVING: Final = 2
+"""Of the trials that come to a rung of ASHA one in so many goes on; rungs are after 1, 2, 4, … folds."""
 FAMILY: Final = "family"
-CHOSEN, ENDED = "candidate", "ended"
+PLACE, CHOSEN, ENDED = "place", "candidate", "ended"
 SPENT, NOTE = "spent_s", "note"
 STATES: Final[Mapping[State, str]] = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -65,13 +67,11 @@ class OptunaStudy:
     def __init__(self, study: "optuna.Study", settings: Settings, file: Path) -> None:
         self._study, self._settings, self._file = study, settings, file
         self._before_s = float(study.user_attrs.get(SPENT, 0.0))
-        self._trial: optuna.Trial | None = None
+        self._at_work: dict[int, optuna.Trial] = {}
 
     @property
     def tried(self) -> Sequence[Tried]:
-        with failures(self._file):
-            trials = self._study.get_trials(deepcopy=False)
-        return [_tried(one) for one in trials if one.state.name == _told(one)]
+        return [_tried(one) for one in self._ended()]
 
     @property
     def spent_s(self) -> float:
@@ -87,39 +87,38 @@ class OptunaStudy:
         with failures(self._file):
             self._study.set_user_attr(NOTE, note)
 
-    def ask_own(self) -> None:
+    def ask_own(self) -> Asked:
         with failures(self._file):
-            self._trial = self._study.ask()
+            trial = self._begun(self._study.ask(), place=0)
+        return Asked(trial.number, None)
 
-    def ask(self, space: Space, wanted: Candidate | None = None) -> Candidate:
-        ended = len(self.tried)
+    def ask(self, space: Space, points: Sequence[Candidate] | None = None) -> Asked:
+        place = self._free_place()
         with failures(self._file), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls its groups of conditional parameters experimental
-            self._study.sampler = _sampler(self._settings, ended)
-            if wanted is not None:
-                self._study.enqueue_trial(_written(wanted, space))
-            trial = self._trial = self._study.ask()
+            self._study.sampler = _sampler(self._settings, place, others=bool(self._at_work))
+            if points is not None:
+                self._study.enqueue_trial(_written(points[place - 1], space))
+            trial = self._begun(self._study.ask(), place)
             families = list(space)
             family = trial.suggest_categorical(FAMILY, families) if len(families) > 1 else families[0]
             params = {name: _suggested(trial, f"{family}.{name}", one) for name, one in space[family].items()}
-            candidate = Candidate(family, params)
             trial.set_user_attr(CHOSEN, {FAMILY: family, "params": params})
-        return candidate
+        return Asked(trial.number, Candidate(family, params))
 
-    def report(self, step: int, value: float, spent_s: float) -> bool:
-        assert self._trial is not None
+    def report(self, number: int, step: int, value: float, spent_s: float) -> bool:
+        trial = self._at_work[number]
         with failures(self._file):
-            self._trial.report(value, step)
+            trial.report(value, step)
             self._study.set_user_attr(SPENT, self._before_s + spent_s)
             if self._settings.pruner != "median":
-                return self._trial.should_prune()
+                return trial.should_prune()
             # Optuna's median pruner takes a trial by the best of all its reports: an easy first fold would save it
             return self._study.pruner.prune(self._study, _now(step, value))
 
-    def tell(self, ended: Ended, spent_s: float) -> Tried:
+    def tell(self, number: int, ended: Ended, spent_s: float) -> Tried:
         import optuna
 
-        assert self._trial is not None
         said = {
             "state": ended.state,
             "folds": [float(value) for value in ended.folds],
@@ -127,14 +126,27 @@ class OptunaStudy:
             "because": ended.because,
             "run_id": ended.run_id,
         }
+        trial = self._at_work.pop(number)
         with failures(self._file):
-            self._trial.set_user_attr(ENDED, said)
-            told = self._study.tell(
-                self._trial, ended.value, state=optuna.trial.TrialState[STATES[ended.state]]
-            )
+            trial.set_user_attr(ENDED, said)
+            told = self._study.tell(trial, ended.value, state=optuna.trial.TrialState[STATES[ended.state]])
             self._study.set_user_attr(SPENT, self._before_s + spent_s)
-        self._trial = None
         return _tried(told)
+
+    def _begun(self, trial: "optuna.Trial", place: int) -> "optuna.Trial":
+        trial.set_user_attr(PLACE, place)
+        self._at_work[trial.number] = trial
+        return trial
+
+    def _free_place(self) -> int:
+        """The first that no trial has which has ended or is at work."""
+        taken = {one.user_attrs[PLACE] for one in (*self._ended(), *self._at_work.values())}
+        return next(place for place in range(len(taken) + 1) if place not in taken)
+
+    def _ended(self) -> "list[optuna.trial.FrozenTrial]":
+        with failures(self._file):
+            trials = self._study.get_trials(deepcopy=False)
+        return [one for one in trials if one.state.name == _told(one)]
 
     def importances(self) -> Mapping[str, float]:
         import optuna
@@ -154,6 +166,8 @@ def _pruner(settings: Settings) -> "optuna.pruners.BasePruner":
         return pruners.MedianPruner(n_startup_trials=STARTUP, n_min_trials=STARTUP)
     if settings.pruner == "hyperband":
         return pruners.HyperbandPruner(settings.first_fold, settings.last_fold)
+    if settings.pruner == "asha":
+        return pruners.SuccessiveHalvingPruner(settings.first_fold, reduction_factor=HALVING)
     return pruners.NopPruner()
 
 
@@ -164,12 +178,16 @@ def _now(step: int, value: float) -> "optuna.trial.FrozenTrial":
     return create_trial(state=TrialState.RUNNING, intermediate_values={step: value})
 
 
-def _sampler(settings: Settings, ended: int) -> "optuna.samplers.BaseSampler":
+def _sampler(settings: Settings, place: int, *, others: bool) -> "optuna.samplers.BaseSampler":
+    """
+    Args:
+        others: whether trials are at work, near which nothing is to be drawn.
+    """
     from optuna import samplers
 
-    seed = int(np.random.SeedSequence([settings.seed, ended]).generate_state(1)[0])
+    seed = int(np.random.SeedSequence([settings.seed, place]).generate_state(1)[0])
     if settings.sampler == "tpe":
-        return samplers.TPESampler(seed=seed, n_startup_trials=STARTUP + 1, group=True)
+        return samplers.TPESampler(seed=seed, n_startup_trials=STARTUP + 1, group=True, constant_liar=others)
     return samplers.RandomSampler(seed=seed)
 
 

@@ -3,12 +3,13 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
 from trimtab.adapters.ray.session import ADDRESS, ray_session
 from trimtab.adapters.ray.worker import BEGAN, work
@@ -69,7 +70,7 @@ class RayWorkers:
                         say(f"a worker died: all {count} are started anew")
                 silent_s = time.monotonic() - last
                 if not ended and not began and silent_s > self.begin_s:
-                    raise _no_room(ray, asked, cpus, gpus, self.begin_s)
+                    raise no_room(ray, asked, cpus, gpus, self.begin_s)
                 if not ended and began and silent_s > self.silence_s:
                     raise _hangs(asked, self.silence_s)
             if room.has(FAILURE):
@@ -125,43 +126,6 @@ def trainer() -> type[Any]:
             ]
 
     return Bare
-
-
-def on_gpus(
-    there: Mapping[str, float], asked: str, count: int, cpus: int, device: str, *, here: bool
-) -> bool:
-    """Whether each worker has a GPU.
-
-    Args:
-        there: all that Ray has.
-        here: Ray is this machine alone; a cluster may still grow.
-
-    Raises:
-        SurroundingsFailed: this machine has not what is asked for.
-    """
-    cores, gpus = int(there.get("CPU", 0)), int(there.get("GPU", 0))
-    if here and device == "cuda" and gpus < count:
-        raise SurroundingsFailed(
-            f"{asked}, each with a GPU (training.device: cuda), but Ray finds {gpus} here",
-            remedy=f"run where there are as many (`nvidia-smi` lists them), name a cluster in {ADDRESS}, or say "
-            "training.device: auto",
-        )
-    if here and count * cpus > cores:
-        raise SurroundingsFailed(
-            f"{asked}, with training.threads: {cpus}, asks for {count * cpus} CPU cores, but this machine has {cores}",
-            remedy=f"take at most {max(1, cores // cpus)} workers, or name a cluster in {ADDRESS}",
-        )
-    return device == "cuda" or (device == "auto" and gpus >= count)
-
-
-def _no_room(ray: Any, asked: str, cpus: int, gpus: bool, waited_s: float) -> SurroundingsFailed:
-    there = ray.cluster_resources()
-    each = f"{cpus} CPU{' and a GPU' if gpus else ''}"
-    return SurroundingsFailed(
-        f"{asked}, with {each} each: none has begun within {waited_s:.0f} s; all of Ray has "
-        f"{there.get('CPU', 0):.0f} CPU and {there.get('GPU', 0):.0f} GPU",
-        remedy="take fewer workers, or see by `ray status` what holds the others",
-    )
 
 
 def _hangs(asked: str, silence_s: float) -> SurroundingsFailed:

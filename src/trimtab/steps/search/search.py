@@ -1,18 +1,20 @@
 """The search of a model, nested where asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trimtab.api.errors import InputRefused
 from trimtab.api.project import Project
 from trimtab.api.search import Search
 from trimtab.ports.clock import Clock
 from trimtab.ports.studies import Settings, Studies
+from trimtab.ports.trials import Trials
 from trimtab.quality.metrics import METRICS
 from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource
 from trimtab.steps.fitting.fitted import fit_model
 from trimtab.steps.folds import Fold, folds_at_random, folds_by_time
 from trimtab.steps.learning_rows import LearningRows
+from trimtab.steps.search.one_by_one import OneByOne
 from trimtab.steps.search.question import Found, Question
 from trimtab.steps.search.sitting import Say, Sitting
 from trimtab.steps.search.spaces import check_parameters, space_of
@@ -26,11 +28,13 @@ class Means:
 
     Attributes:
         say: is told of each trial, in a line.
+        trials: where they run.
     """
 
     studies: Studies
     clock: Clock
     say: Say
+    trials: Trials = field(default_factory=OneByOne)
 
 
 def search_model(
@@ -116,6 +120,7 @@ def _sitting(question: Question, means: Means, tracked: TrackedSearch, name: str
         question=question,
         study=study,
         tracked=tracked,
+        trials=means.trials,
         clock=means.clock,
         say=lambda line: means.say(f"{part}: {line}" if part else line),
         began_s=means.clock.monotonic_s(),

@@ -1,23 +1,23 @@
-"""Trials one after another, until the budget is spent or enough are tried; a later sitting goes on with the study."""
+"""Trials until the budget is spent or enough are tried, wherever they run; a later sitting goes on with the study."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import numpy as np
 
-from trimtab.api.errors import InputRefused
 from trimtab.api.values import format_duration
 from trimtab.ports.clock import Clock
-from trimtab.ports.studies import Candidate, Ended, Study, Tried
-from trimtab.steps.fitting.contract import ModelSource
+from trimtab.ports.studies import Asked, Candidate, Ended, Study, Tried
+from trimtab.ports.trials import GivenUp, Trials
 from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.search.question import Question
 from trimtab.steps.search.spaces import grid
 from trimtab.steps.search.tracked import TrackedSearch
-from trimtab.steps.search.trial import GivenUp, judge
+from trimtab.steps.search.trial import try_out
 
 MOST_FAILURES: Final = 20
 """Trials that fail, and none that does not, until the search is given up."""
@@ -26,10 +26,24 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A trial at work.
+
+    Attributes:
+        at_s: seconds of the sitting at which it began.
+        run_id: in the tracking server; "" without one.
+    """
+
+    at_s: float
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sitting:
     """One process's part of a study.
 
     Attributes:
+        trials: where they run.
         began_s: on the clock.
         before_s: seconds that earlier sittings spent.
     """
@@ -37,10 +51,12 @@ class Sitting:
     question: Question
     study: Study
     tracked: TrackedSearch
+    trials: Trials
     clock: Clock
     say: Say
     began_s: float
     before_s: float
+    _at_work: dict[int, Begun] = field(default_factory=dict)
 
     @property
     def spent_s(self) -> float:
@@ -59,63 +75,51 @@ class Sitting:
         Raises:
             TrainingRefused: every trial failed.
         """
-        points = grid(self.question.space) if self.question.search.sampler == "grid" else None
+        space = self.question.space
+        points = grid(space) if self.question.search.sampler == "grid" else None
         self.tracked.begin(self.study)
-        while not self._enough(tried := self.study.tried, points):
-            if tried:
-                candidate = self.study.ask(self.question.space, points[len(tried) - 1] if points else None)
-            else:
-                candidate = None
-                self.study.ask_own()
-            self._told(self._try_out(candidate, tried))
-        return self._best(tried)
+        self.trials.run(
+            partial(try_out, self.question), partial(self._draw, points), self._hear, self._end, self.say
+        )
+        return self._best(self.study.tried)
+
+    def _draw(self, points: Sequence[Candidate] | None) -> Asked | None:
+        """The project's own model is tried first and alone: all others are compared with it."""
+        tried = self.study.tried
+        if self._enough(tried, points) or (self._at_work and not tried):
+            return None
+        asked = self.study.ask(self.question.space, points) if tried else self.study.ask_own()
+        at_s, source = self.spent_s, self.question.source(asked.candidate)
+        self._at_work[asked.number] = Begun(at_s, self.tracked.trial(self.study, asked.number, source))
+        return asked
 
     def _enough(self, tried: Sequence[Tried], points: Sequence[Candidate] | None) -> bool:
         if not tried:
             return False  # the project's own model is always tried
-        if self.left_s == 0 or len(tried) >= (self.question.search.trials or np.inf):
+        begun = len(tried) + len(self._at_work)
+        if self.left_s == 0 or begun >= (self.question.search.trials or np.inf):
             return True
-        if points is not None and len(tried) > len(points):
+        if points is not None and begun > len(points):
             return True
         return len(tried) >= MOST_FAILURES and all(one.state == "failed" for one in tried)
 
-    def _try_out(self, candidate: Candidate | None, tried: Sequence[Tried]) -> Tried:
-        """One trial to its end, whatever that is."""
-        started_s, source = self.spent_s, self.question.source(candidate)
-        run_id = self.tracked.trial(self.study, len(tried), source)
-        ended = self._ended(source, tried)
-        seconds = self.spent_s - started_s
-        made = self.study.tell(
-            Ended(ended.state, seconds, ended.value, ended.folds, ended.because, run_id), self.spent_s
-        )
-        self.tracked.ended(self.study, made, self.question.metric)
-        return made
-
-    def _ended(self, source: ModelSource, tried: Sequence[Tried]) -> Ended:
+    def _hear(self, asked: Asked, step: int, folds: Sequence[float], improves: bool) -> GivenUp:
+        tried = self.study.tried
         own = next((one.folds for one in tried if one.candidate is None), None)
         may_stop = self.question.best(tried) is not None  # else a late trial is better than none
+        # of fits that still get better the fast learners look best, which are seldom the best in the end
+        worse = self.study.report(asked.number, step, beside(folds, own), self.spent_s)
+        if may_stop and self.left_s == 0:
+            return "out of time"
+        return "hopeless" if may_stop and worse and not improves else ""
 
-        def tell(step: int, folds: Sequence[float], improves: bool) -> GivenUp:
-            # of fits that still get better the fast learners look best, which are seldom the best in the end
-            worse = self.study.report(step, beside(folds, own), self.spent_s)
-            if may_stop and self.left_s == 0:
-                return "out of time"
-            return "hopeless" if may_stop and worse and not improves else ""
-
-        question = self.question
-        try:
-            judged = judge(
-                source, question.rows, question.folds, question.metric, question.project.training, tell
-            )
-        except InputRefused as error:
-            return Ended("failed", 0.0, because=error.message)
-        except (MemoryError, ArithmeticError) as error:
-            return Ended("failed", 0.0, because=f"{source.name}: {type(error).__name__}: {error}")
-        if judged.given_up:
-            return Ended("pruned", 0.0, None, judged.folds, judged.given_up)
-        return Ended("complete", 0.0, judged.value, judged.folds)
-
-    def _told(self, made: Tried) -> None:
+    def _end(self, asked: Asked, ended: Ended) -> None:
+        begun = self._at_work.pop(asked.number)
+        seconds = self.spent_s - begun.at_s
+        made = self.study.tell(
+            asked.number, replace(ended, seconds=seconds, run_id=begun.run_id), self.spent_s
+        )
+        self.tracked.ended(self.study, made, self.question.metric)
         best = self.question.best(self.study.tried)
         self.say(progress(made, self.question.metric, best, self.question.search.trials, self.left_s))
 

@@ -26,14 +26,15 @@ class TrackedSearch:
     name: str
     tags: Mapping[str, str] = field(default_factory=dict)
     run_id: str = ""
+    _at_work: list[str] = field(default_factory=list)
 
     def begin(self, study: Study) -> None:
-        """Start the search's run, or take it over from an earlier sitting and end the trial that broke off with it."""
+        """Start the search's run, or take it over from an earlier sitting and end the trials that broke off with it."""
         if self.tracking is None:
             return
         before = json.loads(study.note or "{}")
-        if before.get("trial"):
-            self.tracking.finish(before["trial"], failed=True)
+        for broken in before.get("trials", ()):
+            self.tracking.finish(broken, failed=True)
         self.run_id = self.run_id or before.get("run", "")
         if not self.run_id:
             self.run_id = self.tracking.start(self.experiment, self.name, RunRecord(tags=self.tags))
@@ -46,7 +47,8 @@ class TrackedSearch:
         params = {"model": source.name, **{name: str(value) for name, value in source.params.items()}}
         record = RunRecord(params=params, tags={PARENT: self.run_id})
         made = self.tracking.start(self.experiment, f"trial-{number}", record)
-        self._remember(study, trial=made)
+        self._at_work.append(made)
+        self._remember(study)
         return made
 
     def ended(self, study: Study, trial: Tried, metric: str) -> None:
@@ -60,6 +62,7 @@ class TrackedSearch:
         )
         self.tracking.add(trial.run_id, record)
         self.tracking.finish(trial.run_id, failed=trial.state == "failed")
+        self._at_work.remove(trial.run_id)
         self._remember(study)
 
     def end(self, record: RunRecord, *, failed: bool = False) -> None:
@@ -68,5 +71,5 @@ class TrackedSearch:
             self.tracking.add(self.run_id, record)
             self.tracking.finish(self.run_id, failed=failed)
 
-    def _remember(self, study: Study, **trial: str) -> None:
-        study.remember(json.dumps({"run": self.run_id, **trial}))
+    def _remember(self, study: Study) -> None:
+        study.remember(json.dumps({"run": self.run_id, "trials": self._at_work}))

@@ -1,14 +1,17 @@
 """One trial: a model fitted and scored fold by fold, told of on the way, and given up when it is hopeless."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
+from trimtab.api.errors import InputRefused
 from trimtab.api.project import Training
 from trimtab.features.columns import Array
 from trimtab.features.schema import FeatureSchema
+from trimtab.ports.studies import Candidate, Ended
+from trimtab.ports.trials import GivenUp, Tell
 from trimtab.quality.metrics import METRICS
 from trimtab.quality.metrics import evaluate as measured
 from trimtab.steps.fitting.contract import ModelSource, answers
@@ -16,13 +19,10 @@ from trimtab.steps.fitting.fitted import fit_model, scores
 from trimtab.steps.fitting.refusals import ModelRefused
 from trimtab.steps.folds import Fold
 from trimtab.steps.learning_rows import LearningRows
+from trimtab.steps.search.question import Question
 from trimtab.steps.search.rounds import looked_at
 
 STEPS_A_FOLD: Final = 100
-
-GivenUp = Literal["", "hopeless", "out of time"]
-Tell = Callable[[int, Sequence[float], bool], GivenUp]
-"""(step, metric of each fold so far, whether the last one is of a fit that still gets better) to whether to give up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,22 @@ class Judged:
     def value(self) -> float:
         """The metric's mean over folds."""
         return float(np.mean(self.folds))
+
+
+def try_out(question: Question, candidate: Candidate | None, tell: Tell) -> Ended:
+    """A trial to its end, whatever that is."""
+    source = question.source(candidate)
+    try:
+        judged = judge(
+            source, question.rows, question.folds, question.metric, question.project.training, tell
+        )
+    except InputRefused as error:
+        return Ended("failed", 0.0, because=error.message)
+    except (MemoryError, ArithmeticError) as error:
+        return Ended("failed", 0.0, because=f"{source.name}: {type(error).__name__}: {error}")
+    if judged.given_up:
+        return Ended("pruned", 0.0, None, judged.folds, judged.given_up)
+    return Ended("complete", 0.0, judged.value, judged.folds)
 
 
 def judge(

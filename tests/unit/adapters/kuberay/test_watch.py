@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
+from trimtab.adapters.kuberay.pods import _alive
 from trimtab.adapters.kuberay.watch import wait_for_silence
-from trimtab.adapters.kuberay.workers import _alive
 
 
 def test_it_waits_as_long_as_the_file_changes(tmp_path: Path) -> None:
@@ -33,9 +33,9 @@ def test_a_file_that_goes_is_silence_too(tmp_path: Path) -> None:
 
 
 def test_the_pod_that_trains_beats_until_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trimtab.adapters.kuberay import workers
+    from trimtab.adapters.kuberay import pods
 
-    monkeypatch.setattr(workers, "ALIVE_EVERY_S", 0.02)
+    monkeypatch.setattr(pods, "ALIVE_EVERY_S", 0.02)
     with _alive(tmp_path / "alive") as file:
         first, until = file.read_text(), time.monotonic() + 10
         while file.read_text() in (first, ""):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from trimtab.adapters.ray import RayWorkers
+from trimtab.adapters.ray.resources import on_gpus
 from trimtab.adapters.ray.room import EVENTS, FAILURE, Room
-from trimtab.adapters.ray.workers import on_gpus
 from trimtab.api.errors import ExtraMissing, SurroundingsFailed, TrimtabError
 
 TWO_CORES = {"CPU": 2.0}
@@ -17,7 +17,7 @@ TWO_CORES = {"CPU": 2.0}
 def test_more_workers_than_this_machine_has_cores_for_are_refused_with_the_number_that_fits() -> None:
     with pytest.raises(SurroundingsFailed, match="asks for 4 CPU cores, but this machine has 2") as refused:
         on_gpus(TWO_CORES, "training.workers: 4", 4, 1, "auto", here=True)
-    assert "at most 2 workers" in str(refused.value.remedy)
+    assert "at most 2, " in str(refused.value.remedy)
     assert on_gpus(TWO_CORES, "training.workers: 4", 4, 1, "auto", here=False) is False  # a cluster may grow
 
 

@@ -1,0 +1,53 @@
+"""A search in processes of Ray, in a process of its own: python searcher.py ROOT TRIALS
+
+Says on standard output what the search says, and at the end what was tried, as JSON. While there is ROOT/hold, no
+drawn trial ends; none begins to fit before another process is at one too. The rate 5 kills its process.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
+
+from search_world import World, some_rows
+
+from trimtab.adapters.ray import RayTrials
+
+MODEL = """
+import os
+import signal
+import time
+from pathlib import Path
+from sklearn.linear_model import LogisticRegression
+
+ROOT = Path({root!r})
+
+def build(schema, rate=None):
+    if rate is not None:
+        (ROOT / f"at-{{os.getpid()}}").touch()
+        while len(list(ROOT.glob("at-*"))) < 2 or (ROOT / "hold").exists():
+            time.sleep(0.02)
+    if rate == 5.0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return LogisticRegression(C=rate or 0.001)
+"""
+SPACE = {"rate": {"choices": [1e-9, 1e-8, 1e-7, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}}
+
+
+def main(root: Path, trials: int) -> None:
+    (root / "model.py").write_text(MODEL.format(root=str(root)))
+    search = {"trials": trials, "atOnce": 2, "pruner": "asha", "sampler": "random", "space": SPACE}
+    world = World(root, some_rows())
+    apart = RayTrials(root / "tmp", 2, 1, "cpu")
+    found = world.search(search, model="model.py", say=said, trials=apart)
+    said(json.dumps([(one.number, one.state, one.value, len(one.folds), one.because) for one in found.tried]))
+
+
+def said(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
