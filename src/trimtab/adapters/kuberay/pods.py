@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -24,11 +25,13 @@ from trimtab.adapters.kuberay.ray_cluster import (
     wants_gpus,
 )
 from trimtab.adapters.kuberay.standing import (
+    DELETED,
     harm,
     hindrance,
     is_ready,
     is_stuck,
     is_suspended,
+    lost,
     refused,
     slowness,
 )
@@ -42,10 +45,29 @@ ALIVE_EVERY_S: Final = 5.0
 SLOW_S: Final = 60.0
 STUCK_S: Final = 60.0
 """What does not start by itself gets so long, in case it is only slow."""
+AGAIN: Final = (
+    "the next try waits for its pods, and goes on from the last checkpoint: trimtab run --resume latest"
+)
+ONE_VOLUME: Final = "see that the run's home is one volume that all of its pods write to"
 RIGHTS: Final = (
     "let the run's service account get and list pods, create and delete secrets, and create, get and delete "
     "rayclusters.ray.io in {namespace}"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Pods that are there and joined.
+
+    Attributes:
+        room: a folder that all of them see.
+        device: what they compute on.
+        look: raises SurroundingsFailed once they have been taken away.
+    """
+
+    room: Path
+    device: Literal["cpu", "cuda"]
+    look: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +89,8 @@ class RayPods:
     @contextmanager
     def joined(
         self, asked: str, count: int, cpus: int, device: Device, say: Callable[[str], None]
-    ) -> Iterator[tuple[Path, Literal["cpu", "cuda"]]]:
-        """RAY_ADDRESS names it until left; a folder that all of its pods see, and what they compute on.
+    ) -> Iterator[Ready]:
+        """RAY_ADDRESS names it until left.
 
         Raises:
             InputRefused: this is no pod that may have others.
@@ -89,7 +111,7 @@ class RayPods:
                 at.wait(own, count, self.begin_s)
                 with joined(address_of(own), token, asked):
                     try:
-                        yield room, "cuda" if wanted.gpus else "cpu"
+                        yield Ready(room, "cuda" if wanted.gpus else "cpu", partial(at.look, own))
                     except SurroundingsFailed as error:
                         if because := at.harm(own):
                             raise SurroundingsFailed(f"{asked}: {because}", remedy=error.remedy) from error
@@ -150,19 +172,13 @@ class _At:
         Raises:
             SurroundingsFailed: its pods are not ready in time, or cannot be.
         """
-        name, space = name_of(own), self.api.namespace
-        path, said = f"/apis/ray.io/v1/namespaces/{space}/{RAY_CLUSTER.plural}/{name}", ""
+        name, said = name_of(own), ""
         waited_s, stuck_s = 0.0, 0.0
         self.say(f"{count} workers start in pods of RayCluster {name}")
         while not is_ready(pods := self.pods(own), count):
-            status, body = self.api.call("GET", path)
-            if status == NOT_FOUND:
-                raise SurroundingsFailed(
-                    f"{self.asked}: RayCluster {name} was deleted meanwhile: by somebody, or because its head saw "
-                    "for 90 s nothing of what this pod writes",
-                    remedy="see that the run's home is one volume that all of its pods write to",
-                )
-            cluster = self._read(status, body, f"RayCluster {name}")
+            cluster = self._cluster(name)
+            if cluster is None:
+                raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {DELETED}", remedy=ONE_VOLUME)
             because = refused(cluster) or hindrance(pods) or (slowness(pods) if waited_s > SLOW_S else "")
             if is_suspended(cluster):
                 because, waited_s = "it is suspended: it waits to be admitted (Kueue, or spec.suspend)", 0.0
@@ -177,6 +193,24 @@ class _At:
                     f"{self.asked}: RayCluster {name} is not ready after {max(waited_s, stuck_s):.0f} s: {because}"
                 )
             time.sleep(LOOK_S)
+
+    def look(self, own: Object) -> None:
+        """
+        Raises:
+            SurroundingsFailed: the pods, which were ready, have been taken away.
+        """
+        name = name_of(own)
+        try:
+            cluster, pods = self._cluster(name), self.pods(own)
+        except TrimtabError:
+            return  # who does not answer now may do so later
+        if because := lost(cluster, pods):
+            raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {because}", remedy=AGAIN)
+
+    def _cluster(self, name: str) -> Object | None:
+        path = f"/apis/ray.io/v1/namespaces/{self.api.namespace}/{RAY_CLUSTER.plural}/{name}"
+        status, body = self.api.call("GET", path)
+        return None if status == NOT_FOUND else self._read(status, body, f"RayCluster {name}")
 
     def _create(self, path: str, obj: dict[str, Any]) -> None:
         """Whatever has this name is ours: of a try of this pod before, or of an answer that was lost."""

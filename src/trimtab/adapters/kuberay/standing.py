@@ -22,6 +22,9 @@ OUT_OF_MEMORY: Final = {
     WORKER: "raise the memory of the training pod (spec.pipeline.job.memory), which each worker has too",
     HEAD: "take fewer workers: what Ray's head may use is fixed",
 }
+DELETED: Final = (
+    "was deleted meanwhile: by somebody, or because its head saw for 90 s nothing of what this pod writes"
+)
 NODE_TYPE: Final = "ray.io/node-type"
 CREATING: Final = ("ContainerCreating", "PodInitializing")
 
@@ -103,6 +106,25 @@ def harm(pods: Sequence[Object]) -> str:
         if status.get("reason") == "Evicted":
             return f"pod {name} was evicted ({_one_line(status.get('message', ''))}); {OUT_OF_MEMORY[WORKER]}"
     return ""
+
+
+def lost(cluster: Object | None, pods: Sequence[Object]) -> str:
+    """What took away pods that were ready; "" if none was, or a worker that Ray Train starts anew."""
+    if cluster is None:
+        return DELETED
+    if is_suspended(cluster):
+        return "was suspended in mid-task (Kueue, or spec.suspend)"
+    heads = [pod for pod in pods if pod["metadata"]["labels"].get(NODE_TYPE) == "head"]
+    if any(_still_runs(pod) for pod in heads):
+        return ""
+    because = harm(heads)
+    return f"has lost its head, and with it all that Ray knew{f': {because}' if because else ''}"
+
+
+def _still_runs(head: Object) -> bool:
+    if head["metadata"].get("deletionTimestamp") or head.get("status", {}).get("phase") != "Running":
+        return False
+    return not any(one.get("restartCount") for one in _containers(head) if one.get("name") == HEAD)
 
 
 def _is_ready(pod: Object) -> bool:

@@ -27,6 +27,6 @@ class KubeRayTrials:
         say: Callable[[str], None],
     ) -> None:
         asked = f"search.atOnce: {self.count}"
-        with self.pods.joined(asked, self.count, self.cpus, self.device, say) as (room, device):
-            trials = RayTrials(room, self.count, self.cpus, device, self.pods.begin_s)
+        with self.pods.joined(asked, self.count, self.cpus, self.device, say) as ready:
+            trials = RayTrials(ready.room, self.count, self.cpus, ready.device, self.pods.begin_s, ready.look)
             trials.run(trial, draw, hear, end, say)

@@ -30,5 +30,6 @@ class KubeRayWorkers:
         say: Callable[[str], None],
     ) -> Any:
         pods = RayPods(self.folder, self.begin_s, self.api, self.pod)
-        with pods.joined(f"training.workers: {count}", count, cpus, device, say) as (room, device):
-            return RayWorkers(room, begin_s=self.begin_s).run(task, count, cpus, device, hear, say)
+        with pods.joined(f"training.workers: {count}", count, cpus, device, say) as ready:
+            workers = RayWorkers(ready.room, begin_s=self.begin_s, look=ready.look)
+            return workers.run(task, count, cpus, ready.device, hear, say)

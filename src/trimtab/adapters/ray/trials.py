@@ -7,6 +7,7 @@ below the study, for a failure of the trial that it was told of.
 """
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import TASK, Room
 from trimtab.adapters.ray.session import ADDRESS, ray_session
@@ -38,6 +40,7 @@ class RayTrials:
         cpus: of each.
         device: auto takes GPUs if there is one for each.
         begin_s: until all processes must have begun.
+        look: is called now and then; what it raises ends the search.
     """
 
     folder: Path
@@ -45,6 +48,7 @@ class RayTrials:
     cpus: int
     device: Literal["auto", "cpu", "cuda"]
     begin_s: float = 300.0
+    look: Callable[[], None] = nothing_lost
 
     def run(
         self,
@@ -60,7 +64,15 @@ class RayTrials:
             here = ADDRESS not in os.environ
             gpus = on_gpus(ray.cluster_resources(), asked, self.count, self.cpus, self.device, here=here)
             kind = ray.remote(num_cpus=self.cpus, num_gpus=int(gpus))(TrialProcess)
-            at_work = _AtWork(ray, asked, lambda: kind.remote(str(folder), gpus), hear, end, say)
+            at_work = _AtWork(
+                ray,
+                asked,
+                lambda: kind.remote(str(folder), gpus),
+                hear,
+                end,
+                say,
+                Every(LOOK_AFTER_S, self.look),
+            )
             for _ in range(self.count):
                 at_work.start()
             begun, _ = ray.wait([*at_work.awaited], num_returns=self.count, timeout=self.begin_s)
@@ -95,6 +107,7 @@ class _AtWork:
     hear: Callable[[Asked, int, Sequence[float], bool], GivenUp]
     end: Callable[[Asked, Ended], None]
     say: Callable[[str], None]
+    look: Every
     awaited: dict[Any, tuple[Any, _Try | None]] = field(default_factory=dict)
     idle: list[Any] = field(default_factory=list)
     again: list[_Try] = field(default_factory=list)
@@ -113,10 +126,17 @@ class _AtWork:
 
     def take(self, begin_s: float) -> bool:
         """The next news; answers False if no process begins within so long, and none is at work."""
-        found, _ = self.ray.wait([*self.awaited], timeout=None if self._trials else begin_s)
+        until = time.monotonic() + begin_s
+        while True:
+            self.look.perhaps()
+            found, _ = self.ray.wait([*self.awaited], timeout=LOOK_AFTER_S)
+            if found:
+                break
+            if not self._trials and time.monotonic() > until:
+                return False
         for one in found:
             self._news(one)
-        return bool(found)
+        return True
 
     @property
     def _trials(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
 from trimtab.adapters.ray.session import ADDRESS, ray_session
@@ -31,11 +32,13 @@ class RayWorkers:
         folder: where a task lies while it runs; every worker sees it.
         begin_s: until the workers must have begun.
         silence_s: the longest that may go by without a word of the task.
+        look: is called now and then; what it raises ends the task.
     """
 
     folder: Path
     begin_s: float = 300.0
     silence_s: float = 600.0
+    look: Callable[[], None] = nothing_lost
 
     def run(
         self,
@@ -56,6 +59,7 @@ class RayWorkers:
             fit = _Fit(room, count, cpus, gpus)
             fit.start()
             place, began, last = 0, 0, time.monotonic()
+            look = Every(LOOK_AFTER_S, self.look)
             ended = False
             while not ended:
                 fit.join(LOOK_S)
@@ -68,6 +72,8 @@ class RayWorkers:
                     began += 1
                     if began > 1:
                         say(f"a worker died: all {count} are started anew")
+                if not ended:
+                    look.perhaps()
                 silent_s = time.monotonic() - last
                 if not ended and not began and silent_s > self.begin_s:
                     raise no_room(ray, asked, cpus, gpus, self.begin_s)

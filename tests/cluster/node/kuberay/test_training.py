@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -169,6 +169,39 @@ def test_a_pod_that_is_killed_leaves_no_workers(training: Training) -> None:
     killed = time.monotonic()
     eventually("no pod of Ray is left", lambda: not training.nodes(), SILENT_S + 60)
     assert time.monotonic() - killed > SILENT_S / 2
+
+
+def suspended(training: Training) -> None:
+    name = training.node.list("rayclusters", training.namespace)[0]["metadata"]["name"]
+    patch = json.dumps({"spec": {"suspend": True}})
+    training.node.kubectl("patch", "raycluster", name, "-n", training.namespace, "--type=merge", "-p", patch)
+
+
+def beheaded(training: Training) -> None:
+    head = training.nodes("head")[0]
+    training.node.kubectl("delete", "pod", head, "-n", training.namespace, "--grace-period=0", "--force")
+
+
+@pytest.mark.parametrize(
+    ("taken_away", "said"), [(suspended, "was suspended in mid-task"), (beheaded, "has lost its head")]
+)
+def test_pods_that_are_taken_away_end_the_step_in_a_sentence_and_the_next_try_goes_on(
+    training: Training, here: str, taken_away: Callable[[Training], None], said: str
+) -> None:
+    from tests.cluster.kube.poll import eventually
+
+    training.begin(SLOWLY)
+    training.until("epoch 1 of 4")
+    taken_away(training)
+    log = training.ended(120)
+    assert training.phase == "Failed"
+    assert said in log, log
+    eventually("nothing is left", lambda: not training.left(), 60)
+    training.node.kubectl("delete", "pod", NAME, "-n", training.namespace)
+    training.begin()
+    log = training.ended()
+    assert "goes on from its checkpoint: epoch" in log
+    assert learned(log) == here
 
 
 def test_gpus_that_no_node_has_are_told_in_a_sentence(training: Training) -> None:

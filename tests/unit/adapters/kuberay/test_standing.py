@@ -10,6 +10,7 @@ from trimtab.adapters.kuberay.standing import (
     is_ready,
     is_stuck,
     is_suspended,
+    lost,
     refused,
     slowness,
 )
@@ -99,3 +100,35 @@ def test_a_pod_that_has_a_node_and_does_not_start() -> None:
 def test_kueue_holds_it_back() -> None:
     assert is_suspended({"spec": {"suspend": True}})
     assert not is_suspended({"spec": {}})
+
+
+def head(phase: str = "Running", restarts: int = 0, **meta: str) -> dict[str, Any]:
+    status = {"phase": phase, "containerStatuses": [{"name": "ray-head", "restartCount": restarts}]}
+    return {
+        "metadata": {"name": "h-1", "labels": {"ray.io/node-type": "head"}, **meta},
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize(
+    ("suspended", "pods", "said"),
+    [
+        (False, [head()], ""),
+        (True, [head()], "was suspended"),
+        (False, [], "has lost its head"),
+        (False, [head("Failed")], "has lost its head"),
+        (False, [head(restarts=1)], "has lost its head"),
+        (False, [head(deletionTimestamp="2026-01-01T00:00:00Z")], "has lost its head"),
+    ],
+)
+def test_what_takes_pods_away_in_mid_task(suspended: bool, pods: list[dict[str, Any]], said: str) -> None:
+    found = lost({"spec": {"suspend": suspended}}, pods)
+    assert said in found
+    assert bool(said) == bool(found)
+
+
+def test_a_cluster_that_was_deleted_and_a_head_without_memory_are_told_so() -> None:
+    assert "deleted meanwhile" in lost(None, [])
+    killed = head(restarts=1)
+    killed["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"reason": "OOMKilled"}}
+    assert "out of memory" in lost({"spec": {}}, [killed])

@@ -1,0 +1,29 @@
+"""A look, now and then, at whether Ray still has what it was given."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+LOOK_AFTER_S: Final = 5.0
+"""A driver whose head is gone is ended by Ray itself after a minute, without a word."""
+
+
+def nothing_lost() -> None:
+    """Of a Ray that nobody takes away."""
+
+
+class Every:
+    """
+    Args:
+        after_s: between two looks.
+    """
+
+    def __init__(self, after_s: float, look: Callable[[], None]) -> None:
+        self._after_s, self._look = after_s, look
+        self._last_s = time.monotonic()
+
+    def perhaps(self) -> None:
+        """Look, if it is time; what the look raises is passed on."""
+        if time.monotonic() - self._last_s >= self._after_s:
+            self._look()
+            self._last_s = time.monotonic()
