@@ -142,7 +142,8 @@ def _hangs(asked: str, silence_s: float) -> SurroundingsFailed:
 
 
 def _died(asked: str, error: BaseException | None) -> SurroundingsFailed:
-    because = str(error).strip().splitlines()[0] if error is not None else "Ray Train ended without an answer"
+    said = str(error).strip().splitlines()
+    because = said[-1].strip() if error is not None and said else "Ray Train ended without an answer"
     return SurroundingsFailed(
         f"{asked}: one has died more than {AGAIN} times: {because}",
         remedy="a worker that is killed is often out of memory; run again, and it goes on from its last checkpoint",

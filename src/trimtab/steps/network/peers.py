@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import distributed, nn
 
+from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.workers import PeerLost
 from trimtab.steps.fitting.refusals import ModelRefused
 
@@ -112,7 +113,16 @@ class Peers:
 
 @contextlib.contextmanager
 def met(rank: int, world: int, meeting: str, device: str) -> Iterator[Peers]:
-    """The peers that meet there, for as long as it lasts."""
+    """The peers that meet there, for as long as it lasts.
+
+    Raises:
+        SurroundingsFailed: they are to compute on GPUs, and here is none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SurroundingsFailed(
+            f"training.device: worker {rank} was given a GPU, and torch finds none there",
+            remedy="see that its node has the driver (`nvidia-smi`) and its image a torch for it, or say cpu",
+        )
     with _together():
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",

@@ -242,7 +242,7 @@ def test_each_worker_is_placed_with_a_gpu_and_a_driver_that_is_not_there_is_told
         assert worker["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] in (1, "1")
     log = training.ended()
     assert training.phase == "Failed"
-    assert "training.device asks for a GPU (cuda), and torch finds none here" in log, log
+    assert "was given a GPU, and torch finds none there" in log, log
     eventually("nothing is left", lambda: not training.left(), 60)
 
 

@@ -1,10 +1,13 @@
 """How the processes that learn one network share its batches."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from trimtab.api.errors import SurroundingsFailed
 
 pytestmark = pytest.mark.xdist_group("torch")
 
@@ -49,3 +52,17 @@ def test_draws_of_rank_0_are_those_of_a_process_alone_and_every_other_has_its_ow
     seeds = [Peers(rank, 4).seed(7) for rank in range(4)]
     assert seeds[0] == 7 == Peers().seed(7)
     assert len(set(seeds)) == 4
+
+
+def test_a_worker_that_was_given_a_gpu_which_is_not_there_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else NCCL would, as if a peer were gone: all would be started anew, and again."""
+    from trimtab.steps.network.peers import met
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with (
+        pytest.raises(SurroundingsFailed, match="worker 1 was given a GPU, and torch finds none there"),
+        met(1, 2, f"file://{tmp_path}/meeting", "cuda"),
+    ):
+        pass
