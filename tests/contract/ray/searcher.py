@@ -1,4 +1,4 @@
-"""A search in processes of Ray, in a process of its own: python searcher.py ROOT TRIALS
+"""A search in processes of Ray, in a process of its own: python searcher.py ROOT TRIALS [WHERE]
 
 Says on standard output what the search says, and at the end what was tried, as JSON. While there is ROOT/hold, no
 drawn trial ends; none begins to fit before another process is at one too. The rate 5 kills its process.
@@ -12,11 +12,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
 
 from search_world import World, some_rows
 
+from trimtab.adapters.kuberay import KubeRayTrials, RayPods
 from trimtab.adapters.ray import RayTrials
 
 MODEL = """
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 from sklearn.linear_model import LogisticRegression
@@ -25,7 +27,7 @@ ROOT = Path({root!r})
 
 def build(schema, rate=None):
     if rate is not None:
-        (ROOT / f"at-{{os.getpid()}}").touch()
+        (ROOT / f"at-{{os.getpid()}}-{{socket.gethostname()}}").touch()
         while len(list(ROOT.glob("at-*"))) < 2 or (ROOT / "hold").exists():
             time.sleep(0.02)
     if rate == 5.0:
@@ -35,12 +37,13 @@ def build(schema, rate=None):
 SPACE = {"rate": {"choices": [1e-9, 1e-8, 1e-7, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}}
 
 
-def main(root: Path, trials: int) -> None:
+def main(root: Path, trials: int, where: str = "here") -> None:
     (root / "model.py").write_text(MODEL.format(root=str(root)))
     search = {"trials": trials, "atOnce": 2, "pruner": "asha", "sampler": "random", "space": SPACE}
     world = World(root, some_rows())
-    apart = RayTrials(root / "tmp", 2, 1, "cpu")
-    found = world.search(search, model="model.py", say=said, trials=apart)
+    here = RayTrials(root / "tmp", 2, 1, "cpu")
+    pods = KubeRayTrials(RayPods(root / "tmp", begin_s=240.0), 2, 1, "cpu")
+    found = world.search(search, model="model.py", say=said, trials=pods if where == "kuberay" else here)
     said(json.dumps([(one.number, one.state, one.value, len(one.folds), one.because) for one in found.tried]))
 
 
@@ -50,4 +53,4 @@ def said(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -29,7 +29,9 @@ pytestmark = pytest.mark.xdist_group("node")
 NAME: Final = "training"
 ACCOUNT: Final = "trimtab-pipelines"
 SHARED: Final = "/trimtab"
-LEARNER: Final = Path(__file__).parents[3] / "contract" / "ray" / "learner.py"
+CONTRACT: Final = Path(__file__).parents[3] / "contract"
+LEARNER: Final = CONTRACT / "ray" / "learner.py"
+SEARCHER: Final = CONTRACT / "ray" / "searcher.py"
 SLOWLY: Final = "time.sleep(0.25)"
 """In each of about 11 steps of each of 4 epochs."""
 ENDED: Final = ("Succeeded", "Failed")
@@ -57,7 +59,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def shared(kuberay: "Node", namespace: str, volume: Volume, tmp_path: Path) -> Path:
     """What all pods share, seen from this host: anybody may write there."""
-    shutil.copy(LEARNER, tmp_path)
+    for script in (LEARNER, SEARCHER, CONTRACT / "search" / "search_world.py"):
+        shutil.copy(script, tmp_path)
     volume("shared", tmp_path)
     seen = kuberay.place / "volumes" / namespace / "shared"
     seen.chmod(0o777)
@@ -67,10 +70,13 @@ def shared(kuberay: "Node", namespace: str, volume: Volume, tmp_path: Path) -> P
 class Training:
     """A pod that trains by learner.py."""
 
-    def __init__(self, node: "Node", namespace: str) -> None:
-        self.node, self.namespace = node, namespace
+    def __init__(self, node: "Node", namespace: str, shared: Path) -> None:
+        self.node, self.namespace, self.shared = node, namespace, shared
 
     def begin(self, line: str = "pass", device: str = "auto") -> None:
+        self.run(f'learner.py $ROOT small 2 "$LINE" kuberay {device}', line)
+
+    def run(self, script: str, line: str = "") -> None:
         meta = {"name": ACCOUNT, "namespace": self.namespace}
         rbac = "rbac.authorization.k8s.io"
         self.node.apply(
@@ -83,7 +89,7 @@ class Training:
                 "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
                 "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
             },
-            pod(self.namespace, line, device),
+            pod(self.namespace, script, line),
         )
 
     @property
@@ -136,7 +142,7 @@ class Training:
 
 @pytest.fixture
 def training(kuberay: "Node", namespace: str, shared: Path) -> Training:
-    return Training(kuberay, namespace)
+    return Training(kuberay, namespace, shared)
 
 
 def test_a_worker_whose_pod_dies_changes_no_bit_and_nothing_is_left(training: Training, here: str) -> None:
@@ -204,6 +210,22 @@ def test_pods_that_are_taken_away_end_the_step_in_a_sentence_and_the_next_try_go
     assert learned(log) == here
 
 
+def test_trials_of_a_search_run_at_once_in_pods(training: Training) -> None:
+    from tests.cluster.kube.poll import eventually
+
+    training.run("searcher.py $ROOT 10 kuberay")
+    log = training.ended()
+    assert training.phase == "Succeeded", log
+    assert "trial 0 of 10 (the project's own)" in log
+    tried = json.loads(log.splitlines()[-1])
+    assert len(tried) == 10
+    assert min(value for _, _, value, _, _ in tried if value is not None) < tried[0][2]
+    hosts = {one.name.split("-", 2)[2] for one in (training.shared / training.namespace).glob("at-*")}
+    assert len(hosts) == 2
+    assert all("-worker-" in host for host in hosts), hosts
+    eventually("nothing is left", lambda: not training.left(), 60)
+
+
 def test_gpus_that_no_node_has_are_told_in_a_sentence(training: Training) -> None:
     from tests.cluster.kube.poll import eventually
 
@@ -258,17 +280,20 @@ def learned(log: str) -> str:
     return found.group(1)
 
 
-def pod(namespace: str, line: str, device: str) -> dict[str, Any]:
+def pod(namespace: str, script: str, line: str) -> dict[str, Any]:
     from tests.cluster.kube import images
 
-    root = f"{SHARED}/{namespace}"
-    command = f'mkdir -p {root} && exec python {SHARED}/learner.py {root} small 2 "$LINE" kuberay {device}'
+    command = f"mkdir -p $ROOT && exec python {SHARED}/{script}"
     container = {
         "name": "run",
         "image": images.RAY,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/bin/bash", "-c", command],
-        "env": [{"name": "LINE", "value": line}, {"name": "PYTHONUNBUFFERED", "value": "1"}],
+        "env": [
+            {"name": "ROOT", "value": f"{SHARED}/{namespace}"},
+            {"name": "LINE", "value": line},
+            {"name": "PYTHONUNBUFFERED", "value": "1"},
+        ],
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
         "volumeMounts": [{"name": "shared", "mountPath": SHARED}],
     }
