@@ -204,7 +204,7 @@ def test_pods_that_are_taken_away_end_the_step_in_a_sentence_and_the_next_try_go
     assert said in log, log
     eventually("nothing is left", lambda: not training.left(), 60)
     training.node.kubectl("delete", "pod", NAME, "-n", training.namespace)
-    training.begin()
+    training.begin(SLOWLY)  # another model.py would have other checkpoints
     log = training.ended()
     assert "goes on from its checkpoint: epoch" in log
     assert learned(log) == here
