@@ -120,6 +120,11 @@ class Step:
         return dict(self.pod["spec"]["containers"][0])
 
     @property
+    def output(self) -> Path:
+        """Where it says what it made: executor_output.json."""
+        return Path(self.given["outputs"]["outputFile"])
+
+    @property
     def artefacts(self) -> Mapping[str, tuple[str, Path]]:
         """Those that it was to leave: type and place by name."""
         made = self.given["outputs"].get("artifacts", {})
@@ -178,25 +183,26 @@ class Steps:
         from tests.cluster.kube.errors import ClusterToolFailed
         from tests.cluster.kube.poll import eventually
 
-        given = Task.from_command(command, {})
-        label, name = plan.label(given.name), f"{given.name}-{next(self._numbers)}"
+        task = Task.from_command(command, {})
+        label, name = plan.label(task.name), f"{task.name}-{next(self._numbers)}"
+        given = json.loads(task.executor_input)
         meta = {"name": name, "namespace": self._namespace}
         spec = {**plan.pod(label, command), "serviceAccountName": self._account}
         self._node.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
         try:
-            if given.name in losing:
-                losing.remove(given.name)
+            if task.name in losing:
+                losing.remove(task.name)
                 eventually(f"{name} runs", lambda: self._pod(name, "Running"), WITHIN_S)
                 self._node.kubectl(
                     "delete", "pod", name, "-n", self._namespace, "--grace-period=0", "--force"
                 )
-                return Step(given.name, label, json.loads(given.executor_input), {}, "")
+                return Step(task.name, label, given, {}, "")
             pod = eventually(f"{name} has ended", lambda: self._pod(name, *ENDED), WITHIN_S)
         except ClusterToolFailed as error:
             raise AssertionError(f"{error}\n{self._node.explain(self._namespace)}") from error
         log = self._node.kubectl("logs", name, "-n", self._namespace)
         self._node.cluster.delete(POD, self._namespace, name)
-        return Step(given.name, label, json.loads(given.executor_input), pod, log)
+        return Step(task.name, label, given, pod, log)
 
     def _pod(self, name: str, *phases: str) -> Json | None:
         found = self._node.cluster.read(POD, self._namespace, name)
