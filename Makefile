@@ -40,7 +40,7 @@ test-faults: $(ALL) ## The fault table beside KServe's own manager, in four sett
 test-kuberay: $(ALL) ## Training in pods of a RayCluster, beside KubeRay's own operator (as root; about 6 minutes)
 	$(BIN)/python -m pytest $(KUBERAY) -q --durations=10
 
-test-components: $(ALL) ## Each step of each pipeline as its IR says, a pod of its own (as root; about 5 minutes)
+test-components: $(ALL) ## Each step of each pipeline as its IR says, a pod of its own (as root; 5 to 7 minutes)
 	$(BIN)/python -m pytest $(COMPONENTS) -q --durations=10
 
 e2e: $(ALL) ## From an empty cluster by docs/install.md: spring 2013 lived through in pods (as root, with buildah; 25 minutes)

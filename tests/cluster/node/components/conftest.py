@@ -13,7 +13,8 @@ from tests.cluster.node.components.steps import Step, Steps
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
 
-KEY = "first"
+KEY = "0123456789abcdef" * 4
+"""As a policy makes them."""
 FROM = "2013-02-01T00:00:00+00:00"
 
 
