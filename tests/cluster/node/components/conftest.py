@@ -133,7 +133,7 @@ def trained(team: Team) -> list[Step]:
 
 @pytest.fixture(scope="module")
 def refused(team: Team, trained: list[Step]) -> list[Step]:
-    """Training that its gates refuse, and whose node is lost while it fits."""
+    """Training that its gates refuse, and whose pod that fits is deleted once."""
     return team.run("training", "refused", lost="train")
 
 

@@ -80,9 +80,9 @@ def placing(home: Path) -> dict[str, Any]:
 
 def said(output: Path) -> dict[str, Any]:
     """What a task's executor_output.json says: parameters, and artefacts' metadata, by name."""
-    told = json.loads(output.read_text())
+    told: dict[str, Any] = json.loads(output.read_text())
     metadata = {name: one["artifacts"][0]["metadata"] for name, one in told.get("artifacts", {}).items()}
-    return told.get("parameterValues", {}) | metadata
+    return {**told.get("parameterValues", {}), **metadata}
 
 
 def _packaged(name: str) -> Path:
