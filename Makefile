@@ -14,6 +14,7 @@ ALL := $(VENV)/.ready-all
 WORKERS ?= 2
 FAULTS = tests/cluster/node/faults
 KUBERAY = tests/cluster/node/kuberay
+COMPONENTS = tests/cluster/node/components
 INSTALL = $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock
 
 export DO_NOT_TRACK := 1
@@ -29,15 +30,18 @@ demo: $(STAMP) ## The main job: the whole loop over a year of real flights (abou
 test: $(ALL) ## All tests that run unattended
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q --durations=10
 
-.PHONY: test-cluster test-faults test-kuberay e2e cluster cluster-down
+.PHONY: test-cluster test-faults test-kuberay test-components e2e cluster cluster-down
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
-	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q --durations=10 --ignore=$(FAULTS) --ignore=$(KUBERAY)
+	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q --durations=10 --ignore=$(FAULTS) --ignore=$(KUBERAY) --ignore=$(COMPONENTS)
 
 test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and the whole loop on pods (as root; about an hour)
 	$(BIN)/python -m pytest $(FAULTS) -n $(WORKERS) --dist loadgroup -q --durations=10
 
 test-kuberay: $(ALL) ## Training in pods of a RayCluster, beside KubeRay's own operator (as root; about 6 minutes)
 	$(BIN)/python -m pytest $(KUBERAY) -q --durations=10
+
+test-components: $(ALL) ## Each step of each pipeline as its IR says, a pod of its own (as root; 5 to 7 minutes)
+	$(BIN)/python -m pytest $(COMPONENTS) -q --durations=10
 
 e2e: $(ALL) ## From an empty cluster by docs/install.md: spring 2013 lived through in pods (as root, with buildah; 25 minutes)
 	$(BIN)/python -m pytest tests/e2e -q
@@ -111,4 +115,4 @@ $(ALL): $(STAMP)
 	@touch $@
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,6 +1,7 @@
 """One whole node for all tests here: KServe, Envoy Gateway, real models. How it is made: tests/cluster/kube."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -76,18 +77,26 @@ def estimators(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
-def namespace(node: "Node") -> Iterator[str]:
-    """A new namespace; all in it goes after the test."""
+@contextmanager
+def new_namespace(node: "Node", labels: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Its name; all in it goes afterwards."""
     from tests.cluster.kube.poll import eventually
     from trimtab.ports.cluster import Kind
 
     name, kind = f"t-{uuid4().hex[:8]}", Kind("", "v1", "Namespace", "namespaces", namespaced=False)
     account = Kind("", "v1", "ServiceAccount", "serviceaccounts")
-    node.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    meta = {"name": name, "labels": dict(labels or {})}
+    node.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
     eventually("the default account", lambda: node.cluster.read(account, name, "default"), 30)
     yield name
     node.cluster.delete(kind, "", name)
+
+
+@pytest.fixture
+def namespace(node: "Node") -> Iterator[str]:
+    """A new namespace; all in it goes after the test."""
+    with new_namespace(node) as name:
+        yield name
 
 
 @pytest.fixture

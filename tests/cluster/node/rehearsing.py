@@ -165,7 +165,7 @@ class Team:
         server["image"] = self.serving
         server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
         server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
-        self.node.apply(runtime, *others, *_pipelines(self.namespace), *_mlflow(self.namespace))
+        self.node.apply(runtime, *others, *pipelines_account(self.namespace), *_mlflow(self.namespace))
         home = folder / "home"
         (home / "data").mkdir(parents=True)
         bundle = _bundle(folder / "flights", home, sources(home / "data"))
@@ -342,7 +342,7 @@ def _bundle(project: Path, output: Path, written: Mapping[str, str]) -> str:
     return made.name
 
 
-def _pipelines(namespace: str) -> list[dict[str, Any]]:
+def pipelines_account(namespace: str) -> list[dict[str, Any]]:
     """The account of the samples as which runs are made, with its rights."""
     told = yaml.safe_load_all((ROOT / "manifests" / "samples" / "serviceaccount.yaml").read_text())
     mine = [one for one in told if one["metadata"]["name"] == "trimtab-pipelines"]
