@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 LOOK_AFTER_S: Final = 5.0
-"""A driver whose head is gone is ended by Ray itself after a minute, without a word."""
+"""Well before a node of Ray gives up a head that is gone: a minute (gcs_rpc_server_reconnect_timeout_s)."""
 
 
 def nothing_lost() -> None:
