@@ -9,6 +9,8 @@ LIGHT_CPU = "1"
 LIGHT_MEMORY = "1Gi"
 OUTSIDE = 3
 """How often a step that asks a server is tried again; each leaves the same if it runs twice."""
+TASK_IMAGE = "TRIMTAB_TASK_IMAGE"
+"""By which a task in a pod knows its image, if the API server does not tell it."""
 NODE_LOST = 1
 """How often a long step is: its node may go, but what is wrong with a project stays wrong."""
 
@@ -76,6 +78,7 @@ class Placing:
         from kfp import kubernetes
 
         task.set_container_image(self.image)
+        task.set_env_variable(TASK_IMAGE, self.image)
         for name, value in sorted(self.variables.items()):
             task.set_env_variable(name, value)
         for secret, keys in sorted(self.secrets.items()):

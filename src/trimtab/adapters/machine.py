@@ -5,17 +5,13 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import trimtab
 from trimtab.api.provenance import Determinism, Hardware, Libraries
-
-IMAGE_VARIABLE: Final = "TRIMTAB_IMAGE"
-"""Set by an image, or by who starts its container: the image's name with its digest."""
 
 VARIABLES: Final = (
     "OMP_NUM_THREADS",
@@ -54,22 +50,9 @@ def libraries() -> Libraries:
 
 
 def determinism(seed: int) -> Determinism:
-    """The switches as they stand in this process; torch's only where something has loaded it."""
+    """The switches as this process was given them; threads and torch's own are still to come, with the fit."""
     variables = {name: os.environ[name] for name in VARIABLES if name in os.environ}
-    torch: Any = sys.modules.get("torch")
-    if torch is None:
-        return Determinism(seed=seed, variables=variables)
-    return Determinism(
-        seed=seed,
-        variables=variables,
-        torch={
-            "threads": str(torch.get_num_threads()),
-            "deterministic_algorithms": str(torch.are_deterministic_algorithms_enabled()).lower(),
-            "cudnn.benchmark": str(torch.backends.cudnn.benchmark).lower(),
-            "cudnn.deterministic": str(torch.backends.cudnn.deterministic).lower(),
-            "float32_matmul_precision": str(torch.get_float32_matmul_precision()),
-        },
-    )
+    return Determinism(seed=seed, variables=variables)
 
 
 def _cpu() -> str:

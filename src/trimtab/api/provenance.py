@@ -80,7 +80,11 @@ class Hardware(Stored):
 
     Attributes:
         cores: that the process might use.
-        accelerators: the name of each, in the driver's order.
+        accelerators: the name of each that this machine has, in its driver's order.
+        devices: on which each process of a network learned, by rank: a GPU's name, or `cpu` with the instructions that
+            torch makes use of; empty for other models.
+        workers: where those processes were, if there was more than one: `here`, `ray` for the cluster that RAY_ADDRESS
+            named, `kuberay` for pods of their own.
     """
 
     cpu: str
@@ -88,6 +92,8 @@ class Hardware(Stored):
     cores: int
     memory_bytes: int
     accelerators: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    workers: Literal["", "here", "ray", "kuberay"] = ""
 
 
 class Determinism(Stored):
@@ -96,12 +102,35 @@ class Determinism(Stored):
     Attributes:
         seed: training.seed.
         variables: of the environment, as they were set: threads, hash seed, CUDA's workspace.
-        torch: its own switches, where a fit had loaded torch.
+        threads: of each pool while the model learned, by its interface: openmp, blas, torch.
+        torch: its own switches while a network learned; empty for other models.
     """
 
     seed: int
     variables: dict[str, str] = Field(default_factory=dict)
+    threads: dict[str, str] = Field(default_factory=dict)
     torch: dict[str, str] = Field(default_factory=dict)
+
+
+class Chosen(Stored):
+    """What a search chose, so that the model can be fitted again without the search.
+
+    Attributes:
+        family: of the model; "" for the project's model.py.
+        params: all that the model was built with.
+        trial: its number; 0 is the project's own model.
+        trials: how many had ended.
+        seed: by which candidates were drawn.
+        metric, value: by which it was chosen, and its mean over folds.
+    """
+
+    family: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    trial: int
+    trials: int
+    seed: int
+    metric: str
+    value: float
 
 
 class Results(Stored):
@@ -131,6 +160,7 @@ class Provenance(Stored):
         refitted: the exported model is the tested one, fitted anew on all rows.
         quantized: static or dynamic, where the 8-bit form passed the gates and was exported; else "".
         pruned: the share of hidden units that was left out of what was exported; 0 for none.
+        chosen: by a search; None where there was none.
         data: every table version that was read, each after those that it was made of; the features come last.
         image: of the container, with its digest, where it says so.
     """
@@ -143,6 +173,7 @@ class Provenance(Stored):
     refitted: bool = False
     quantized: Literal["", "dynamic", "static"] = ""
     pruned: float = 0.0
+    chosen: Chosen | None = None
     bundle: Bundle
     code: Code
     data: tuple[DataVersion, ...]
@@ -182,6 +213,7 @@ class Provenance(Stored):
             "trimtab.hardware": ", ".join(
                 [f"{self.hardware.cores} x {self.hardware.cpu}", *self.hardware.accelerators]
             ),
+            "trimtab.devices": ", ".join(self.hardware.devices),
         }
 
     def to_json(self) -> str:

@@ -15,7 +15,7 @@ from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS
 from trimtab.api.errors import AnswerIsNo
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
-from trimtab.api.provenance import Results
+from trimtab.api.provenance import Chosen, Results
 from trimtab.bootstrap.artefacts import (
     draw,
     keep_provenance,
@@ -194,9 +194,20 @@ def featurize(project: str, until: str, rows_version: str, rows: Any, features: 
 
 
 def train(
-    project: str, until: str, window: str, features_version: str, features: Any, model: Any, metrics: Any
+    project: str,
+    until: str,
+    window: str,
+    features_version: str,
+    features: Any,
+    model: Any,
+    metrics: Any,
+    chosen: Chosen | None = None,
 ) -> Trained:
-    """A model fitted on the training part, looked for before that where the project says so."""
+    """A model fitted on the training part, looked for before that where the project says so.
+
+    Args:
+        chosen: by an earlier search, which is not made again.
+    """
     from trimtab.adapters.clock import WallClock
     from trimtab.adapters.optuna import OptunaStudies
     from trimtab.steps.search.search import Means
@@ -219,14 +230,14 @@ def train(
         window_of(window),
         made_by.tags(),
         means=Means(OptunaStudies(beside / "search.db"), WallClock(), log, place.trials()),
+        chosen=chosen,
         checkpoints=place.home.checkpoints,
         say=log,
         workers=place.workers(),
     )
-    results = Results(trained=made.answers)
-    keep_provenance(
-        made_by.model_copy(update={"run": made.run_id, "results": results}), Path(model.path), tracking
-    )
+    told = {"run": made.run_id, "results": Results(trained=made.answers), "chosen": made.chosen}
+    made_by = place.learned(made_by, made.circumstances)
+    keep_provenance(made_by.model_copy(update=told), Path(model.path), tracking)
     for name, value in made.metrics.items():
         metrics.log_metric(name, value)
     print(made)  # noqa: T201  a task's log is its standard output
@@ -300,8 +311,13 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
         say=log,
         workers=place.workers(),
     )
-    after = place.provenance(pointer, before.until, before.window)
-    told = {"run": before.run, "results": before.results, "refitted": made.refitted}
+    after = place.learned(place.provenance(pointer, before.until, before.window), made.circumstances)
+    told = {
+        "run": before.run,
+        "results": before.results,
+        "refitted": made.refitted,
+        "chosen": before.chosen,
+    }
     keep_provenance(after.model_copy(update=told), Path(final.path))
     print(made)  # noqa: T201  a task's log is its standard output
     return Versioned(f"{model_version} on all rows")

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from trimtab.adapters import machine
 from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.files import LocalFiles
+from trimtab.adapters.kubernetes.own_image import own_image
 from trimtab.adapters.projects.bundle import content, digest
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from trimtab.ports.registry import Registry
     from trimtab.ports.trials import Trials
     from trimtab.ports.workers import Workers
+    from trimtab.steps.fitting.circumstances import Circumstances
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
 COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 MLFLOW_VARIABLE = "TRIMTAB_MLFLOW"
 """Address of an MLflow server that tracks and registers in place of `.trimtab/mlflow`; `none` tracks nothing."""
 UNTRACKED = "none"
+WHERE_VARIABLE = "TRIMTAB_WHERE"
+"""In place of training.where: a run that is made again makes no pods."""
 HOME_VARIABLE = "TRIMTAB_HOME"
 """The folder whose `.trimtab` all tasks of a run share, where their project is an address."""
 MODELS_VARIABLE = "TRIMTAB_MODELS"
@@ -103,13 +107,20 @@ class Workplace:
             return MlflowTracking(server)
         return MlflowTracking(tracking_uri(self.home), self.home.mlflow / "artifacts")
 
+    @property
+    def where(self) -> Literal["here", "ray", "kuberay"]:
+        """Where processes that learn together are."""
+        if (os.environ.get(WHERE_VARIABLE) or self.loaded.project.training.where) == "kuberay":
+            return "kuberay"
+        return "ray" if os.environ.get("RAY_ADDRESS") else "here"
+
     def workers(self) -> "Workers":
         """Processes that learn together, where the project wants them."""
         from trimtab.adapters.kuberay import KubeRayWorkers
         from trimtab.adapters.ray import RayWorkers
 
         folder = self.home.path / "tmp"
-        if self.loaded.project.training.where == "kuberay":
+        if self.where == "kuberay":
             return KubeRayWorkers(folder)
         return RayWorkers(folder)
 
@@ -123,7 +134,7 @@ class Workplace:
         at_once, how = project.search.at_once if project.search else 1, project.training
         if at_once == 1:
             return OneByOne()
-        if how.where == "kuberay":
+        if self.where == "kuberay":
             return KubeRayTrials(RayPods(folder), at_once, how.threads, how.device)
         return RayTrials(folder, at_once, how.threads, how.device)
 
@@ -172,9 +183,21 @@ class Workplace:
             code=Code(commit=commit, changed=bool(changes)),
             data=data_versions(features, self.tables),
             libraries=machine.libraries(),
-            image=os.environ.get(machine.IMAGE_VARIABLE, ""),
+            image=own_image(),
             hardware=machine.hardware(),
             determinism=machine.determinism(self.loaded.project.training.seed),
+        )
+
+    def learned(self, made: Provenance, circumstances: "Circumstances") -> Provenance:
+        """The provenance of a model that has learned under these circumstances."""
+        devices = circumstances.devices
+        fit = {"threads": dict(circumstances.threads), "torch": dict(circumstances.switches)}
+        on = {"devices": devices, "workers": self.where if len(devices) > 1 else ""}
+        return made.model_copy(
+            update={
+                "determinism": made.determinism.model_copy(update=fit),
+                "hardware": made.hardware.model_copy(update=on),
+            }
         )
 
 

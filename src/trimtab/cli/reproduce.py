@@ -42,12 +42,12 @@ def reproduce(
 
     The same bundle over the same table versions, with the same until, window, seed and threads, in a scratch folder:
     tables, registry and what is in service stay as they are. Files of the project and of its sources may have changed
-    since: they are not read.
+    since: they are not read. What a search chose is fitted again without the search, and workers learn on this machine.
 
     \b
     What is compared, causes first; the first that differs is named:
       bundle → data versions → libraries → hardware → determinism switches
-        → tables → features → trained model → fitted model → exported files → predictions
+        → search → tables → features → trained model → fitted model → exported files → predictions
 
     Exit status: 0 identical, 1 it differs, 2 no such run, 4 its bundle or a data version is gone.
     """

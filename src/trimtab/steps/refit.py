@@ -19,6 +19,7 @@ from trimtab.ports.workers import Workers
 from trimtab.quality.blocks import local_days
 from trimtab.quality.climatology import climatology, mature_days
 from trimtab.quality.skill import daily_skill, rolling_origins
+from trimtab.steps.fitting.circumstances import Circumstances
 from trimtab.steps.fitting.contract import ModelSource
 from trimtab.steps.fitting.fitted import FittedModel, fit_model
 from trimtab.steps.fitting.identity import identity_of
@@ -38,12 +39,14 @@ class Refitted:
         refitted: False where training.split.refit is off: the tested model itself, with its reference skills.
         rows: that the model learned from.
         skills: mean daily skill, out of sample, oldest first; empty without a time or two classes.
+        circumstances: of the fit of that model.
     """
 
     folder: Path
     refitted: bool
     rows: int
     skills: tuple[float, ...]
+    circumstances: Circumstances
 
 
 def refit(
@@ -98,7 +101,7 @@ def refit(
     made.save(folder)
     if kept is not None:
         kept.clear()
-    return Refitted(folder, again, len(labels) if again else model.rows, skills)
+    return Refitted(folder, again, len(labels) if again else model.rows, skills, made.circumstances)
 
 
 def _fit(

@@ -1,7 +1,7 @@
 """train: fit a model on the rows before those that will judge it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ import numpy as np
 
 from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
+from trimtab.api.provenance import Chosen
 from trimtab.features.columns import Array
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
@@ -17,7 +18,8 @@ from trimtab.ports.tracking import RunRecord, Tracking
 from trimtab.ports.workers import Workers
 from trimtab.quality.metrics import METRICS as KNOWN
 from trimtab.quality.metrics import evaluate as measured
-from trimtab.steps.fitting.contract import ModelSource, family_source, file_source
+from trimtab.steps.fitting.circumstances import Circumstances
+from trimtab.steps.fitting.contract import ModelSource, family_source, file_source, source_again
 from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers, fit_model
 from trimtab.steps.fitting.graph import exported
 from trimtab.steps.fitting.identity import identity_of
@@ -51,6 +53,8 @@ class Trained:
         epochs: passes that early stopping chose; None where the estimator has none.
         answers: digest of what the model answers on the validation rows, hex.
         searched: what a search found, in a sentence; "" without one.
+        chosen: what is written down of that; None without one.
+        circumstances: of the fit.
     """
 
     folder: Path
@@ -60,6 +64,8 @@ class Trained:
     epochs: int | None
     answers: str
     searched: str = ""
+    chosen: Chosen | None = None
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
 
 def train(
@@ -73,6 +79,7 @@ def train(
     window: timedelta | None = None,
     lineage: Mapping[str, str] | None = None,
     means: Means | None = None,
+    chosen: Chosen | None = None,
     checkpoints: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
     workers: Workers | None = None,
@@ -86,6 +93,7 @@ def train(
         window: only rows at most this much older than the newest; None takes `training.window`.
         lineage: tags for the tracking run: bundle digest, commit, lock digest.
         means: what a search works with; its page lies in `folder` then.
+        chosen: by an earlier search; it is fitted, and nothing is searched.
         checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
         say: is told how a network's training goes, a line an epoch.
         workers: where a network learns if `training.workers` is more than 1; trials of a search do not.
@@ -100,7 +108,9 @@ def train(
     _check_classes(rows, labels, parts)
     names = _plain_metrics(project, rows.plan.task)
     found = None
-    if project.search is not None and means is not None:
+    if chosen is not None:
+        source = source_again(source, chosen.family, chosen.params)
+    elif project.search is not None and means is not None:
         page = folder / SEARCH_PAGE
         found = search_before_test(
             project,
@@ -115,7 +125,7 @@ def train(
             page,
             lineage or {},
         )
-        source = found.source
+        source, chosen = found.source, found.chosen
     training, validation = rows.taken(parts.training), rows.taken(parts.validation)
     kept = checkpoints_of(
         checkpoints, identity_of(project, source, features, rows.until, window, "train"), say
@@ -157,7 +167,17 @@ def train(
         kept.clear()
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
     answers, searched = digest_of_answers(scores), lead(found) if found else ""
-    return Trained(folder, model.run_id, counts, metrics, model.frozen.get("max_iter"), answers, searched)
+    return Trained(
+        folder,
+        model.run_id,
+        counts,
+        metrics,
+        model.frozen.get("max_iter"),
+        answers,
+        searched,
+        chosen,
+        model.circumstances,
+    )
 
 
 def model_source(project: Project, root: Path) -> ModelSource:

@@ -1,5 +1,6 @@
 """A small project run in this process, step by step as a pipeline does, with its provenance in the run's folder."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -121,7 +122,8 @@ def run_here(folder: Path) -> None:
         component.build(bundle, UNTIL, "", sources, tables, judged)
         component.validate(bundle, UNTIL, "", tables, judged, good, artefact("page"), artefact("outcome"))
         component.featurize(bundle, UNTIL, "", good, features)
-        component.train(bundle, UNTIL, "", "", features, model, artefact("metrics"))
+        with (kept / "said").open("w") as said, contextlib.redirect_stdout(said):
+            component.train(bundle, UNTIL, "", "", features, model, artefact("metrics"))
         figures = (artefact("judged-metrics"), artefact("curve"), artefact("evaluation.html"))
         component.evaluate(bundle, "", "", False, good, features, model, passed, *figures)
         component.refit(bundle, "", "", features, passed, final)

@@ -6,6 +6,7 @@ import pytest
 
 from trimtab.api.provenance import (
     Bundle,
+    Chosen,
     Code,
     DataVersion,
     Determinism,
@@ -16,6 +17,15 @@ from trimtab.api.provenance import (
 )
 from trimtab.local.reproduce.comparison import differences
 
+CHOSEN = Chosen(
+    family="gradient_boosting",
+    params={"learning_rate": 0.1},
+    trial=3,
+    trials=8,
+    seed=7,
+    metric="log_loss",
+    value=0.5,
+)
 RECORDED = Provenance(
     project="flights",
     recorded_at="2024-01-01T00:00:00+00:00",
@@ -31,6 +41,7 @@ RECORDED = Provenance(
     libraries=Libraries(digest="l", python="3.11.7", trimtab="t", packages={"numpy": "2.3.1", "duckdb": "2.0.0"}),
     hardware=Hardware(cpu="Xeon", architecture="x86_64", cores=2, memory_bytes=1),
     determinism=Determinism(seed=7, variables={"OMP_NUM_THREADS": "2"}),
+    chosen=CHOSEN,
     results=Results(
         trained="t", fitted="f", files={"model.onnx": "m", "plan.json": "p"}, exported="e", predictions="p"
     ),
@@ -61,6 +72,9 @@ CHANGES = {
     ("libraries", "numpy"): changed("libraries", packages={"numpy": "2.4.0", "duckdb": "2.0.0"}),
     ("hardware", "cpu"): changed("hardware", cpu="EPYC"),
     ("determinism", "OMP_NUM_THREADS"): changed("determinism", variables={"OMP_NUM_THREADS": "8"}),
+    ("search", "learning_rate"): lambda made: made.model_copy(
+        update={"chosen": CHOSEN.model_copy(update={"params": {"learning_rate": 0.2}})}
+    ),
     ("tables", "departures"): table(1, "x"),
     ("features", "_features/departures"): table(2, "x"),
     ("trained model", "answers on the validation rows"): result(trained="x"),
@@ -74,7 +88,7 @@ CHANGES = {
 def again(*changes):
     made = RECORDED
     for change in changes:
-        if change in list(CHANGES.values())[5:]:  # results are one field: keep what was changed before
+        if change in list(CHANGES.values())[6:]:  # results are one field: keep what was changed before
             fresh = change(RECORDED).results
             now = {
                 name: getattr(fresh, name)
@@ -95,14 +109,14 @@ def test_a_run_that_came_out_alike_is_identical():
     assert made.first is None
 
 
-@pytest.mark.parametrize("named", list(CHANGES)[:3])
+@pytest.mark.parametrize("named", list(CHANGES)[:4])
 def test_surroundings_that_differ_to_no_effect_leave_it_identical_and_are_told(named):
     made = again(CHANGES[named])
     assert made.identical
     assert [(one.cause, one.what) for one in made.differences] == [named]
 
 
-@pytest.mark.parametrize("named", list(CHANGES)[3:])
+@pytest.mark.parametrize("named", list(CHANGES)[4:])
 def test_a_result_that_differs_is_named(named):
     made = again(CHANGES[named])
     assert not made.identical
@@ -123,13 +137,31 @@ def test_a_package_that_came_or_went_is_told_as_none():
     ]
 
 
-def test_torch_counts_only_where_both_had_loaded_it():
-    loaded = changed("determinism", torch={"threads": "2"})
-    assert again(loaded).differences == ()
-    assert [
-        one.what
-        for one in differences(loaded(RECORDED), changed("determinism", torch={"threads": "4"})(RECORDED))
-    ] == ["threads"]
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (changed("determinism", threads={"torch": "4"}), "determinism: threads of torch: was none, is 4"),
+        (changed("determinism", torch={"cudnn.benchmark": "true"}), "determinism: cudnn.benchmark: was none, is true"),
+        (changed("hardware", devices=("cpu AVX2",)), "hardware: devices: was none, is cpu AVX2"),
+        (changed("hardware", workers="here"), "hardware: workers: was none, is here"),
+        (lambda made: made.model_copy(update={"image": "ml@sha256:0a"}), "libraries: image: was none, is ml@sha256:0a"),
+        (
+            lambda made: made.model_copy(update={"chosen": CHOSEN.model_copy(update={"family": ""})}),
+            "search: model: was gradient_boosting, is the project's model.py",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_fit_had_around_it_is_told(change, told):
+    assert [str(one) for one in again(change).differences] == [told]
+
+
+def test_a_run_without_a_record_of_what_its_search_chose_names_what_was_found_now():
+    before = RECORDED.model_copy(update={"chosen": None})
+    told = [str(one) for one in differences(before, RECORDED)]
+    assert told == [
+        "search: model: was none, is gradient_boosting",
+        "search: learning_rate: was none, is 0.1",
+    ]
 
 
 def test_it_survives_its_own_json():

@@ -6,7 +6,7 @@ import os
 import ssl
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ class PodApi:
         address: https://HOST:PORT of the API server; None for the pod's own.
         account: folder with the service account's `token`, `ca.crt` and `namespace`; None for the pod's own.
         remedy: what to do when it does not answer.
+        pauses_s: before each further try.
 
     Raises:
         InputRefused: no address is given, and this is no pod; or no service account is mounted.
@@ -38,10 +39,12 @@ class PodApi:
         account: Path | None = None,
         pause: Callable[[float], None] = time.sleep,
         remedy: str = "run it again once the cluster answers",
+        pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
         parts = urllib.parse.urlsplit(address or pod_address())
         self._host, self._port = parts.hostname or "", parts.port or 443
         self._account, self._pause, self._remedy = account or ACCOUNT, pause, remedy
+        self._pauses_s = pauses_s
         missing = [name for name in ("token", "ca.crt") if not (self._account / name).exists()]
         if missing:
             raise InputRefused(
@@ -61,7 +64,7 @@ class PodApi:
             SurroundingsFailed: it does not answer, or with 5xx or 429, again and again.
         """
         because = ""
-        for pause_s in (*PAUSES_S, None):
+        for pause_s in (*self._pauses_s, None):
             try:
                 status, content = self._once(method, path, obj)
                 if status < 500 and status != 429:

@@ -39,6 +39,8 @@ def run_node(made: Provenance, home: Home) -> Node:
         "seed": switches.seed,
         "refitted": made.refitted,
         "switches": {**switches.variables, **switches.torch},
+        "threads": dict(switches.threads),
+        "chosen": made.chosen.model_dump(mode="json") if made.chosen else None,
     }
     kept = {"digest": libraries.digest, "python": libraries.python, "trimtab": libraries.trimtab}
     below = [
@@ -53,6 +55,8 @@ def run_node(made: Provenance, home: Home) -> Node:
                 "cores": machine.cores,
                 "memoryBytes": machine.memory_bytes,
                 "accelerators": list(machine.accelerators),
+                "devices": list(machine.devices),
+                "workers": machine.workers,
             },
         ),
     ]

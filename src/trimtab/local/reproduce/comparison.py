@@ -18,6 +18,7 @@ class Cause(StrEnum):
     LIBRARIES = "libraries"
     HARDWARE = "hardware"
     DETERMINISM = "determinism"
+    SEARCH = "search"
     TABLES = "tables"
     FEATURES = "features"
     TRAINED = "trained model"
@@ -27,7 +28,7 @@ class Cause(StrEnum):
 
 
 INPUTS: Final = (Cause.BUNDLE, Cause.DATA)
-SURROUNDINGS: Final = (Cause.LIBRARIES, Cause.HARDWARE, Cause.DETERMINISM)
+SURROUNDINGS: Final = (Cause.LIBRARIES, Cause.HARDWARE, Cause.DETERMINISM, Cause.SEARCH)
 """What may differ without effect."""
 
 
@@ -65,8 +66,7 @@ def surroundings(recorded: Provenance, rebuilt: Provenance) -> Iterator[Differen
     yield from _unlike(Cause.LIBRARIES, {"image": recorded.image}, {"image": rebuilt.image})
     yield from _unlike(Cause.HARDWARE, _hardware(recorded), _hardware(rebuilt))
     yield from _unlike(Cause.DETERMINISM, _switches(recorded), _switches(rebuilt))
-    if recorded.determinism.torch and rebuilt.determinism.torch:  # else one of the two had not loaded it
-        yield from _unlike(Cause.DETERMINISM, recorded.determinism.torch, rebuilt.determinism.torch)
+    yield from _unlike(Cause.SEARCH, _chosen(recorded), _chosen(rebuilt))
 
 
 def results(recorded: Provenance, rebuilt: Provenance) -> Iterator[Difference]:
@@ -99,11 +99,23 @@ def _hardware(one: Provenance) -> dict[str, str]:
         "cpu": held.cpu,
         "cores": str(held.cores),
         "accelerators": ", ".join(held.accelerators),
+        "devices": ", ".join(held.devices),
+        "workers": held.workers,
     }
 
 
 def _switches(one: Provenance) -> dict[str, str]:
-    return {"seed": str(one.determinism.seed), **one.determinism.variables}
+    held = one.determinism
+    threads = {f"threads of {pool}": count for pool, count in held.threads.items()}
+    return {"seed": str(held.seed), **held.variables, **threads, **held.torch}
+
+
+def _chosen(one: Provenance) -> dict[str, str]:
+    """The model that a search chose; empty without one."""
+    if one.chosen is None:
+        return {}
+    params = {name: str(value) for name, value in one.chosen.params.items()}
+    return {"model": one.chosen.family or "the project's model.py", **params}
 
 
 def _tables(one: Provenance) -> dict[str, str]:

@@ -54,7 +54,7 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     )
     features, model, final = artefact("features"), artefact("model"), artefact("final")
     component.featurize(project, until, "", named["good"], features)
-    component.train(project, until, window, "", features, model, artefact("metrics"))
+    component.train(project, until, window, "", features, model, artefact("metrics"), recorded.chosen)
     if recorded.refitted:
         component.refit(project, window, recorded.run, features, model, final)
     fitted = final if recorded.refitted else model

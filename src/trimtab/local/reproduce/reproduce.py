@@ -18,7 +18,13 @@ from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.api.errors import ExitStatus, SurroundingsFailed, TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
-from trimtab.bootstrap.workplace import COMMIT_VARIABLE, MLFLOW_VARIABLE, MODELS_VARIABLE, UNTRACKED
+from trimtab.bootstrap.workplace import (
+    COMMIT_VARIABLE,
+    MLFLOW_VARIABLE,
+    MODELS_VARIABLE,
+    UNTRACKED,
+    WHERE_VARIABLE,
+)
 from trimtab.local.reproduce.comparison import SURROUNDINGS, Difference, differences
 from trimtab.local.reproduce.inputs import bundle_of, changed_files, changed_versions
 from trimtab.local.reproduce.rebuild import FAILURE
@@ -124,10 +130,11 @@ def _rebuilt(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
 
 
 def _environment(recorded: Provenance) -> Mapping[str, str]:
-    """This process's, with the switches of the run, and without a tracking server."""
+    """This process's, with the switches of the run, without a tracking server or pods of their own."""
     own = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, MODELS_VARIABLE)}
     commit = recorded.code.commit + ("+changes" if recorded.code.changed else "")
-    return own | recorded.determinism.variables | {MLFLOW_VARIABLE: UNTRACKED, COMMIT_VARIABLE: commit}
+    ours = {MLFLOW_VARIABLE: UNTRACKED, COMMIT_VARIABLE: commit, WHERE_VARIABLE: "here"}
+    return own | recorded.determinism.variables | ours
 
 
 def _failed(told: Mapping[str, Any]) -> TrimtabError:

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -21,6 +21,7 @@ from trimtab.api.project import Training
 from trimtab.features.columns import Array
 from trimtab.features.definition import told
 from trimtab.features.schema import FeatureSchema
+from trimtab.steps.fitting.circumstances import one_openmp_thread
 from trimtab.steps.fitting.families import FAMILIES
 from trimtab.steps.fitting.refusals import ModelRefused
 
@@ -87,6 +88,11 @@ def file_source(path: Path) -> ModelSource:
         raise ModelRefused(f"{path}: has no function build", remedy="write def build(schema, **params): …")
     hooks = {name: module.__dict__[name] for name in HOOKS if callable(module.__dict__.get(name))}
     return ModelSource(build, str(path), digest, {}, hooks)
+
+
+def source_again(own: ModelSource, family: str, params: Mapping[str, Any]) -> ModelSource:
+    """What made a model, to fit it anew: a family's with these parameters, or with family "" the project's model.py."""
+    return family_source(family, params) if family else replace(own, params=params)
 
 
 def built(source: ModelSource, schema: FeatureSchema, seed: int, how: Training | None = None) -> Any:
@@ -176,10 +182,8 @@ def fitted(
     stops = params.get("early_stopping", True) is not False  # scikit-learn refuses X_val otherwise
     if validation is not None and stops and "X_val" in takes:
         extra = {"X_val": validation[0], "y_val": validation[1]}
-    from threadpoolctl import threadpool_limits
-
     try:
-        with threadpool_limits(limits=1, user_api="openmp"):
+        with one_openmp_thread():
             estimator.fit(x, y, **extra)
     except TrimtabError:
         raise

@@ -13,14 +13,15 @@ from trimtab.api.project import Training
 from trimtab.features.columns import Array, Columns
 from trimtab.features.plan import ServingPlan
 from trimtab.features.schema import FeatureSchema
+from trimtab.steps.fitting.circumstances import Circumstances, of_pools
 from trimtab.steps.fitting.contract import (
     ModelSource,
     answers,
     built,
-    family_source,
     fitted,
     frozen_params,
     is_network,
+    source_again,
 )
 from trimtab.steps.fitting.forms import AS_IT_IS, Form
 from trimtab.steps.fitting.preprocessing import Preprocessing, fit_by_parts
@@ -50,6 +51,7 @@ class FittedModel:
         reference_skills: mean skill of each of the last days, out of sample (verdicts.md 3).
         metrics: of the held-out rows; a refit carries those of its tested sibling.
         cheaper: the form that passed its gates and is to be exported.
+        circumstances: of the fit.
     """
 
     plan: ServingPlan
@@ -69,6 +71,7 @@ class FittedModel:
     reference_skills: tuple[float, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     cheaper: Form = AS_IT_IS
+    circumstances: Circumstances = field(default_factory=Circumstances)
 
     def answers(self, features: Columns) -> Array:
         """Probabilities, shape (rows, classes), or values, shape (rows, 1), float64."""
@@ -96,9 +99,7 @@ class FittedModel:
 
     def source(self, own: ModelSource) -> ModelSource:
         """What made it, to fit it anew: the project's own model, or what a search chose beside it."""
-        return (
-            replace(own, params=self.params) if self.model_digest else family_source(self.name, self.params)
-        )
+        return source_again(own, "" if self.model_digest else self.name, self.params)
 
     @property
     def one_at_a_time(self) -> bool:
@@ -200,6 +201,7 @@ def fit_model(
         rows=len(labels),
         learned_from=moments[0],
         learned_to=moments[1],
+        circumstances=estimator.circumstances if is_network(estimator) else of_pools(),
     )
 
 

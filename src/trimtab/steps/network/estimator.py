@@ -12,9 +12,11 @@ from trimtab.features.columns import Array
 from trimtab.features.schema import FeatureSchema
 from trimtab.ports.blocks import Blocks
 from trimtab.ports.workers import Workers
+from trimtab.steps.fitting.circumstances import Circumstances
+from trimtab.steps.network.circumstances import of_torch
 from trimtab.steps.network.graph import Answering, to_onnx
 from trimtab.steps.network.loader import MatrixBlocks
-from trimtab.steps.network.loop import SCORED_ROWS, Fit
+from trimtab.steps.network.loop import SCORED_ROWS, Fit, device_of
 from trimtab.steps.network.seeds import seed_all
 from trimtab.steps.network.together import Together, learn_together
 from trimtab.steps.network.watch import Watch
@@ -27,6 +29,7 @@ class Network:
         max_iter: epochs at most; the schedule stays that of training.epochs.
         early_stopping: whether validation rows end the training.
         n_iter_: the epoch whose weights it has.
+        circumstances: of the fit.
     """
 
     one_at_a_time = True  # torch's random state is the process'
@@ -50,6 +53,7 @@ class Network:
         self.early_stopping = settings.patience is not None
         self.scale, self.shift = 1.0, 0.0
         self.n_iter_ = 0
+        self.circumstances = Circumstances()
 
     def get_params(self) -> dict[str, Any]:
         loop = self.settings.model_dump(
@@ -101,7 +105,8 @@ class Network:
                 validation,
                 watch.checkpoints,
             )
-            self.n_iter_ = learn_together(task, workers, watch).best_epoch
+            place, self.circumstances = learn_together(task, workers, watch)
+            self.n_iter_ = place.best_epoch
             return self
         before = torch.get_num_threads()
         torch.set_num_threads(self.settings.threads)
@@ -119,6 +124,7 @@ class Network:
                 self.early_stopping,
             )
             place = fit.run(rows, validation)
+            self.circumstances = of_torch(device_of(self.settings))
         finally:
             torch.set_num_threads(before)
         self.n_iter_ = place.best_epoch

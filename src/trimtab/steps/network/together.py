@@ -11,8 +11,10 @@ from trimtab.api.training import Loop
 from trimtab.features.schema import FeatureSchema
 from trimtab.ports.blocks import Blocks
 from trimtab.ports.workers import Member, Workers
+from trimtab.steps.fitting.circumstances import Circumstances, joined
 from trimtab.steps.network.checkpoints import Checkpoints
-from trimtab.steps.network.loop import Fit, Place
+from trimtab.steps.network.circumstances import of_torch
+from trimtab.steps.network.loop import Fit, Place, device_of
 from trimtab.steps.network.peers import met
 from trimtab.steps.network.seeds import seed_all
 from trimtab.steps.network.watch import Watch
@@ -41,8 +43,8 @@ class Together:
     validation: Blocks | None
     checkpoints: Checkpoints | None
 
-    def __call__(self, member: Member) -> tuple[Mapping[str, Any], Place]:
-        """The weights, the same in each worker, and where it ended."""
+    def __call__(self, member: Member) -> tuple[Mapping[str, Any], Place, Circumstances]:
+        """The weights, the same in each worker, where it ended, and with what all of them learned."""
         torch.set_num_threads(self.settings.threads)
         with met(member.rank, member.world, member.meeting, member.device) as peers:
             seed_all(peers.seed(self.seed))
@@ -59,7 +61,8 @@ class Together:
                 peers,
             )
             place = fit.run(self.rows, self.validation)
-            return self.module.state_dict(), place
+            own = of_torch(device_of(fit.settings))
+            return self.module.state_dict(), place, joined(peers.gathered(own))
 
     def _watch(self, member: Member) -> Watch:
         if member.rank:
@@ -77,7 +80,7 @@ class Together:
         )
 
 
-def learn_together(task: Together, workers: Workers, watch: Watch) -> Place:
+def learn_together(task: Together, workers: Workers, watch: Watch) -> tuple[Place, Circumstances]:
     """Learn in `training.workers` processes; the module then has their weights.
 
     Raises:
@@ -96,10 +99,12 @@ def learn_together(task: Together, workers: Workers, watch: Watch) -> Place:
 
     settings, kept = task.settings, task.checkpoints
     sent = replace(task, checkpoints=None if kept is None else kept.telling(_silent))
-    weights, place = workers.run(sent, settings.workers, settings.threads, settings.device, hear, watch.say)
+    weights, place, circumstances = workers.run(
+        sent, settings.workers, settings.threads, settings.device, hear, watch.say
+    )
     task.module.load_state_dict(weights)
     task.module.eval()
-    return place  # type: ignore[no-any-return]  # what it answers is the task's own
+    return place, circumstances
 
 
 def _silent(_: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from trimtab.api.project import Project
+from trimtab.api.provenance import Chosen
 from trimtab.api.search import Search
 from trimtab.ports.studies import Candidate, Space, Tried
 from trimtab.quality.metrics import METRICS
@@ -61,6 +62,7 @@ class Found:
 
     Attributes:
         source: the model to fit.
+        seed: by which candidates were drawn.
         best: the trial that it is of.
         outer: of each outer fold, the metric of the model that a search on its training rows found; empty where
             not asked for.
@@ -71,6 +73,7 @@ class Found:
 
     metric: str
     source: ModelSource
+    seed: int
     best: Tried
     tried: Sequence[Tried]
     rows: LearningRows
@@ -84,6 +87,19 @@ class Found:
     def own(self) -> Tried:
         """The trial of the project's own model."""
         return next(one for one in self.tried if one.candidate is None)
+
+    @property
+    def chosen(self) -> Chosen:
+        """What is written down of it."""
+        return Chosen(
+            family="" if self.source.digest else self.source.name,
+            params=dict(self.source.params),
+            trial=self.best.number,
+            trials=len(self.tried),
+            seed=self.seed,
+            metric=self.metric,
+            value=self.best.value or 0.0,
+        )
 
     def count(self, state: str) -> int:
         """Trials that ended so."""

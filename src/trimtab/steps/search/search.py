@@ -88,6 +88,7 @@ def search_model(
     return Found(
         metric=metric,
         source=whole.source(best.candidate),
+        seed=whole.seed,
         best=best,
         tried=sitting.study.tried,
         rows=rows,

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 CONTAINER: Final = "main"
+OWN_NAME: Final[Json] = {
+    "name": "KFP_POD_NAME",
+    "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
+}
+"""What Kubeflow Pipelines' compiler gives each pod beside what the IR says."""
 ENDED: Final = ("Succeeded", "Failed")
 WITHIN_S: Final = 180
 LOST: Final = -1
@@ -62,7 +67,7 @@ class Ir:
             "image": said["image"],
             "command": program,
             "args": list(command[len(program) :]),
-            "env": [*said.get("env", ()), *_secrets(placed.get("secretAsEnv", ()))],
+            "env": [OWN_NAME, *said.get("env", ()), *_secrets(placed.get("secretAsEnv", ()))],
             "resources": _resources(said["resources"]),
             "volumeMounts": [
                 {"name": "tmp", "mountPath": "/tmp"},

@@ -1,5 +1,6 @@
 """Each pipeline as its IR says: every executor in a container of its own, on a real kubelet and containerd."""
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -69,6 +70,14 @@ def test_pods_learn_what_this_machine_learns_to_the_last_bit(
     assert there["evaluate"]["metrics"]["roc_auc"] > 0.55
 
 
+def test_a_model_s_provenance_has_its_image_by_digest(trained: list[Step]) -> None:
+    (export,) = (step for step in trained if step.task == "export")
+    _, servable = export.artefacts["servable"]
+    image = json.loads((servable.parent / "provenance.json").read_text())["image"]
+    assert image.startswith(export.container["image"])
+    assert "sha256:" in image
+
+
 def test_a_model_that_is_refused_takes_the_other_branch_and_a_lost_pod_is_tried_again(
     team: "Team", trained: list[Step], refused: list[Step]
 ) -> None:
@@ -101,7 +110,7 @@ def test_accelerators_secrets_and_places_are_those_of_the_ir(trained: list[Step]
     for step in trained:
         assert step.container["resources"]["requests"]["memory"] in ("1Gi", "2Gi")
         assert {one["name"] for one in step.container["env"]} == {
-            "TRIMTAB_PLATFORM", "TRIMTAB_HOME", "TRIMTAB_MODELS", shop.PASSWORD,
+            "KFP_POD_NAME", "TRIMTAB_TASK_IMAGE", "TRIMTAB_PLATFORM", "TRIMTAB_HOME", "TRIMTAB_MODELS", shop.PASSWORD,
         }  # fmt: skip
         assert step.pod["spec"]["nodeSelector"] == {shop.POOL: "training"}
         assert step.pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]
