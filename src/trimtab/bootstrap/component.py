@@ -209,7 +209,6 @@ def train(
         chosen: by an earlier search, which is not made again.
     """
     from trimtab.adapters.clock import WallClock
-    from trimtab.adapters.optuna import OptunaStudies
     from trimtab.steps.search.search import Means
     from trimtab.steps.train import model_source
     from trimtab.steps.train import train as step
@@ -217,8 +216,10 @@ def train(
     place, pointer = Workplace.open(project), read_pointers(features)["features"]
     declared, tracking = place.loaded.project, place.tracking()
     made_by = place.provenance(pointer, until, window)
-    # a run that goes on finds its study there
-    beside = Path(os.environ.get(LOG_VARIABLE) or model.path).parent
+    means = None
+    if declared.search is not None and chosen is None:
+        aside = Path(model.path).parent / "search.db"
+        means = Means(place.studies(pointer, until, window, aside, log), WallClock(), log, place.trials())
     made = step(
         declared,
         model_source(declared, place.loaded.root),
@@ -229,7 +230,7 @@ def train(
         Path(model.path),
         window_of(window),
         made_by.tags(),
-        means=Means(OptunaStudies(beside / "search.db"), WallClock(), log, place.trials()),
+        means=means,
         chosen=chosen,
         checkpoints=place.home.checkpoints,
         say=log,

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +23,14 @@ from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
 from trimtab.api.provenance import Bundle, Code, Provenance
 from trimtab.api.sources import Source
+from trimtab.bootstrap.artefacts import digest_of
 from trimtab.ports.tables import Pointer
 from trimtab.steps.data_versions import data_versions
 
 if TYPE_CHECKING:
     from trimtab.adapters.mlflow import MlflowTracking
     from trimtab.ports.registry import Registry
+    from trimtab.ports.studies import Studies
     from trimtab.ports.trials import Trials
     from trimtab.ports.workers import Workers
     from trimtab.steps.fitting.circumstances import Circumstances
@@ -137,6 +139,20 @@ class Workplace:
         if self.where == "kuberay":
             return KubeRayTrials(RayPods(folder), at_once, how.threads, how.device)
         return RayTrials(folder, at_once, how.threads, how.device)
+
+    def studies(
+        self, features: Pointer, until: str, window: str, aside: Path, say: Callable[[str], None]
+    ) -> "Studies":
+        """A search's trials, kept until its model is fitted: who makes the same search after a killed task goes on.
+
+        Args:
+            until, window: the run's.
+            aside: a file of this task, where another process already makes this search.
+        """
+        from trimtab.adapters.optuna import claimed
+
+        same = digest_of((self.loaded.root.name, features.digest, until, window))
+        return claimed(self.home.searches / same, aside, say)
 
     def registry(self, beside: Sequence[Path] = ()) -> "Registry":
         """The registry of `.trimtab`, or that of the server that the run was given.

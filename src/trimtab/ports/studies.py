@@ -136,3 +136,6 @@ class Studies(Protocol):
         Raises:
             ExtraMissing: what draws is not installed.
         """
+
+    def clear(self) -> None:
+        """Forget them all: what they found is kept elsewhere, or is no good to anybody."""

@@ -165,6 +165,8 @@ def train(
     model.save(folder)
     if kept is not None:
         kept.clear()
+    if found is not None and means is not None:
+        means.studies.clear()
     counts = {name: int(getattr(parts, name).sum()) for name in ("training", "validation", "test")}
     answers, searched = digest_of_answers(scores), lead(found) if found else ""
     return Trained(

@@ -5,11 +5,12 @@ would begin again after a resumption and draw the first trials twice.
 """
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
@@ -36,10 +37,18 @@ class OptunaStudies:
 
     Args:
         file: the SQLite file; made with its folder where it is not.
+        lock: in the file's folder, which is of these studies alone then; it is held until they are cleared, or gone.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, lock: BinaryIO | None = None) -> None:
+        self._file, self._lock = file, lock
+
+    def clear(self) -> None:
+        if self._lock is None:
+            self._file.unlink(missing_ok=True)
+            return
+        shutil.rmtree(self._file.parent, ignore_errors=True)
+        self._lock.close()
 
     def open(self, name: str, settings: Settings) -> "OptunaStudy":
         try:

@@ -33,6 +33,10 @@ class Home:
         return self.path / "checkpoints"
 
     @property
+    def searches(self) -> Path:
+        return self.path / "searches"
+
+    @property
     def bundles(self) -> Path:
         return self.path / "bundles"
 

@@ -10,6 +10,7 @@ from trimtab.api.search import Search
 from trimtab.ports.tables import Pointer
 from trimtab.ports.tracking import RunRecord, Tracking
 from trimtab.steps.fitting.contract import ModelSource
+from trimtab.steps.fitting.refusals import TrainingRefused
 from trimtab.steps.learning_rows import LearningRows
 from trimtab.steps.search.page import html
 from trimtab.steps.search.question import Found
@@ -59,6 +60,10 @@ def search_before_test(
             means,
             tracked,
         )
+    except TrainingRefused:
+        means.studies.clear()  # who mends what made every trial fail begins anew
+        tracked.end(RunRecord(), failed=True)
+        raise
     except BaseException:
         tracked.end(RunRecord(), failed=True)
         raise
