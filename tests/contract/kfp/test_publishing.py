@@ -257,6 +257,7 @@ def test_a_compiled_file_holds_what_tasks_may_use_and_where_they_run(shop, said)
     assert train["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
     assert "accelerator" not in ir["deploymentSpec"]["executors"]["exec-evaluate"]["container"]["resources"]
     assert {one["name"]: one["value"] for one in train["env"]} == {
+        "TRIMTAB_TASK_IMAGE": train["image"],
         "TRIMTAB_PLATFORM": "cluster",
         "TRIMTAB_HOME": "/trimtab",
         "TRIMTAB_MODELS": "pvc://shop/.trimtab/models",

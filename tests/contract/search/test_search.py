@@ -257,10 +257,31 @@ def test_where_all_trials_fail_the_commonest_cause_is_said(world):
         world.search(endless, study="endless.db", model="model.py")
 
 
-def test_no_row_of_the_test_part_changes_a_search(world):
+def before_test(world, project, rows, study):
+    """The search as train makes it."""
     from trimtab.adapters.optuna import OptunaStudies
     from trimtab.steps.search.before_test import search_before_test
     from trimtab.steps.search.search import Means
+    from trimtab.steps.train import split
+
+    means = Means(OptunaStudies(world.folder / study), Hands(), world.said.append)
+    parts = split(project, rows)
+    return search_before_test(
+        project, project.search, world.source(project), rows, parts, "log_loss", POINTER, means, None,
+        world.folder / "page.html", {},
+    )  # fmt: skip
+
+
+def test_a_search_whose_every_trial_failed_is_not_gone_on_with(world):
+    (world.folder / "model.py").write_text("def build(schema, depth=0):\n    raise OSError('no disk')\n")
+    asked = {"trials": 2, "space": {"depth": {"choices": [1, 2]}}}
+    project = world.project(asked, model="model.py")
+    with pytest.raises(InputRefused, match="all 2 trials failed"):
+        before_test(world, project, world.rows, "failed.db")
+    assert not (world.folder / "failed.db").exists()
+
+
+def test_no_row_of_the_test_part_changes_a_search(world):
     from trimtab.steps.train import split
 
     project = world.project({"trials": 4, "space": SPACE})
@@ -275,13 +296,9 @@ def test_no_row_of_the_test_part_changes_a_search(world):
         features={**rows.features, "x": np.where(unseen, 1e6, rows.features["x"])},
     )
     found = [
-        search_before_test(
-            project, project.search, world.source(project), these, parts, "log_loss", POINTER,
-            Means(OptunaStudies(world.folder / f"{name}.db"), Hands(), world.said.append), None,
-            world.folder / "page.html", {},
-        )
+        before_test(world, project, these, f"{name}.db")
         for name, these in (("clean", rows), ("poisoned", poisoned))
-    ]  # fmt: skip
+    ]
     assert essence(found[0].tried) == essence(found[1].tried)
     assert found[0].rows.times.max() < rows.times[parts.test].min() - np.timedelta64(6, "h")
     seen = np.concatenate([fold.validation for fold in found[0].folds])
@@ -339,7 +356,7 @@ def test_a_damaged_study_is_a_sentence(world):
     (world.folder / "search.db").write_bytes(b"SQLite format 3\0" + b"no study" * 400)
     with pytest.raises(SurroundingsFailed, match=r"search\.db: the search's study cannot be read") as failed:
         world.search({"trials": 3, "space": SPACE})
-    assert "trimtab run" in failed.value.remedy
+    assert "if the file is damaged, remove it" in failed.value.remedy
 
 
 def test_without_optuna_the_extra_is_named(world, monkeypatch):

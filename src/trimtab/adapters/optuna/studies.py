@@ -258,5 +258,5 @@ def failures(file: Path) -> Iterator[None]:
         cause = str(error.__cause__ or error).strip().splitlines()[0]
         raise SurroundingsFailed(
             f"{file}: the search's study cannot be read or written ({cause})",
-            remedy="see that its disk has room; if the file is damaged, begin anew: trimtab run",
+            remedy="see that its disk has room; if the file is damaged, remove it, and the search begins anew",
         ) from error
