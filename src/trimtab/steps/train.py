@@ -149,6 +149,7 @@ def train(
     if tracking is not None:
         epochs = _epochs(model, validation, labels[parts.validation], names[0])
         record = _record(model, features, metrics, epochs, tags, project)
+        journal.done()
         if journal.run_id:
             tracking.add(journal.run_id, record)
         model = model.tracked(journal.run_id or tracking.start(project.name, run_name, record))

@@ -6,6 +6,7 @@ Says on standard output what the step says, and at the end the weights' digest. 
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,24 +68,28 @@ def table(tables: DeltaTables) -> Pointer:
     return Pointer("small", made.version, made.rows, made.digest)
 
 
-def main(
-    root: Path, name: str, workers: int, line: str = "pass", where: str = "here", device: str = "auto"
-) -> None:
-    (root / "model.py").write_text(MODEL.format(line=line))
-    training = {
-        "epochs": 4, "batchRows": 8000, "workers": workers, "checkpointEvery": "0s", "learningRate": 0.02,
-        "where": where, "device": device,
+def small_project(**training: Any) -> Project:
+    """Of the table, by a model.py; checkpoints at each step."""
+    usual = {
+        "epochs": 4, "batchRows": 8000, "checkpointEvery": "0s", "learningRate": 0.02,
         "split": {"validation": 0.1, "test": 0.1},
     }  # fmt: skip
-    project = Project.model_validate(
+    return Project.model_validate(
         {
             "name": "small",
             "sources": {"small": {"files": "small.csv"}},
             "examples": {"table": "small", "key": ["k"], "label": {"column": "y"}},
             "model": "model.py",
-            "training": training,
+            "training": {**usual, **training},
         }
     )
+
+
+def main(
+    root: Path, name: str, workers: int, line: str = "pass", where: str = "here", device: str = "auto"
+) -> None:
+    (root / "model.py").write_text(MODEL.format(line=line))
+    project = small_project(workers=workers, where=where, device=device)
     tables = DeltaTables(root / f"tables-{name}")
     source = model_source(project, root)
     apart = KubeRayWorkers(root / "tmp", begin_s=240.0)
