@@ -88,7 +88,8 @@ def train(
         means: what a search works with; its page lies in `folder` then.
         checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
         say: is told how a network's training goes, a line an epoch.
-        workers: where a network learns if `training.workers` is more than 1; trials of a search do not.
+        workers: where a network learns if `training.workers` is more than 1 or `training.where` kuberay; trials of a
+            search do not.
 
     Raises:
         TrainingRefused: too few rows, one class only, a loss that is no number, or a search whose every trial failed.
