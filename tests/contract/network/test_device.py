@@ -147,6 +147,8 @@ def test_an_epoch_tells_the_memory_of_where_it_learns(tmp_path: Path, rows: Any,
 
     told: list[Epoch] = []
     learned(tmp_path, rows, watch=Watch(told.append), device=device)
+    on_gpu = {f"system/gpu_0_memory_usage_{unit}" for unit in ("megabytes", "percentage")}
+    assert all((on_gpu <= epoch.system.keys()) == (device == "cuda") for epoch in told)
     assert all(0 < epoch.memory_mb < (100 if device == "cuda" else 100_000) for epoch in told)
 
 
