@@ -47,10 +47,10 @@ def work(given: Mapping[str, Any]) -> None:
             )
         to_room(room.folder, f"worker {rank}")
         tell_when_asked(room.folder, rank)
+        task = room.get(TASK)  # imports what it needs
         if rank == 0:
             room.tell((BEGAN, None))
         meeting = _meeting(room, alone=context.get_local_world_size() == world)
-        task = room.get(TASK)
         answer = task(RayMember(rank, world, given["device"], meeting, room))
     except PeerLost as error:
         room.lose(rank, str(error))

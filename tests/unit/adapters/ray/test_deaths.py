@@ -96,15 +96,17 @@ def test_what_gloo_itself_says_without_a_network_has_the_networks_remedy(tmp_pat
 
 
 def test_who_hangs_tells_where_and_who_cannot_is_named(tmp_path: Path) -> None:
-    over = threading.Event()
+    begun, over = threading.Event(), threading.Event()
 
     def waits_for_ever() -> None:
         tell_when_asked(tmp_path, 0)
+        begun.set()
         while not over.wait(0.05):
             time.sleep(0)
 
     thread = threading.Thread(target=waits_for_ever)
     thread.start()
+    begun.wait()
     places = whereabouts(tmp_path, 2)
     over.set()
     thread.join()
