@@ -46,7 +46,7 @@ class Loop(Spec):
     where: Literal["here", "kuberay"] = Field(
         "here",
         description="where several workers, or trials of a search at once, run: this machine, or the Ray cluster "
-        "that RAY_ADDRESS names; kuberay: pods of their own, beside the pod that trains",
+        "that RAY_ADDRESS names; kuberay: pods of their own, beside the pod that trains, and so does a single worker",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(

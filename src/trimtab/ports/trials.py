@@ -19,6 +19,7 @@ class Trials(Protocol):
         draw: Callable[[], Asked | None],
         hear: Callable[[Asked, int, Sequence[float], bool], GivenUp],
         end: Callable[[Asked, Ended], None],
+        late: Callable[[], bool],
         say: Callable[[str], None],
     ) -> None:
         """Until nothing is drawn and nothing at work. When this returns or raises, no process of it is left.
@@ -28,7 +29,10 @@ class Trials(Protocol):
             draw: the next; None for none before one at work has ended.
             hear: is told of what a trial tells, and answers it.
             end: is told of what a trial came to.
-            say: is told, in a sentence, what befalls a process.
+            late: whether those at work have had their time and more. Where trials run in other processes, theirs are
+                then ended, and they come to nothing.
+            say: is told, in a sentence, what befalls a process; and each line that one writes to its standard output or
+                error.
 
         Raises:
             SurroundingsFailed: so many at a time cannot be had.

@@ -51,7 +51,8 @@ class Workers(Protocol):
             cpus: of each process.
             device: auto takes GPUs if there is one for each process.
             hear: is told of what the task tells, in order.
-            say: is told, in a sentence, that all are started anew.
+            say: is told, in a sentence, that all are started anew; and each line that one writes to its standard output
+                or error, as `worker 1: …`.
 
         Raises:
             TrimtabError: the task raised it, in whichever process.

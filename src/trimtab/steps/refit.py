@@ -68,7 +68,7 @@ def refit(
         folder: where the new one goes.
         checkpoints: root of those of networks; None keeps none.
         say: is told how a network's training goes.
-        workers: where a network learns the final model if `training.workers` is more than 1.
+        workers: where a network learns the final model, as in `train`.
 
     Raises:
         ModelRefused: build or fit raised.

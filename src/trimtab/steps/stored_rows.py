@@ -8,6 +8,7 @@ were written.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -87,6 +88,7 @@ class TableBlocks:
     Attributes:
         target: float32, of the chosen rows.
         starts: the first row of each block, in the table.
+        ends: chosen rows up to the end of each block.
     """
 
     rows: StoredRows
@@ -94,6 +96,12 @@ class TableBlocks:
     target: Array
     starts: Sequence[int]
     kept: dict[int, Array] = field(default_factory=dict)
+    ends: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        chosen = self.rows.chosen
+        counts = [np.count_nonzero(chosen[first : first + GROUP_ROWS]) for first in self.starts]
+        object.__setattr__(self, "ends", np.cumsum(counts, dtype=np.int64).tolist())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """What another process is sent: where the rows are, and which are meant, but nothing of them."""
@@ -108,12 +116,11 @@ class TableBlocks:
 
     @property
     def counts(self) -> Sequence[int]:
-        chosen = self.rows.chosen
-        return [int(np.count_nonzero(chosen[first : first + GROUP_ROWS])) for first in self.starts]
+        return [end - before for before, end in pairwise([0, *self.ends])]
 
     def read(self, block: int) -> tuple[Array, Array]:
         first = self.starts[block]
-        before = int(np.count_nonzero(self.rows.chosen[:first]))
+        before = self.ends[block - 1] if block else 0
         matrix = self.kept.get(block)
         if matrix is None:
             names = [one.name for one in self.rows.plan.outputs]

@@ -96,7 +96,8 @@ def train(
         chosen: by an earlier search; it is fitted, and nothing is searched.
         checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
         say: is told how a network's training goes, a line an epoch.
-        workers: where a network learns if `training.workers` is more than 1; trials of a search do not.
+        workers: where a network learns if `training.workers` is more than 1 or `training.where` kuberay; trials of a
+            search do not.
 
     Raises:
         TrainingRefused: too few rows, one class only, a loss that is no number, or a search whose every trial failed.
@@ -159,6 +160,7 @@ def train(
     if tracking is not None:
         epochs = _epochs(model, validation, labels[parts.validation], names[0])
         record = _record(model, features, metrics, epochs, tags, project)
+        journal.done()
         if journal.run_id:
             tracking.add(journal.run_id, record)
         model = model.tracked(journal.run_id or tracking.start(project.name, run_name, record))

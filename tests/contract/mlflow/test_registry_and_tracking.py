@@ -53,6 +53,25 @@ def test_a_run_keeps_what_a_step_said(uri: str, tmp_path: Path) -> None:
     assert list((tmp_path / "artefacts").rglob("report.html"))
 
 
+def test_a_record_of_any_size_is_kept_whole(uri: str) -> None:
+    from trimtab.adapters.mlflow import MlflowTracking
+    from trimtab.adapters.mlflow.client import client
+    from trimtab.ports.tracking import RunRecord
+
+    record = RunRecord(
+        params={f"p{i}": str(i) for i in range(250)},
+        metrics={f"m{i}": i for i in range(130)},
+        history={"loss": [float(i) for i in range(2100)]},
+        tags={f"t{i}": str(i) for i in range(130)},
+    )
+    run = MlflowTracking(uri).start("flights", "large", record)
+    held = client(uri).get_run(run).data
+    assert held.params == record.params
+    assert record.tags.items() <= held.tags.items()
+    assert {name: held.metrics[name] for name in record.metrics} == record.metrics
+    assert len(client(uri).get_metric_history(run, "loss")) == 2100
+
+
 def test_one_digest_is_one_version(registry: Any) -> None:
     first = registry.register("model-a", "/models/1", "d1", {"rows": "10"})
     second = registry.register("model-a", "/models/2", "d2", {})

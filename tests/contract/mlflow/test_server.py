@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.contract.mlflow.server_process import ServerProcess
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 
 pytestmark = pytest.mark.xdist_group("mlflow")
@@ -23,46 +24,12 @@ PROFILE_FILES = ("profile.json", "samples.json")
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from trimtab.adapters.mlflow.client import client, local_uri
-
-    folder = tmp_path_factory.mktemp("server")
-    client(local_uri(folder / "mlflow.db"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    argv = [
-        sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", local_uri(folder / "mlflow.db"), "--artifacts-destination", str(folder / "artifacts"),
-    ]  # fmt: skip
-    environment = {
-        **os.environ,
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            argv, cwd=folder, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
+    server = ServerProcess(tmp_path_factory.mktemp("server"))
     try:
-        deadline = time.monotonic() + 90
-        while not answers(port):
-            assert server.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        server.start()
+        yield server.address
     finally:
-        os.killpg(server.pid, 15)
-        server.wait(timeout=30)
-
-
-def answers(port: int) -> bool:
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        server.stop()
 
 
 @pytest.fixture

@@ -96,19 +96,22 @@ def test_one_that_was_cut_off_goes_on_to_the_same_weights(
 ) -> None:
     """To the bit, dropout's draws included: they come of the device's own generator."""
     from trimtab.steps.network.checkpoints import Checkpoints
-    from trimtab.steps.network.watch import Epoch, Watch
+    from trimtab.steps.network.watch import Watch
 
-    def cut(epoch: Epoch) -> None:
-        if epoch.number == at + 1:
-            raise CutOff
+    class Cut(Checkpoints):
+        def write(self, steps: int, state: Any) -> None:
+            super().write(steps, state)
+            if steps == at * 56 + 30:
+                raise CutOff
 
     how: dict[str, Any] = {"dropout": 0.3, "device": device, "checkpoint_every": "0s"}
     whole = weights(learned(tmp_path, rows, **how))
-    kept, said = Checkpoints(tmp_path / "kept", "ab" * 32), []
+    place, said = (tmp_path / "kept", "ab" * 32), []
     with pytest.raises(CutOff):
-        learned(tmp_path, rows, watch=Watch(cut, checkpoints=kept), **how)
-    resumed = weights(learned(tmp_path, rows, watch=Watch(say=said.append, checkpoints=kept), **how))
-    assert said == [f"goes on from its checkpoint: epoch {at + 1}, batch 56"]
+        learned(tmp_path, rows, watch=Watch(checkpoints=Cut(*place)), **how)
+    watch = Watch(say=said.append, checkpoints=Checkpoints(*place))
+    resumed = weights(learned(tmp_path, rows, watch=watch, **how))
+    assert said == [f"goes on from its checkpoint: epoch {at + 1}, batch 31"]
     for name, value in whole.items():
         np.testing.assert_array_equal(resumed[name], value, err_msg=name)
 
@@ -144,6 +147,8 @@ def test_an_epoch_tells_the_memory_of_where_it_learns(tmp_path: Path, rows: Any,
 
     told: list[Epoch] = []
     learned(tmp_path, rows, watch=Watch(told.append), device=device)
+    on_gpu = {f"system/gpu_0_memory_usage_{unit}" for unit in ("megabytes", "percentage")}
+    assert all((on_gpu <= epoch.system.keys()) == (device == "cuda") for epoch in told)
     assert all(0 < epoch.memory_mb < (100 if device == "cuda" else 100_000) for epoch in told)
 
 

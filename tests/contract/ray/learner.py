@@ -1,4 +1,6 @@
-"""The train step in a process of its own: python learner.py ROOT NAME WORKERS [LINE OF FORWARD [WHERE [DEVICE]]]
+"""The train step in a process of its own:
+python learner.py ROOT NAME WORKERS [LINE OF FORWARD [WHERE [DEVICE [SECONDS OF SILENCE]]]]
+WHERE is here, kuberay, or beside: as kuberay, but in Ray on this machine.
 
 Says on standard output what the step says, and at the end the weights' digest. The model is fitted into ROOT/NAME.
 """
@@ -6,6 +8,7 @@ Says on standard output what the step says, and at the end the weights' digest. 
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,34 +70,45 @@ def table(tables: DeltaTables) -> Pointer:
     return Pointer("small", made.version, made.rows, made.digest)
 
 
-def main(
-    root: Path, name: str, workers: int, line: str = "pass", where: str = "here", device: str = "auto"
-) -> None:
-    (root / "model.py").write_text(MODEL.format(line=line))
-    training = {
-        "epochs": 4, "batchRows": 8000, "workers": workers, "checkpointEvery": "0s", "learningRate": 0.02,
-        "where": where, "device": device,
+def small_project(**training: Any) -> Project:
+    """Of the table, by a model.py; checkpoints at each step."""
+    usual = {
+        "epochs": 4, "batchRows": 8000, "checkpointEvery": "0s", "learningRate": 0.02,
         "split": {"validation": 0.1, "test": 0.1},
     }  # fmt: skip
-    project = Project.model_validate(
+    return Project.model_validate(
         {
             "name": "small",
             "sources": {"small": {"files": "small.csv"}},
             "examples": {"table": "small", "key": ["k"], "label": {"column": "y"}},
             "model": "model.py",
-            "training": training,
+            "training": {**usual, **training},
         }
     )
+
+
+def main(
+    root: Path,
+    name: str,
+    workers: int,
+    line: str = "pass",
+    where: str = "here",
+    device: str = "auto",
+    silence_s: str = "600",
+) -> None:
+    (root / "model.py").write_text(MODEL.format(line=line))
+    project = small_project(workers=workers, where="here" if where == "here" else "kuberay", device=device)
     tables = DeltaTables(root / f"tables-{name}")
     source = model_source(project, root)
     apart = KubeRayWorkers(root / "tmp", begin_s=240.0)
     train(
         project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,
         checkpoints=root / f"checkpoints-{name}", say=said,
-        workers=apart if where == "kuberay" else RayWorkers(root / "tmp"),
+        workers=apart if where == "kuberay" else RayWorkers(root / "tmp", silence_s=float(silence_s)),
     )  # fmt: skip
     learned = np.concatenate([one.detach().numpy().ravel() for one in weights(root / name)])
     np.save(root / f"{name}.npy", learned)
+    (root / f"{name}.ray").write_text(str("ray" in sys.modules))
     said(f"learned {hashlib.sha256(learned.tobytes()).hexdigest()}")
 
 

@@ -1,4 +1,5 @@
 """A search in processes of Ray, in a process of its own: python searcher.py ROOT TRIALS [WHERE]
+TRIALS is a number, or a budget such as 20s, by which a trial is late 5 s later.
 
 Says on standard output what the search says, and at the end what was tried, as JSON. While there is ROOT/hold, no
 drawn trial ends; none begins to fit before another process is at one too. The rate 5 kills its process.
@@ -12,8 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
 
 from search_world import World, some_rows
 
+from trimtab.adapters.clock import WallClock
 from trimtab.adapters.kuberay import KubeRayTrials, RayPods
 from trimtab.adapters.ray import RayTrials
+from trimtab.steps.search import sitting
 
 MODEL = """
 import os
@@ -28,6 +31,7 @@ ROOT = Path({root!r})
 def build(schema, rate=None):
     if rate is not None:
         (ROOT / f"at-{{os.getpid()}}-{{socket.gethostname()}}").touch()
+        print("draws", rate)
         while len(list(ROOT.glob("at-*"))) < 2 or (ROOT / "hold").exists():
             time.sleep(0.02)
     if rate == 5.0:
@@ -37,13 +41,18 @@ def build(schema, rate=None):
 SPACE = {"rate": {"choices": [1e-9, 1e-8, 1e-7, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}}
 
 
-def main(root: Path, trials: int, where: str = "here") -> None:
+def main(root: Path, trials: str, where: str = "here") -> None:
     (root / "model.py").write_text(MODEL.format(root=str(root)))
-    search = {"trials": trials, "atOnce": 2, "pruner": "asha", "sampler": "random", "space": SPACE}
+    until = {"trials": int(trials)} if trials.isdigit() else {"budget": trials}
+    sitting.LATE_S = 5.0
+    search = {**until, "atOnce": 2, "pruner": "asha", "sampler": "random", "space": SPACE}
     world = World(root, some_rows())
     here = RayTrials(root / "tmp", 2, 1, "cpu")
     pods = KubeRayTrials(RayPods(root / "tmp", begin_s=240.0), 2, 1, "cpu")
-    found = world.search(search, model="model.py", say=said, trials=pods if where == "kuberay" else here)
+    clock = None if trials.isdigit() else WallClock()
+    found = world.search(
+        search, model="model.py", say=said, clock=clock, trials=pods if where == "kuberay" else here
+    )
     said(json.dumps([(one.number, one.state, one.value, len(one.folds), one.because) for one in found.tried]))
 
 
@@ -53,4 +62,4 @@ def said(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])
+    main(Path(sys.argv[1]), *sys.argv[2:])

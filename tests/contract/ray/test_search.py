@@ -18,12 +18,12 @@ PATIENCE_S = 120
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Iterator[Callable[[], Started]]:
+def begin(tmp_path: Path) -> Iterator[Callable[..., Started]]:
     started: list[Started] = []
 
-    def begin() -> Started:
+    def begin(trials: str = "14") -> Started:
         errors = tmp_path / f"{len(started)}.err"
-        started.append(Started.of(SEARCHER, str(tmp_path), "14", errors=errors))
+        started.append(Started.of(SEARCHER, str(tmp_path), trials, errors=errors))
         return started[-1]
 
     yield begin
@@ -44,7 +44,7 @@ def at_work(root: Path) -> list[int]:
 
 
 def test_trials_run_at_once_by_asha_and_outlive_a_killed_process_and_a_killed_search(
-    begin: Callable[[], Started], tmp_path: Path
+    begin: Callable[..., Started], tmp_path: Path
 ) -> None:
     hold = tmp_path / "hold"
     hold.touch()
@@ -73,3 +73,17 @@ def test_trials_run_at_once_by_asha_and_outlive_a_killed_process_and_a_killed_se
     assert all(folds < 3 and because == "hopeless" for _, _, _, folds, because in hopeless)
     failed = {because for _, state, _, _, because in tried if state == "failed"}
     assert failed == {"its process died 2 times: one that is killed is often out of memory"}
+
+
+def test_trials_that_outlive_the_budget_are_ended_with_their_processes(
+    begin: Callable[..., Started], tmp_path: Path
+) -> None:
+    (tmp_path / "hold").touch()
+    held = begin("20s")
+    assert held.ended() == 0, held.lines
+    assert held.left() == []
+    own, *others = json.loads(held.lines[-1])
+    assert own[1] == "complete"
+    assert others
+    assert {(state, because) for _, state, _, _, because in others} == {("pruned", "out of time")}
+    assert any(line.startswith("process ") and ": draws " in line for line in held.lines), held.lines

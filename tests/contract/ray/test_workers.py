@@ -1,7 +1,6 @@
 """The train step in workers of Ray: what they learn, and what is left when one of them, or all, come to grief."""
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,57 +8,12 @@ import numpy as np
 import psutil
 import pytest
 
-from tests.contract.ray.started import Started
+from tests.contract.ray.learners import Begin, Learner
 
 pytestmark = pytest.mark.xdist_group("ray")
 
-LEARNER = Path(__file__).with_name("learner.py")
 WAITING = "while self.calls == 14 and not os.path.exists({gate!r}): time.sleep(0.05)"
 """In the second of the epochs that a process goes through, until there is a file."""
-
-
-@dataclass
-class Learner(Started):
-    """One process of learner.py."""
-
-    @property
-    def digest(self) -> str:
-        return next((line for line in self.lines if line.startswith("learned ")), "nothing")
-
-    def kill_a_worker(self) -> None:
-        named = self.each(lambda one: (" ".join(one.cmdline()), one))
-        next(one for name, one in named if "RayTrainWorker" in name).kill()
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("ray")
-
-
-@pytest.fixture(scope="module")
-def learners() -> Iterator[list[Learner]]:
-    started: list[Learner] = []
-    yield started
-    for learner in started:
-        learner.kill()
-
-
-@dataclass
-class Begin:
-    """Starts learners in one folder."""
-
-    root: Path
-    started: list[Learner]
-
-    def __call__(self, name: str, workers: int, line: str = "pass") -> Learner:
-        errors = self.root / f"{name}-{len(self.started)}.err"
-        self.started.append(Learner.of(LEARNER, str(self.root), name, str(workers), line, errors=errors))
-        return self.started[-1]
-
-
-@pytest.fixture(scope="module")
-def begin(root: Path, learners: list[Learner]) -> Begin:
-    return Begin(root, learners)
 
 
 @dataclass

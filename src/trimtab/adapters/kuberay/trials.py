@@ -24,9 +24,10 @@ class KubeRayTrials:
         draw: Callable[[], Asked | None],
         hear: Callable[[Asked, int, Sequence[float], bool], GivenUp],
         end: Callable[[Asked, Ended], None],
+        late: Callable[[], bool],
         say: Callable[[str], None],
     ) -> None:
         asked = f"search.atOnce: {self.count}"
         with self.pods.joined(asked, self.count, self.cpus, self.device, say) as ready:
             trials = RayTrials(ready.room, self.count, self.cpus, ready.device, self.pods.begin_s, ready.look)
-            trials.run(trial, draw, hear, end, say)
+            trials.run(trial, draw, hear, end, late, say)

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from trimtab.api.errors import ExtraMissing, SurroundingsFailed
+
+RETRIES: Final = "3"
+"""Of a call, over about 15 s: MLflow's own 7 are two minutes, for which a training would wait at each epoch."""
 
 
 def local_uri(database: Path) -> str:
@@ -26,6 +29,7 @@ def client(uri: str) -> Any:
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["DO_NOT_TRACK"] = "true"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)
     try:
         from mlflow.tracking import MlflowClient
     except ImportError as error:

@@ -29,6 +29,7 @@ QUIET: Final[Mapping[str, str]] = {
     "RAY_ENABLE_AUTO_CONNECT": "0",  # a thread of Ray Train's that is left over would connect anew
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # under `uv run`, Ray would send the working folder to all nodes
     "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # a print is a print, which `output` brings to who runs it
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",

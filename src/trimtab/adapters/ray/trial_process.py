@@ -4,11 +4,13 @@ import os
 import queue
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from trimtab.adapters.ray.output import to_room
 from trimtab.adapters.ray.room import TASK, Room
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.studies import Candidate, Ended
@@ -28,7 +30,7 @@ News: TypeAlias = Told | Ended
 
 
 class TrialProcess:
-    """The actor. Each of its calls but `ready` ends with the next news of the trial at work.
+    """The actor. Its calls `begin` and `go_on` end with the next news of the trial at work.
 
     Args:
         room: the folder that holds the search.
@@ -41,6 +43,11 @@ class TrialProcess:
         self._room = Room(Path(room))
         self._news: queue.SimpleQueue[News | Exception] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[GivenUp] = queue.SimpleQueue()
+
+    def write_to_room(self, who: str) -> None:
+        """What this process writes goes to the room, under that name; `ready` says where there is none."""
+        with suppress(OSError):
+            to_room(self._room.folder, who)
 
     def ready(self, asked: str) -> None:
         """Take up the search.

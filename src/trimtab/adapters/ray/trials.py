@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
 from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
+from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import TASK, Room
 from trimtab.adapters.ray.session import ADDRESS, ray_session
@@ -56,6 +57,7 @@ class RayTrials:
         draw: Callable[[], Asked | None],
         hear: Callable[[Asked, int, Sequence[float], bool], GivenUp],
         end: Callable[[Asked, Ended], None],
+        late: Callable[[], bool],
         say: Callable[[str], None],
     ) -> None:
         asked = f"search.atOnce: {self.count}"
@@ -70,7 +72,9 @@ class RayTrials:
                 lambda: kind.remote(str(folder), gpus),
                 hear,
                 end,
+                late,
                 say,
+                Output(folder),
                 Every(LOOK_AFTER_S, self.look),
             )
             for _ in range(self.count):
@@ -98,6 +102,7 @@ class _AtWork:
         awaited: its process by what is awaited of it, and the trial at work; None for one that only begins.
         idle: processes without a trial.
         again: trials whose process died.
+        started: processes so far.
         false_starts: processes in a row that died before they had a trial.
     """
 
@@ -106,15 +111,20 @@ class _AtWork:
     made: Callable[[], Any]
     hear: Callable[[Asked, int, Sequence[float], bool], GivenUp]
     end: Callable[[Asked, Ended], None]
+    late: Callable[[], bool]
     say: Callable[[str], None]
+    output: Output
     look: Every
     awaited: dict[Any, tuple[Any, _Try | None]] = field(default_factory=dict)
     idle: list[Any] = field(default_factory=list)
     again: list[_Try] = field(default_factory=list)
+    started: int = 0
     false_starts: int = 0
 
     def start(self) -> None:
+        self.started += 1
         process = self.made()
+        process.write_to_room.remote(f"process {self.started}")
         self.awaited[process.ready.remote(self.wanted_for)] = process, None
 
     def give(self, draw: Callable[[], Asked | None]) -> bool:
@@ -122,7 +132,7 @@ class _AtWork:
         while self.idle and (one := self._next(draw)) is not None:
             process = self.idle.pop()
             self.awaited[process.begin.remote(one.asked.candidate)] = process, one
-        return not self.idle or self._trials
+        return self._trials or (not self.idle and bool(self.awaited))
 
     def take(self, begin_s: float) -> bool:
         """The next news; answers False if no process begins within so long, and none is at work."""
@@ -130,13 +140,26 @@ class _AtWork:
         while True:
             self.look.perhaps()
             found, _ = self.ray.wait([*self.awaited], timeout=LOOK_AFTER_S)
+            for line in self.output.new():
+                self.say(line)
             if found:
                 break
+            if self._trials and self.late():
+                self._cut()
+                return True
             if not self._trials and time.monotonic() > until:
                 return False
         for one in found:
             self._news(one)
         return True
+
+    def _cut(self) -> None:
+        """End the trials at work, with their processes: who has not told anything for so long may never do so."""
+        for awaited, (process, one) in [*self.awaited.items()]:
+            if one is not None:
+                del self.awaited[awaited]
+                self.ray.kill(process)
+                self.end(one.asked, Ended("pruned", 0.0, because="out of time"))
 
     @property
     def _trials(self) -> bool:

@@ -4,11 +4,14 @@ import os
 import socket
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from trimtab.adapters.ray.output import to_room
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
+from trimtab.adapters.ray.whereabouts import tell_when_asked
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
 from trimtab.ports.workers import PeerLost
 
@@ -42,18 +45,23 @@ def work(given: Mapping[str, Any]) -> None:
                 f"training.workers: worker {rank} does not see {room.folder}",
                 remedy="give every node of the Ray cluster the volume on which the project's .trimtab lies",
             )
+        to_room(room.folder, f"worker {rank}")
+        tell_when_asked(room.folder, rank)
+        task = room.get(TASK)  # imports what it needs
         if rank == 0:
             room.tell((BEGAN, None))
         meeting = _meeting(room, alone=context.get_local_world_size() == world)
-        task = room.get(TASK)
         answer = task(RayMember(rank, world, given["device"], meeting, room))
-    except PeerLost:
+    except PeerLost as error:
+        room.lose(rank, str(error))
         raise
     except TrimtabError as error:
-        room.put(FAILURE, error)
+        with suppress(SurroundingsFailed):  # the disk is full: Ray takes it
+            room.put(FAILURE, error)
         raise
     except Exception:
-        room.put(FAILURE, RuntimeError(f"in worker {rank}: {traceback.format_exc()}"))
+        with suppress(SurroundingsFailed):
+            room.put(FAILURE, RuntimeError(f"in worker {rank}: {traceback.format_exc()}"))
         raise
     if rank == 0:
         room.put(ANSWER, answer)

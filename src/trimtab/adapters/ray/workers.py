@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.ray.deaths import died, hangs
 from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
+from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
 from trimtab.adapters.ray.session import ADDRESS, ray_session
+from trimtab.adapters.ray.whereabouts import whereabouts
 from trimtab.adapters.ray.worker import BEGAN, work
-from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.workers import Member
 
 LOOK_S: Final = 0.1
+OUTPUT_S: Final = 1.0
 END_S: Final = 10.0
 """For Ray Train to see that its workers are done."""
 AGAIN: Final = 3
@@ -31,7 +34,7 @@ class RayWorkers:
     Attributes:
         folder: where a task lies while it runs; every worker sees it.
         begin_s: until the workers must have begun.
-        silence_s: the longest that may go by without a word of the task.
+        silence_s: the longest that may go by without a word of the task, or a line of its output.
         look: is called now and then; what it raises ends the task.
     """
 
@@ -51,38 +54,44 @@ class RayWorkers:
     ) -> Any:
         asked = f"training.workers: {count}"
         with scratch(self.folder.absolute()) as folder, ray_session(asked) as ray:
-            room = Room(folder)
+            room, output = Room(folder), Output(folder)
             room.put(TASK, task)
+            room.reserve()
             gpus = on_gpus(
                 ray.cluster_resources(), asked, count, cpus, device, here=ADDRESS not in os.environ
             )
             fit = _Fit(room, count, cpus, gpus)
             fit.start()
-            place, began, last = 0, 0, time.monotonic()
-            look = Every(LOOK_AFTER_S, self.look)
-            ended = False
-            while not ended:
+            place, began, met, last = 0, 0, False, time.monotonic()
+            look, read = Every(LOOK_AFTER_S, self.look), time.monotonic()
+            while True:
                 fit.join(LOOK_S)
                 ended = not fit.is_alive() or room.has(ANSWER) or room.has(FAILURE)
                 for (kind, event), behind in room.heard(place):
-                    place, last = behind, time.monotonic()
+                    place, last, met = behind, time.monotonic(), kind != BEGAN
                     if kind != BEGAN:
                         hear(event)
                         continue
                     began += 1
                     if began > 1:
                         say(f"a worker died: all {count} are started anew")
-                if not ended:
-                    look.perhaps()
+                if ended or time.monotonic() - read > OUTPUT_S:
+                    read = time.monotonic()
+                    for line in output.new():
+                        last = read
+                        say(line)
+                if ended:
+                    break
+                look.perhaps()
                 silent_s = time.monotonic() - last
-                if not ended and not began and silent_s > self.begin_s:
+                if not began and silent_s > self.begin_s:
                     raise no_room(ray, asked, cpus, gpus, self.begin_s)
-                if not ended and began and silent_s > self.silence_s:
-                    raise _hangs(asked, self.silence_s)
+                if began and silent_s > self.silence_s:
+                    raise hangs(asked, self.silence_s, whereabouts(folder, count), met=met)
             if room.has(FAILURE):
                 raise room.get(FAILURE)
             if not room.has(ANSWER):
-                raise _died(asked, fit.error)
+                raise died(asked, AGAIN, fit.error, room.lost(), output.last)
             fit.join(END_S)
             return room.get(ANSWER)
 
@@ -132,19 +141,3 @@ def trainer() -> type[Any]:
             ]
 
     return Bare
-
-
-def _hangs(asked: str, silence_s: float) -> SurroundingsFailed:
-    return SurroundingsFailed(
-        f"{asked}: nothing is heard of them for {silence_s:.0f} s, so they are ended",
-        remedy="look in model.py for something that waits; run again, and it goes on from its last checkpoint",
-    )
-
-
-def _died(asked: str, error: BaseException | None) -> SurroundingsFailed:
-    said = str(error).strip().splitlines()
-    because = said[-1].strip() if error is not None and said else "Ray Train ended without an answer"
-    return SurroundingsFailed(
-        f"{asked}: one has died more than {AGAIN} times: {because}",
-        remedy="a worker that is killed is often out of memory; run again, and it goes on from its last checkpoint",
-    )

@@ -88,10 +88,11 @@ class Network:
         """Learn from blocks, whose target is as `scaled_by` and `scaled` have it.
 
         Args:
-            workers: where `training.workers` is more than 1; None learns in this process whatever it says.
+            workers: where `training.workers` is more than 1, or they are in pods of their own, if only one; None
+                learns in this process whatever `training` says.
         """
         watch = watch or Watch()
-        if workers is not None and self.settings.workers > 1:
+        if workers is not None and (self.settings.workers > 1 or self.settings.where == "kuberay"):
             task = Together(
                 self.name,
                 self.module,

@@ -3,17 +3,22 @@
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
+from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.tracking import RunRecord, Tracking
 from trimtab.steps.network.checkpoints import Checkpoints
 from trimtab.steps.network.watch import Epoch, Watch
 
+AGAIN_S: Final = 60.0
+"""Until a tracking server that failed is asked again; twice as long after each further failure, up to 16 times."""
+
 
 class Journal:
-    """What is told of one training.
+    """What is told of one training. A tracking server that is away does not end it: epochs wait until it is back.
 
     Args:
         start: makes the tracking run, once the first epoch is done; None leaves no trace.
@@ -33,35 +38,65 @@ class Journal:
         self._tracking, self._start, self._say = tracking, start, say
         self._checkpoints = checkpoints
         self._terminal = terminal if terminal.isatty() else None
+        self._waiting: list[Epoch] = []
+        self._again_s, self._wait_s = 0.0, AGAIN_S
 
     @property
     def watch(self) -> Watch:
-        return Watch(self._epoch, self._step, self._say, self._checkpoints)
+        return Watch(self._epoch, self._step, self._say, checkpoints=self._checkpoints)
+
+    def done(self) -> None:
+        """The training is done.
+
+        Raises:
+            SurroundingsFailed: epochs still wait, and the tracking server is still away.
+        """
+        if self._waiting:
+            self._tell()
 
     def failed(self) -> None:
-        """The training has ended in an error."""
-        if self._tracking is not None and self.run_id:
-            self._tracking.finish(self.run_id, failed=True)
+        """The training has ended in an error, which nothing here covers."""
+        if self._tracking is None:
+            return
+        try:
+            self.done()
+            if self.run_id:
+                self._tracking.finish(self.run_id, failed=True)
+        except SurroundingsFailed as error:
+            missing = f"; {_numbers(self._waiting)} will be missing there" if self._waiting else ""
+            self._say(f"{error.message}{missing}")
 
     def _epoch(self, epoch: Epoch) -> None:
         self._clear()
         self._say(str(epoch))
         if self._tracking is None:
             return
+        self._waiting.append(epoch)
+        if time.monotonic() < self._again_s:
+            return
+        try:
+            self._tell()
+        except SurroundingsFailed as error:
+            if not self._again_s:
+                self._say(f"{error.message}; the training goes on, and tells it later")
+            self._again_s = time.monotonic() + self._wait_s
+            self._wait_s = min(2 * self._wait_s, 16 * AGAIN_S)
+
+    def _tell(self) -> None:
+        """All epochs that wait, to the tracking server."""
+        assert self._tracking is not None
         if not self.run_id:
             self.run_id = self._start()
             if self._checkpoints is not None:
                 self._checkpoints.note(self.run_id)
-        told = {
-            "training.loss.by_epoch": epoch.loss,
-            "training.learning_rate": epoch.learning_rate,
-            "training.rows_per_s": epoch.rows_per_s,
-            "system.peak_memory_mb": epoch.memory_mb,
-        }
-        if epoch.validation is not None:
-            told["validation.loss.by_epoch"] = epoch.validation
-        history = {name: [value] for name, value in told.items()}
-        self._tracking.add(self.run_id, RunRecord(history=history, first_epoch=epoch.number - 1))
+        while self._waiting:
+            epoch = self._waiting[0]
+            history = {name: [value] for name, value in told_of(epoch).items()}
+            self._tracking.add(self.run_id, RunRecord(history=history, first_epoch=epoch.number - 1))
+            del self._waiting[0]
+        if self._again_s:
+            self._say("the tracking server is back, and has been told of all epochs")
+        self._again_s, self._wait_s = 0.0, AGAIN_S
 
     def _step(self, epoch: int, share: float, loss: float, rows_per_s: float, left_s: float) -> None:
         if self._terminal is not None:
@@ -75,6 +110,24 @@ class Journal:
         if self._terminal is not None:
             self._terminal.write("\r\x1b[K")
             self._terminal.flush()
+
+
+def told_of(epoch: Epoch) -> dict[str, float]:
+    """The metrics of an epoch."""
+    told = {
+        "training.loss.by_epoch": epoch.loss,
+        "training.learning_rate": epoch.learning_rate,
+        "training.rows_per_s": epoch.rows_per_s,
+        **epoch.system,
+    }
+    if epoch.validation is not None:
+        told["validation.loss.by_epoch"] = epoch.validation
+    return told
+
+
+def _numbers(epochs: Sequence[Epoch]) -> str:
+    first, last = epochs[0].number, epochs[-1].number
+    return f"epoch {first}" if first == last else f"epochs {first} to {last}"
 
 
 def checkpoints_of(

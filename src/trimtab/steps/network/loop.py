@@ -7,7 +7,6 @@ the training was cut off in between or not. Several processes run the same loop 
 import contextlib
 import copy
 import math
-import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,15 +15,16 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from trimtab.api.errors import SurroundingsFailed, TrimtabError
+from trimtab.api.errors import SurroundingsFailed
 from trimtab.api.training import Loop
-from trimtab.features.definition import told
 from trimtab.features.schema import FeatureSchema
 from trimtab.ports.blocks import Blocks
 from trimtab.steps.fitting.refusals import ModelRefused, TrainingRefused
+from trimtab.steps.network.blame import blamed, memory_is_enough
 from trimtab.steps.network.loader import Loader, in_order
 from trimtab.steps.network.peers import Peers
 from trimtab.steps.network.seeds import put_back, random_state
+from trimtab.steps.network.usage import Meter, metrics, peak_mb
 from trimtab.steps.network.watch import Epoch, Watch
 
 SCORED_ROWS: Final = 16_384
@@ -86,6 +86,10 @@ class Fit:
             SurroundingsFailed: no GPU, too little memory, or a checkpoint that cannot be written.
         """
         device = device_of(self.settings)
+        with memory_is_enough(self.name, "while it learned", kept=self.watch.checkpoints is not None):
+            return self._run(blocks, validation, device)
+
+    def _run(self, blocks: Blocks, validation: Blocks | None, device: torch.device) -> Place:
         loader = Loader(blocks, self.settings.batch_rows, self.seed, device)
         self.module.to(device)
         optimizer = self._optimizer(device)
@@ -94,7 +98,7 @@ class Fit:
             optimizer, rate_shape(self.settings, turns * self.settings.epochs)
         )
         place, best = self._resumed(optimizer, schedule)
-        self.kept_at = time.monotonic()
+        self.kept_at, meter = time.monotonic(), Meter(device)
         while place.epoch < self.last_epoch and not self._is_over(place):
             place, rate = self._epoch(place, loader, optimizer, schedule, device, best)
             held = None if validation is None else self._loss_over(validation, device)
@@ -106,14 +110,17 @@ class Fit:
                 place = replace(place, best=held, best_epoch=number)
             mean = place.loss / max(1, place.rows)
             left = loader.steps * self.settings.batch_rows / max(rate, 1e-9) * (self.last_epoch - number)
-            learning_rate, memory_mb = schedule.get_last_lr()[0], _peak_mb(device)
-            self.watch.epoch(
-                Epoch(number, self.last_epoch, mean, held, better, rate, left, learning_rate, memory_mb)
-            )
             place = replace(place, epoch=number, step=0, loss=0.0, rows=0)
             _, due = self.peers.agreed(0.0, self._due(WORTH_KEEPING_S))
             if due:
                 self._keep(place, loader, optimizer, schedule, best)
+            learning_rate, memory_mb = schedule.get_last_lr()[0], _peak_mb(device)
+            system = metrics(self.peers.gathered(meter.read()))
+            self.watch.epoch(
+                Epoch(
+                    number, self.last_epoch, mean, held, better, rate, left, learning_rate, memory_mb, system
+                )
+            )
         if best is not None:
             self.module.load_state_dict(best)
         self.module.to("cpu").eval()
@@ -199,10 +206,13 @@ class Fit:
     def _loss_over(self, rows: Blocks, device: torch.device) -> float:
         self.module.eval()
         self.peers.same_buffers(self.module)
-        total, count = 0.0, sum(rows.counts)
+        total, count, told = 0.0, sum(rows.counts), time.monotonic()
         with torch.no_grad(), self._blamed("on the validation rows"):
             for x, y in in_order(rows, SCORED_ROWS, device, self.peers.rank, self.peers.world):
                 total += float(self._loss(x, y, device)) * len(y)
+                if time.monotonic() - told > TOLD_EVERY_S:
+                    told = time.monotonic()
+                    self.watch.alive()
         total, _ = self.peers.agreed(total, True)
         if not math.isfinite(total):
             raise TrainingRefused(
@@ -271,28 +281,8 @@ class Fit:
             self.watch.checkpoints.write(place.epoch * loader.steps + place.step, state)
         self.kept_at = time.monotonic()
 
-    @contextlib.contextmanager
-    def _blamed(self, where: str) -> Any:
-        """What model.py raises, in a sentence with its line."""
-        try:
-            yield
-        except TrimtabError:
-            raise
-        except torch.OutOfMemoryError as error:
-            raise SurroundingsFailed(
-                f"{self.name}: the GPU's memory is full {where}: {error}",
-                remedy="lower training.batchRows, with training.accumulate raised as much",
-            ) from error
-        except Exception as error:
-            if isinstance(error, MemoryError) or "can't allocate memory" in str(error):  # torch's, of the CPU
-                raise SurroundingsFailed(
-                    f"{self.name}: memory is full {where}",
-                    remedy="lower training.batchRows, or give it more memory",
-                ) from error
-            kept = "; its last checkpoint stands" if self.watch.checkpoints is not None else ""
-            raise ModelRefused(
-                f"{self.name}: raised {told(error, self.name)} {where}{kept}", remedy="mend the file"
-            ) from error
+    def _blamed(self, where: str) -> contextlib.AbstractContextManager[None]:
+        return blamed(self.name, where, kept=self.watch.checkpoints is not None)
 
 
 _DIVERGED: Final = "lower training.learningRate, or look in model.py for a division or a logarithm of 0"
@@ -347,4 +337,4 @@ def _on_cpu(state: Mapping[str, Any]) -> dict[str, Any]:
 def _peak_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return float(torch.cuda.max_memory_allocated()) / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mb()

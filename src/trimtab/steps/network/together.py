@@ -19,7 +19,7 @@ from trimtab.steps.network.peers import met
 from trimtab.steps.network.seeds import seed_all
 from trimtab.steps.network.watch import Watch
 
-Told = Literal["epoch", "step", "say"]
+Told = Literal["epoch", "step", "say", "alive"]
 """Which function of a watch a worker calls from afar."""
 
 
@@ -47,6 +47,8 @@ class Together:
         """The weights, the same in each worker, where it ended, and with what all of them learned."""
         torch.set_num_threads(self.settings.threads)
         with met(member.rank, member.world, member.meeting, member.device) as peers:
+            if peers.rank == 0:
+                member.tell(("alive", None))  # all have met
             seed_all(peers.seed(self.seed))
             fit = Fit(
                 self.name,
@@ -76,6 +78,7 @@ class Together:
             lambda epoch: member.tell(("epoch", epoch)),
             lambda *told: member.tell(("step", told)),
             say,
+            lambda: member.tell(("alive", None)),
             None if kept is None else kept.telling(say),
         )
 
@@ -94,8 +97,10 @@ def learn_together(task: Together, workers: Workers, watch: Watch) -> tuple[Plac
             watch.epoch(told)
         elif kind == "step":
             watch.step(*told)
-        else:
+        elif kind == "say":
             watch.say(told)
+        else:
+            watch.alive()
 
     settings, kept = task.settings, task.checkpoints
     sent = replace(task, checkpoints=None if kept is None else kept.telling(_silent))

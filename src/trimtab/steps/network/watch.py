@@ -1,7 +1,7 @@
 """What goes on beside a network's training: who hears of its epochs, and where its checkpoints are kept."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class Epoch:
         left_s: until all epochs are done, should it not stop early.
         learning_rate: at its end.
         memory_mb: peak of the process so far, or of the GPU's memory where it learns there.
+        system: what all its processes use of their machines, by MLflow's names (`usage.metrics`).
     """
 
     number: int
@@ -33,6 +34,7 @@ class Epoch:
     left_s: float
     learning_rate: float
     memory_mb: float
+    system: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         judged = "" if self.validation is None else f", validation {self.validation:.5f}"
@@ -49,6 +51,7 @@ class Watch:
     Attributes:
         epoch: is told of each epoch when it ends.
         step: is told, now and then within an epoch: epoch, share of it that is done, loss so far, rows/s, seconds left.
+        alive: is called, now and then, where there is nothing to tell: on validation rows.
         say: is told sentences, such as that it goes on from a checkpoint.
         checkpoints: None keeps none.
     """
@@ -56,4 +59,5 @@ class Watch:
     epoch: Callable[[Epoch], None] = lambda _: None
     step: Callable[[int, float, float, float, float], None] = lambda *_: None
     say: Callable[[str], None] = lambda _: None
+    alive: Callable[[], None] = lambda: None
     checkpoints: "Checkpoints | None" = None

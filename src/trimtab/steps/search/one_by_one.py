@@ -16,6 +16,7 @@ class OneByOne:
         draw: Callable[[], Asked | None],
         hear: Callable[[Asked, int, Sequence[float], bool], GivenUp],
         end: Callable[[Asked, Ended], None],
+        late: Callable[[], bool],
         say: Callable[[str], None],
     ) -> None:
         while (asked := draw()) is not None:

@@ -21,6 +21,8 @@ from trimtab.steps.search.trial import try_out
 
 MOST_FAILURES: Final = 20
 """Trials that fail, and none that does not, until the search is given up."""
+LATE_S: Final = 60.0
+LATE_SHARE: Final = 0.1
 
 Say = Callable[[str], None]
 
@@ -79,7 +81,12 @@ class Sitting:
         points = grid(space) if self.question.search.sampler == "grid" else None
         self.tracked.begin(self.study)
         self.trials.run(
-            partial(try_out, self.question), partial(self._draw, points), self._hear, self._end, self.say
+            partial(try_out, self.question),
+            partial(self._draw, points),
+            self._hear,
+            self._end,
+            self._late,
+            self.say,
         )
         return self._best(self.study.tried)
 
@@ -112,6 +119,13 @@ class Sitting:
         if may_stop and self.left_s == 0:
             return "out of time"
         return "hopeless" if may_stop and worse and not improves else ""
+
+    def _late(self) -> bool:
+        """Whether trials at work have outlived the budget by a tenth of it, a minute at least."""
+        budget_s = self.question.budget_s
+        if budget_s is None or self.question.best(self.study.tried) is None:
+            return False
+        return self.before_s + self.spent_s > budget_s + max(LATE_S, LATE_SHARE * budget_s)
 
     def _end(self, asked: Asked, ended: Ended) -> None:
         begun = self._at_work.pop(asked.number)

@@ -63,5 +63,5 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "ray", None)
     nothing: Any = lambda *_: None  # noqa: E731  nobody calls it
     with pytest.raises(ExtraMissing, match=r"search\.atOnce: 2 needs the extra 'ray'"):
-        RayTrials(tmp_path, 2, 1, "cpu").run(nothing, nothing, nothing, nothing, nothing)
+        RayTrials(tmp_path, 2, 1, "cpu").run(nothing, nothing, nothing, nothing, nothing, nothing)
     assert list(tmp_path.iterdir()) == []

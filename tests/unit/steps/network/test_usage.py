@@ -1,0 +1,38 @@
+"""What is told of the machines that a training uses."""
+
+import time
+
+
+def test_workers_are_told_together_and_gpus_by_their_rank() -> None:
+    from trimtab.steps.network.usage import Gpu, Usage, metrics
+
+    told = metrics(
+        [Usage(0.5, 100.0, 150.0, Gpu(2e3, 8e3, 90.0)), Usage(1.0, 200.0, 120.0, Gpu(4e3, 8e3, None))]
+    )
+    assert told == {
+        "system/cpu_utilization_percentage": 150.0,
+        "system/system_memory_usage_megabytes": 300.0,
+        "system/peak_memory_megabytes": 150.0,
+        "system/gpu_0_memory_usage_megabytes": 2e3,
+        "system/gpu_0_memory_usage_percentage": 25.0,
+        "system/gpu_0_utilization_percentage": 90.0,
+        "system/gpu_1_memory_usage_megabytes": 4e3,
+        "system/gpu_1_memory_usage_percentage": 50.0,
+    }
+
+
+def test_a_busy_core_is_told_from_one_that_waits() -> None:
+    import torch
+
+    from trimtab.steps.network.usage import Meter
+
+    meter = Meter(torch.device("cpu"))
+    time.sleep(0.2)
+    waited = meter.read()
+    until = time.process_time() + 0.2
+    while time.process_time() < until:
+        pass
+    busy = meter.read()
+    assert 0 <= waited.cores < busy.cores
+    assert 10 < busy.memory_mb <= busy.peak_mb
+    assert busy.gpu is None
