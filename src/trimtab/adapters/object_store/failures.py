@@ -9,6 +9,7 @@ from typing import Final
 from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
+_OF_CLIENT: Final = "Error performing"
 _NO_BUCKET: Final = ("NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound")
 _UNNAMED: Final = ("Missing AccessKeyId", "Missing SecretAccessKey", "169.254.169.254", "metadata.google")
 _REFUSED: Final = (
@@ -76,6 +77,10 @@ def sentence(address: str, error: Exception) -> TrimtabError:
             f"{bucket} refuses these credentials" + (f" ({because[1]})" if because else ""),
             remedy="give those of somebody who may list, read and write there (AWS_ACCESS_KEY_ID, "
             "AWS_SECRET_ACCESS_KEY), and see that AWS_ENDPOINT_URL and AWS_REGION are the bucket's",
+        )
+    if _OF_CLIENT not in said:  # Arrow's word on what it was given
+        return SurroundingsFailed(
+            f"{address}: cannot be read ({said})", remedy="run again, so that the table is written anew"
         )
     return SurroundingsFailed(
         f"{address} cannot be reached: {_cause(said)}",

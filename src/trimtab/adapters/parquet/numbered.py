@@ -4,9 +4,9 @@ Writers put row groups down in the order in which their threads are done, so fil
 delta-rs was seen to swap every second batch of a long table. The numbers in the rows do.
 
 Files may lie in a bucket: of a row group only the columns that are asked for are fetched, by one request where they
-lie side by side. Ray Data does not read them: its streaming executor gives no seeded order that is the same for any
-number of workers, and cannot go on in mid-epoch at the row where it was cut off, as a training that ends with the same
-bits must.
+lie side by side. Ray Data does not read them: the order of its streaming executor depends on which block
+comes first, and its checkpoints remember rows that were written, not the row at which an epoch was cut off; a training
+that is to end with the same bits, whoever is killed, needs both.
 """
 
 from collections.abc import Iterator, Sequence
