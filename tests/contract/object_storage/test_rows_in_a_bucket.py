@@ -62,3 +62,17 @@ def test_a_file_that_is_gone_or_damaged_is_a_sentence(lake: Lake, s3_server: S3S
         held.read(0, 10, ["x0"])
     with pytest.raises(InputRefused, match="vacuumed"):
         tables.numbered("wide", 0, "row")
+
+
+def test_threads_that_read_one_file_at_once_each_get_their_own_rows(lake: Lake) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    held = lake.tables.numbered("wide", written(lake.tables).version, "row")
+
+    def read(first: int) -> list[int]:
+        return list(held.read(first, first + 2 * GROUP, ["row", "x3"]).column("row").to_pylist())
+
+    firsts = [at for at in range(0, ROWS - 2 * GROUP, GROUP // 2) for _ in range(2)]
+    with ThreadPoolExecutor(6) as pool:
+        for first, found in zip(firsts, pool.map(read, firsts), strict=True):
+            assert found == list(range(first, first + 2 * GROUP))

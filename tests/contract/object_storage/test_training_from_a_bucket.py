@@ -62,7 +62,9 @@ def test_killed_in_mid_epoch_it_ends_with_the_bits_that_a_folder_gives(lake: Lak
     second = begin("killed", 1, f"{lake.address}/killed", line)
     assert learned(second) == folder
     assert any("goes on" in said for said in second.lines), second.lines
-    assert [one.name for one in begin.root.glob("tables*")] == ["tables-folder"], "a bucket's rows lie there alone"
+    assert [one.name for one in begin.root.glob("tables*")] == ["tables-folder"], (
+        "a bucket's rows lie there alone"
+    )
 
 
 def test_workers_of_ray_read_there_too(lake: Lake, begin: Begin) -> None:

@@ -10,6 +10,7 @@ from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _OF_CLIENT: Final = "Error performing"
+_SHORTER: Final = "416 Range Not Satisfiable"
 _NO_BUCKET: Final = ("NoSuchBucket", "The specified bucket does not exist", "ContainerNotFound")
 _UNNAMED: Final = ("Missing AccessKeyId", "Missing SecretAccessKey", "169.254.169.254", "metadata.google")
 _REFUSED: Final = (
@@ -78,9 +79,10 @@ def sentence(address: str, error: Exception) -> TrimtabError:
             remedy="give those of somebody who may list, read and write there (AWS_ACCESS_KEY_ID, "
             "AWS_SECRET_ACCESS_KEY), and see that AWS_ENDPOINT_URL and AWS_REGION are the bucket's",
         )
-    if _OF_CLIENT not in said:  # Arrow's word on what it was given
+    if _SHORTER in said or _OF_CLIENT not in said:  # else Arrow's word on what it was given
+        because = "somebody wrote it anew, shorter than it was" if _SHORTER in said else said
         return SurroundingsFailed(
-            f"{address}: cannot be read ({said})", remedy="run again, so that the table is written anew"
+            f"{address}: cannot be read ({because})", remedy="run again, so that the table is written anew"
         )
     return SurroundingsFailed(
         f"{address} cannot be reached: {_cause(said)}",

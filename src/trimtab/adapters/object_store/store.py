@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from trimtab.adapters.object_store.failures import gone_if_absent, reached
+from trimtab.adapters.object_store.ranges import Ranges
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,15 +41,17 @@ def options(address: str) -> dict[str, str]:
 
 
 def opened(address: str) -> "pa.NativeFile":
-    """An object, of which the ranges that are read are fetched.
+    """An object, of which the ranges that are read are fetched; for any number of threads.
 
     Raises:
         FileNotFoundError: no such object.
         InputRefused, SurroundingsFailed: as `reached` says.
     """
+    import pyarrow as pa
+
     bucket, key = parts(address)
     with reached(address):
-        return _files(bucket).open_input_file(key)
+        return pa.PythonFile(Ranges(_files(bucket).open_input_file(key)), mode="r")
 
 
 def here(files: Sequence[str], folder: Path) -> list[str]:
