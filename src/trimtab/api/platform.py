@@ -11,6 +11,9 @@ from trimtab.api.values import Spec
 Address = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(no_literal_password)]
 Label = Annotated[str, Field(max_length=63)]
 Variable = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$", max_length=128)]
+Bucket = Annotated[
+    str, Field(pattern=r"^(s3|gs|az|abfss?)://[!-~]+$", max_length=1024), AfterValidator(no_literal_password)
+]
 MountPath = Annotated[str, Field(pattern=r"^/[!-~]*$", max_length=255)]
 
 
@@ -73,6 +76,9 @@ class Platform(Spec):
     """
 
     data_root: Address | None = Field(None, description="what relative source files are relative to")
+    tables: Bucket | None = Field(
+        None, description="where the tables lie: s3://…, gs://…, az://…; default: a folder in `.trimtab`"
+    )
     sources: Annotated[dict[str, Address], Field(max_length=64)] = Field(
         default_factory=dict, description="files to read instead of those that trimtab.yaml names, by source"
     )

@@ -16,6 +16,7 @@ from trimtab.adapters.projects.load import Loaded, load, load_platform
 from trimtab.api.platform import Platform
 
 if TYPE_CHECKING:
+    from trimtab.adapters.delta import DeltaTables
     from trimtab.adapters.kfp.client import PipelineHost
     from trimtab.adapters.mlflow import MlflowRegistry
     from trimtab.control import Loop
@@ -63,6 +64,13 @@ def open_project(folder: Path, platform: str | None = None) -> tuple[Loaded, Hom
 def platform_of(loaded: Loaded) -> Platform:
     """The platform that was chosen when the project was opened."""
     return load_platform(loaded.root, os.environ.get(PLATFORM_VARIABLE) or None)
+
+
+def tables_here(loaded: Loaded, home: Home) -> "DeltaTables":
+    """The project's tables, where that platform has them."""
+    from trimtab.bootstrap.workplace import tables_of
+
+    return tables_of(platform_of(loaded), home)
 
 
 def prepare(loaded: Loaded, home: Home) -> Prepared:

@@ -70,7 +70,7 @@ class Workplace:
         home = Home(folder.parent.parent)
         loaded = load(folder)
         platform = load_platform(folder, os.environ.get(PLATFORM_VARIABLE) or None)
-        tables = DeltaTables(home.tables)
+        tables = tables_of(platform, home)
         scratch = home.path / "tmp"
         root = Path(platform.data_root) if platform.data_root else Path()
         return cls(
@@ -215,6 +215,11 @@ class Workplace:
                 "hardware": made.hardware.model_copy(update=on),
             }
         )
+
+
+def tables_of(platform: Platform, home: Home) -> DeltaTables:
+    """The tables of a project, in `.trimtab` or where the platform says."""
+    return DeltaTables(platform.tables or home.tables)
 
 
 def fetched_bundle(address: str) -> Path:

@@ -35,6 +35,9 @@ def lineage(
         str,
         typer.Argument(metavar="MODEL|PREDICTION", help="NAME/VERSION, NAME@ALIAS, or a prediction's id."),
     ],
+    platform: Annotated[
+        str | None, typer.Option(help="A name in platform.yaml: where the tables lie.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Where a model or a prediction comes from, as a tree.
@@ -53,7 +56,7 @@ def lineage(
     from trimtab.local.extras import need
     from trimtab.local.lineage.walk import lineage as walk
 
-    loaded, home = open_project(Path.cwd())
+    loaded, home = open_project(Path.cwd(), platform)
     need("trimtab lineage", "train")
     found = walk(target, loaded, home)
     if as_json:

@@ -30,6 +30,9 @@ def reproduce(
     keep: Annotated[
         Path | None, typer.Option("--keep", help="Leave what was rebuilt in this folder, with its log.")
     ] = None,
+    platform: Annotated[
+        str | None, typer.Option(help="A name in platform.yaml: where the tables lie.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
     """Make a run again from what it recorded, and say whether it comes out the same to the bit.
@@ -55,7 +58,7 @@ def reproduce(
     from trimtab.local.extras import RUN, need
     from trimtab.local.reproduce.reproduce import reproduce as again
 
-    loaded, home = open_project(Path.cwd())
+    loaded, home = open_project(Path.cwd(), platform)
     need("trimtab reproduce", *RUN)
     from rich.console import Console
 

@@ -31,8 +31,8 @@ def features(loaded: Loaded, home: Home, table: "pa.Table") -> "pa.Table":
     need("features of a project", "data")
     import pyarrow as pa
 
-    from trimtab.adapters.delta import DeltaTables
     from trimtab.adapters.duckdb import DuckEngine
+    from trimtab.bootstrap.local import tables_here
     from trimtab.features.columns import Kind
     from trimtab.features.definition import load_features
     from trimtab.features.plan import planned_views
@@ -42,7 +42,7 @@ def features(loaded: Loaded, home: Home, table: "pa.Table") -> "pa.Table":
     from trimtab.steps.inputs import EXAMPLES, assembled, read_examples, view_kinds
 
     project = loaded.project
-    tables = DeltaTables(home.tables)
+    tables = tables_here(loaded, home)
     heads = {name: head for name in tables.names() if (head := tables.head(name)) is not None}
     if project.features is not None:
         definition = load_features(loaded.root / project.features)

@@ -12,6 +12,7 @@ from trimtab.adapters.openlineage import Dataset, Job, Moment, Transport, run_ev
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.api.errors import TrimtabError
+from trimtab.bootstrap.local import tables_here
 from trimtab.ports.tables import Pointer
 
 NAMESPACE_VARIABLE: Final = "OPENLINEAGE_NAMESPACE"
@@ -128,11 +129,15 @@ class RunLineage:
         return [Pointer.from_json(one) for one in json.loads(left[-1].read_text()).values()]
 
     def _dataset(self, pointer: Pointer) -> Dataset:
-        from trimtab.adapters.delta import DeltaTables
+        from trimtab.adapters.object_store import in_bucket, parts
 
-        tables = DeltaTables(self._home.tables)
+        tables = tables_here(self._loaded, self._home)
         columns = {
             name: str(kind) for name, kind in tables.at(pointer.table, pointer.version).columns.items()
         }
-        place = str(Path(tables.address(pointer.table)).resolve())
-        return Dataset("file", place, f"{pointer.version}", columns, pointer.rows)
+        place, namespace = tables.address(pointer.table), "file"
+        if in_bucket(place):  # named as OpenLineage names objects: by bucket, and key in it
+            namespace, place = parts(place)
+        else:
+            place = str(Path(place).resolve())
+        return Dataset(namespace, place, f"{pointer.version}", columns, pointer.rows)

@@ -6,6 +6,7 @@ Says on standard output what the step says, and at the end the weights' digest. 
 """
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class Net(nn.Module):
 def build(schema, **params):
     return Net(schema)
 """
+BUCKET = "LEARNER_TABLES"
+"""Environment: an address that holds the table, in place of a folder."""
 ROWS, GROUP, NAMES = 91_003, 32_768, ["a", "b", "c"]
 
 
@@ -98,7 +101,7 @@ def main(
 ) -> None:
     (root / "model.py").write_text(MODEL.format(line=line))
     project = small_project(workers=workers, where="here" if where == "here" else "kuberay", device=device)
-    tables = DeltaTables(root / f"tables-{name}")
+    tables = DeltaTables(os.environ.get(BUCKET) or root / f"tables-{name}")
     source = model_source(project, root)
     apart = KubeRayWorkers(root / "tmp", begin_s=240.0)
     train(

@@ -22,6 +22,7 @@ def provenance(folder: Path) -> Any:
 def rows(folder: Path, key: str, at: datetime, **features: Any) -> Any:
     from trimtab.adapters.projects.home import Home
     from trimtab.adapters.projects.load import load
+    from trimtab.bootstrap.local import tables_here
     from trimtab.features.plan import ServingPlan
     from trimtab.local.lineage.logged import Logged
     from trimtab.local.lineage.rows import row_nodes
@@ -30,9 +31,9 @@ def rows(folder: Path, key: str, at: datetime, **features: Any) -> Any:
     plan = ServingPlan.from_json(
         (folder / ".trimtab/models" / made.results.exported[:16] / "plan.json").read_bytes()
     )
-    return row_nodes(
-        Logged(key, "0a1b2c3d", at, 0.5, features), made, plan, load(folder).project, Home.of(folder)
-    )
+    loaded, home = load(folder), Home.of(folder)
+    logged = Logged(key, "0a1b2c3d", at, 0.5, features)
+    return row_nodes(logged, made, plan, loaded.project, tables_here(loaded, home), home.path / "tmp")
 
 
 def test_the_features_lead_over_tables_to_the_source_and_its_file(ran: Path) -> None:

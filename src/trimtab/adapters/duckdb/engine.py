@@ -13,6 +13,7 @@ import duckdb
 from trimtab.adapters.duckdb.failures import translated
 from trimtab.adapters.duckdb.scan import scan, unreadable
 from trimtab.adapters.files.scratch import scratch
+from trimtab.adapters.object_store import here
 from trimtab.ports.dialect import SQL_TYPES, literal, quoted
 from trimtab.ports.engine import Scan, SqlFailed
 from trimtab.ports.files import SourceFile
@@ -29,7 +30,8 @@ class DuckEngine:
     """DuckDB sessions.
 
     Args:
-        tables: whose versions are mounted; their files must lie on this machine's disk.
+        tables: whose versions are mounted. Files of a bucket are copied to `scratch` for the session's time, whole,
+            so that SQL reads them as it reads those of a folder, to the same bits.
         scratch: folder in which a session spills what does not fit into memory.
         memory: bound of a session's memory, as DuckDB writes it.
     """
@@ -58,20 +60,22 @@ class DuckEngine:
                 connection.execute(f"set {name} = {literal(value)}")
             moment = "null::timestamptz" if until is None else literal(until)
             connection.execute(f"set variable until = {moment}")
-            yield DuckSession(connection, self._tables)
+            yield DuckSession(connection, self._tables, spill)
 
 
 class DuckSession:
     """One connection. Time zone UTC; SQL sees mounted names only, no Python variables."""
 
-    def __init__(self, connection: "duckdb.DuckDBPyConnection", tables: Tables) -> None:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", tables: Tables, folder: Path) -> None:
         self._connection = connection
         self._tables = tables
+        self._folder = folder
         self._shown: dict[str, str] = {}
 
     def mount(self, alias: str, pointer: Pointer, where: str | None = None) -> None:
         version = self._tables.at(pointer.table, pointer.version)
-        files = self._tables.files(pointer.table, pointer.version, version.metadata.get("order"))
+        held = self._tables.files(pointer.table, pointer.version, version.metadata.get("order"))
+        files = here(held, self._folder)
         conditions = " and ".join(f"({one})" for one in (pointer.filter, where) if one)
         chosen = f" where {conditions}" if conditions else ""
         if files:

@@ -1,13 +1,17 @@
 """Point-in-time reads of Delta tables with DuckDB; the one reader behind Feast's SDK and materialisation."""
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from trimtab.adapters.object_store import here, options, reached
 from trimtab.features.plan import PlannedView
 from trimtab.features.point_in_time import as_of_sql, latest_sql, quoted
 
@@ -19,6 +23,7 @@ class DeltaAddress:
     """A Delta table.
 
     Attributes:
+        path: of this machine, or an address in a bucket.
         version: None for the newest.
     """
 
@@ -55,27 +60,30 @@ def latest(
 
 def key_kinds_of(table: DeltaAddress, keys: Sequence[str]) -> dict[str, str]:
     """string or number, by key column, as the table holds them."""
-    types = {
-        field.name: str(field.type) for field in DeltaTable(table.path, version=table.version).schema().fields
-    }
+    types = {field.name: str(field.type) for field in _opened(table).schema().fields}
     return {key: "string" if "string" in types[key] else "number" for key in keys}
 
 
+def _opened(table: DeltaAddress) -> DeltaTable:
+    with reached(table.path):
+        return DeltaTable(table.path, version=table.version, storage_options=options(table.path) or None)
+
+
+@contextmanager
 def _connected(
     views: Sequence[PlannedView], tables: Mapping[str, DeltaAddress]
-) -> "duckdb.DuckDBPyConnection":
-    connection = duckdb.connect(":memory:")
-    connection.execute("set TimeZone = 'UTC'")
-    for view in views:
-        address = tables[view.name]
-        held = DeltaTable(address.path, version=address.version)
-        files = sorted(held.file_uris())
-        if files:
-            quoted_files = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
-            connection.execute(
-                f"create view {quoted(view.name)} as "
-                f"select * from read_parquet([{quoted_files}], hive_partitioning = false)"
-            )
-        else:
-            connection.register(view.name, pa.schema(held.schema().to_arrow()).empty_table())
-    return connection
+) -> "Iterator[duckdb.DuckDBPyConnection]":
+    with duckdb.connect(":memory:") as connection, tempfile.TemporaryDirectory(prefix="as-of-") as folder:
+        connection.execute("set TimeZone = 'UTC'")
+        for view in views:
+            held = _opened(tables[view.name])
+            files = here(sorted(held.file_uris()), Path(folder))
+            if files:
+                quoted_files = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+                connection.execute(
+                    f"create view {quoted(view.name)} as "
+                    f"select * from read_parquet([{quoted_files}], hive_partitioning = false)"
+                )
+            else:
+                connection.register(view.name, pa.schema(held.schema().to_arrow()).empty_table())
+        yield connection

@@ -2,17 +2,23 @@
 
 Writers put row groups down in the order in which their threads are done, so files tell nothing of the rows' order:
 delta-rs was seen to swap every second batch of a long table. The numbers in the rows do.
+
+Files may lie in a bucket: of a row group only the columns that are asked for are fetched, by one request where they
+lie side by side. Ray Data does not read them: the order of its streaming executor depends on which block
+comes first, and its checkpoints remember rows that were written, not the row at which an epoch was cut off; a training
+that is to end with the same bits, whoever is killed, needs both.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.adapters.object_store import gone_if_absent, in_bucket, opened, reached
+from trimtab.api.errors import SurroundingsFailed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,6 +40,7 @@ class ParquetRows:
     Memory holds the row groups that overlap what is asked for, of the columns that are asked for.
 
     Args:
+        files: paths, or addresses of objects.
         order: the column with the numbers.
 
     Raises:
@@ -43,12 +50,13 @@ class ParquetRows:
 
     def __init__(self, files: Sequence[str], order: str) -> None:
         self._order = order
+        self._remote: dict[str, pa.NativeFile] = {}
         self._metadata: dict[str, Any] = {}
         self._groups: list[_Group] = []
         self.rows = 0
         for file in files:
             with _readable(file):
-                held = self._metadata[file] = _open(file).metadata
+                held = self._metadata[file] = self._open(file).metadata
                 place = held.schema.to_arrow_schema().get_field_index(order)
             for group in range(held.num_row_groups):
                 one = held.row_group(group)
@@ -64,7 +72,7 @@ class ParquetRows:
         parts, numbers = [], []
         for one in wanted:
             with _readable(one.file):
-                table = _open(one.file, self._metadata[one.file]).read_row_group(
+                table = self._open(one.file).read_row_group(
                     one.group, columns=[*columns, self._order], use_threads=False
                 )
             number = table.column(self._order).to_numpy()
@@ -84,22 +92,27 @@ class ParquetRows:
         table = pa.concat_tables(parts)
         return table if np.all(order[1:] > order[:-1]) else table.take(pa.array(order))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is sent, which opens files of its own."""
+        return {**self.__dict__, "_remote": {}}
 
-def _open(file: str, metadata: Any = None) -> "pa.parquet.ParquetFile":
-    import pyarrow.parquet as pq
+    def _open(self, file: str) -> "pa.parquet.ParquetFile":
+        import pyarrow.parquet as pq
 
-    return pq.ParquetFile(file, metadata=metadata, memory_map=False, pre_buffer=False)
+        metadata = self._metadata.get(file)
+        if not in_bucket(file):
+            return pq.ParquetFile(file, metadata=metadata, memory_map=False, pre_buffer=False)
+        if file not in self._remote:  # once: to open it is a request, for its size, that holds all threads
+            self._remote[file] = opened(file)
+        # neighbours come by one request, before they are decoded
+        return pq.ParquetFile(self._remote[file], metadata=metadata, pre_buffer=True)
 
 
 @contextmanager
 def _readable(file: str) -> Iterator[None]:
     """What fails in reading a file, as a sentence."""
     try:
-        yield
-    except FileNotFoundError as error:
-        raise InputRefused(
-            f"{Path(file).name} of the table is gone: the version that named it has been vacuumed",
-            remedy="run again, so that the newest version is learned from",
-        ) from error
+        with gone_if_absent(file), reached(file) if in_bucket(file) else nullcontext():
+            yield
     except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
         raise SurroundingsFailed(f"{file}: cannot be read ({error})") from error

@@ -62,15 +62,15 @@ class Seen:
 
 def look(loaded: Loaded, platform: Platform) -> Seen:
     """Read the first rows of each source, from where the platform says, and bind the SQL to them."""
-    from trimtab.adapters.delta import DeltaTables
     from trimtab.adapters.duckdb import DuckEngine
     from trimtab.adapters.files import LocalFiles
+    from trimtab.bootstrap.workplace import tables_of
     from trimtab.ports.tables import Pointer
     from trimtab.steps.order import TableSql
     from trimtab.steps.shapes import shapes
 
     project, home = loaded.project, Home.of(loaded.root)
-    tables, scratch = DeltaTables(home.tables), home.path / "tmp"
+    tables, scratch = tables_of(platform, home), home.path / "tmp"
     engine = DuckEngine(tables, scratch=scratch)
     sources = {
         name: source.model_copy(update={"files": platform.sources[name]})

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
-from trimtab.adapters.projects.home import Home
 from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.api.provenance import DataVersion, Provenance
@@ -25,16 +25,16 @@ Row = Mapping[str, Any]
 
 
 def row_nodes(
-    logged: Logged, made: Provenance, plan: ServingPlan, project: Project, home: Home
+    logged: Logged, made: Provenance, plan: ServingPlan, project: Project, tables: DeltaTables, scratch: Path
 ) -> tuple[Node, ...]:
     """A node a row. A row that the model's own table versions lack, since it is newer, is sought in today's.
 
     Args:
         made, plan: of the model that answered.
+        scratch: folder for what SQL spills.
     """
-    tables = DeltaTables(home.tables)
     read = {name: made.version(key) for name, key in made.features.reads.items()}
-    with DuckEngine(tables, scratch=home.path / "tmp").session() as session:
+    with DuckEngine(tables, scratch=scratch).session() as session:
         learned = _kept(made.features, partial(_by_id, name=logged.id, session=session))
         example = _kept(
             read.get(project.examples_table),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
-from trimtab.bootstrap.local import registry
+from trimtab.bootstrap.local import registry, tables_here
 from trimtab.features.plan import ServingPlan
 from trimtab.local.extras import need
 from trimtab.local.lineage.logged import Logged, predictions
@@ -54,7 +54,7 @@ def _answer(answers: list[Logged], version: ModelVersion | None, loaded: Loaded,
     if made is None:
         return Node("answer", newest.revision, facts, (model_node(version, home),))
     plan = ServingPlan.from_json((Path(version.uri) / "plan.json").read_bytes())
-    rows = row_nodes(newest, made, plan, loaded.project, home)
+    rows = row_nodes(newest, made, plan, loaded.project, tables_here(loaded, home), home.path / "tmp")
     return Node("answer", newest.revision, facts, (*rows, model_node(version, home)))
 
 

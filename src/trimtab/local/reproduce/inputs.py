@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from trimtab.adapters.object_store import there
 from trimtab.adapters.projects.bundle import content, digest, pack
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
@@ -72,7 +73,7 @@ def _demand(name: str, held: DataVersion, tables: Tables) -> None:
         raise SurroundingsFailed(
             f"version {held.version} of source '{name}' is gone: {error.message}", remedy=remedy
         ) from error
-    lost = [Path(file).name for file in files if not Path(file).is_file()]
+    lost = [Path(file).name for file in files if not there(file)]
     if lost:
         raise SurroundingsFailed(
             f"version {held.version} of source '{name}' is gone: {len(lost)} of its {len(files)} files were "

@@ -2,11 +2,13 @@
 
     python -m trimtab.local.reproduce.rebuild PROVENANCE.json PROJECT_FOLDER SCRATCH_FOLDER
 
-The sources' tables are linked into the scratch folder and read at the versions that the run read; every other table
-is made there anew. It leaves SCRATCH_FOLDER/provenance.json, or failure.json (message, remedy, status).
+The sources' tables are linked into the scratch folder, or copied there from their bucket, and read at the versions that
+the run read; every other table is made there anew. It leaves
+SCRATCH_FOLDER/provenance.json, or failure.json (message, remedy, status).
 """
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -15,10 +17,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from trimtab.adapters.projects.home import Home
+from trimtab.adapters.projects.load import load_platform
 from trimtab.api.errors import TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
 from trimtab.bootstrap import component
 from trimtab.bootstrap.artefacts import read_provenance, write_pointers
+from trimtab.bootstrap.workplace import PLATFORM_VARIABLE, tables_of
 from trimtab.ports.tables import Pointer
 from trimtab.steps.fitting.fitted import FittedModel
 from trimtab.steps.fitting.forms import Form
@@ -35,9 +39,11 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     place = Home.of(scratch)
     bundle = place.bundles / recorded.bundle.name
     shutil.copytree(home.bundles / recorded.bundle.name, bundle)
+    # what it makes lies here, wherever the platform has the tables that it reads
+    tables = tables_of(load_platform(bundle, os.environ.pop(PLATFORM_VARIABLE, None)), home)
     sources = recorded.sources()
     for held in sources.values():
-        _link(home.tables / held.table, place.tables / held.table)
+        tables.bring(held.table, held.version, place.tables)
 
     def artefact(name: str) -> Any:
         return SimpleNamespace(path=str(scratch / name), metadata={}, log_metric=lambda *_: None)
@@ -64,11 +70,6 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     (scratch / "export").mkdir()
     component.export(project, features, fitted, artefact("export/servable"))
     return read_provenance(scratch / "export")
-
-
-def _link(table: Path, at: Path) -> None:
-    at.parent.mkdir(parents=True, exist_ok=True)
-    at.symlink_to(table, target_is_directory=True)
 
 
 def main(recorded: str, project: str, scratch: str) -> int:

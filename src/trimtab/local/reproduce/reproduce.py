@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.machine import VARIABLES
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.api.errors import ExitStatus, SurroundingsFailed, TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
+from trimtab.bootstrap.local import tables_here
 from trimtab.bootstrap.workplace import (
     COMMIT_VARIABLE,
     MLFLOW_VARIABLE,
@@ -92,7 +92,7 @@ def reproduce(
     if found := tuple(changed_files(recorded, bundle_of(recorded, loaded, home))):
         return ended(None, found)
     tell("data versions")
-    tables = DeltaTables(home.tables)
+    tables = tables_here(loaded, home)
     if found := tuple(changed_versions(recorded, tables, DuckEngine(tables, scratch=home.path / "tmp"))):
         return ended(None, found)
     tell("rebuilding: build, validate, featurize, train, refit, export")
