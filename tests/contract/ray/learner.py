@@ -103,7 +103,7 @@ def main(
     project = small_project(workers=workers, where="here" if where == "here" else "kuberay", device=device)
     tables = DeltaTables(os.environ.get(BUCKET) or root / f"tables-{name}")
     source = model_source(project, root)
-    apart = KubeRayWorkers(root / "tmp", begin_s=240.0)
+    apart = KubeRayWorkers(root / "tmp", begin_s=float(os.environ.get("BEGIN_S", "240")))
     train(
         project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,
         checkpoints=root / f"checkpoints-{name}", say=said,
