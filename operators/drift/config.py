@@ -98,7 +98,12 @@ class Collectors(Spec):
             outside the cluster.
         storage: size of each log's volume; "" keeps it in the pod.
         storage_class: default the cluster's.
+        cpu: request of its pod.
+        memory: request and limit of its pod.
         keep_days: days of event time that are held.
+        image_pull_policy: when nodes ask the registry.
+        image_pull_secrets: names of Secrets that open the registry, in each namespace that has a collector.
+        node_selector: labels of the nodes that may run it.
     """
 
     image: Annotated[str, Field(max_length=512)] = ""
@@ -108,6 +113,11 @@ class Collectors(Spec):
     cpu: Annotated[str, Field(max_length=20)] = "100m"
     memory: Annotated[str, Field(max_length=20)] = "512Mi"
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 400
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=253)], ...], Field(max_length=10)
+    ] = ()
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=20)] = {}  # noqa: RUF012  # pydantic copies it
 
     def settings(self) -> CollectorSettings:
         return CollectorSettings(
@@ -117,6 +127,9 @@ class Collectors(Spec):
             cpu=self.cpu,
             memory=self.memory,
             keep_days=self.keep_days,
+            image_pull_policy=self.image_pull_policy,
+            image_pull_secrets=self.image_pull_secrets,
+            node_selector=self.node_selector,
         )
 
 

@@ -53,6 +53,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $config "lease" (merge (dict "name" (include "trimtab.operator" .) "namespace" .Release.Namespace) ($config.lease | default dict)) -}}
 {{- $collector := $config.collector | default dict -}}
 {{- if not (hasKey $collector "image") }}{{ $_ := set $collector "image" (include "trimtab.image" .) }}{{ end -}}
+{{- if not (hasKey $collector "imagePullPolicy") }}{{ $_ := set $collector "imagePullPolicy" .Values.image.pullPolicy }}{{ end -}}
+{{- if not (hasKey $collector "imagePullSecrets") }}{{ $_ := set $collector "imagePullSecrets" .Values.image.pullSecrets }}{{ end -}}
 {{- $_ := set $config "collector" $collector -}}
 {{- toYaml $config -}}
 {{- end }}

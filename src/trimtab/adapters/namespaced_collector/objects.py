@@ -36,6 +36,10 @@ class CollectorSettings:
         storage_class: "" takes the cluster's default.
         cpu, memory: requests; memory is the limit too.
         keep_days: event time that is held.
+        image_pull_policy: as in a container.
+        image_pull_secrets: names of Secrets of each namespace that has a collector; one that is not there is passed
+            over by the kubelet.
+        node_selector: labels of the nodes that may run it.
     """
 
     image: str

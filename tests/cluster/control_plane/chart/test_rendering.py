@@ -104,6 +104,13 @@ def test_the_configuration_is_one_that_the_operator_takes(bare_helm, values_set,
     deployment = named(objects, "Deployment", operator)
     assert found.collector.image == deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     assert (found.lease.name, found.lease.namespace) == (operator, SYSTEM)
+    image = SETS[name].get("image", {})
+    collector = found.collector.settings()
+    assert list(collector.image_pull_secrets) == image.get("pullSecrets", [])
+    assert collector.image_pull_policy == image.get("pullPolicy", "IfNotPresent")
+    assert collector.node_selector == SETS[name].get("config", {}).get("collector", {}).get(
+        "nodeSelector", {}
+    )
     assert list(found.namespaces) == list(SETS[name].get("namespaces", ()))
 
 

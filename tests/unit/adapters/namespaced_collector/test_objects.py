@@ -54,3 +54,13 @@ def test_it_runs_as_a_restricted_pod_may():
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_a_private_registry_and_chosen_nodes_reach_the_pod():
+    settings = replace(
+        SETTINGS, image_pull_policy="Always", image_pull_secrets=("registry",), node_selector={"disk": "ssd"}
+    )
+    pod = collector_objects("shop", settings)[0]["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["nodeSelector"] == {"disk": "ssd"}
+    assert container(settings)["imagePullPolicy"] == "Always"
