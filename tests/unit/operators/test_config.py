@@ -41,9 +41,10 @@ def test_every_wish_about_collectors_reaches_their_settings(tmp_path: Path) -> N
     wished = {
         "image": "registry.example.com/op:1", "storage": "5Gi", "storageClass": "fast", "cpu": "1", "memory": "1Gi",
         "keepDays": 7, "imagePullPolicy": "Always", "imagePullSecrets": ["registry"], "nodeSelector": {"disk": "ssd"},
+        "networkPolicy": True,
     }  # fmt: skip
-    found = load(written(tmp_path, json.dumps({"collector": wished}))).collector.settings()
-    default = Configuration().collector.settings()
+    found = load(written(tmp_path, json.dumps({"collector": wished}))).collector.settings("mine")
+    default = Configuration().collector.settings("mine")
     unmoved = [f.name for f in fields(found) if getattr(found, f.name) == getattr(default, f.name)]
     assert unmoved == []
 

@@ -74,6 +74,22 @@ def test_a_typo_in_the_values_is_refused_by_its_name(bare_helm, wrong, said):
     assert said in refused
 
 
+def test_every_node_of_the_schema_says_what_it_means():
+    """An editor shows it beside the key; of each field of an item, too."""
+
+    def silent(node, path):
+        if path and not node.get("description"):
+            yield ".".join(path)
+        for key, inner in node.get("properties", {}).items():
+            yield from silent(inner, (*path, key))
+        for key, inner in node.get("items", {}).get("properties", {}).items():
+            yield from silent(inner, (*path, "[]", key))
+
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert len(schema["properties"]) > 20
+    assert list(silent(schema, ())) == []
+
+
 def test_every_value_is_used_by_a_template():
     sys.path.insert(0, str(ROOT / "docs"))
     from chart_page import read_values
@@ -105,7 +121,8 @@ def test_the_configuration_is_one_that_the_operator_takes(bare_helm, values_set,
     assert found.collector.image == deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     assert (found.lease.name, found.lease.namespace) == (operator, SYSTEM)
     image = SETS[name].get("image", {})
-    collector = found.collector.settings()
+    collector = found.collector.settings(SYSTEM)
+    assert collector.fence is not None
     assert list(collector.image_pull_secrets) == image.get("pullSecrets", [])
     assert collector.image_pull_policy == image.get("pullPolicy", "IfNotPresent")
     assert collector.node_selector == SETS[name].get("config", {}).get("collector", {}).get(
@@ -146,6 +163,18 @@ def test_crds_are_kept_or_not_as_told(bare_helm):
     assert all(one["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"} for one in crds())
     assert all("annotations" not in one["metadata"] for one in crds("--set", "crds.keep=false"))
     assert crds("--set", "crds.install=false") == []
+
+
+def test_alerts_lead_to_a_runbook_where_one_is_published_and_nowhere_else(bare_helm):
+    def links(*more):
+        made = bare_helm.template("--set", "monitoring.alerts=always", *more)
+        groups = named(made, "PrometheusRule")["spec"]["groups"]
+        return [rule["annotations"].get("runbook_url") for group in groups for rule in group["rules"]]
+
+    assert set(links()) == {None}
+    published = links("--set", "monitoring.runbook=https://wiki.example.com/trimtab")
+    assert "https://wiki.example.com/trimtab#trimtabrunsfail" in published
+    assert None not in published
 
 
 def test_dashboards_are_json_that_grafana_imports(bare_helm):

@@ -42,7 +42,9 @@ SETS: Mapping[str, Mapping[str, Any]] = {
                        "runbook": "https://wiki.example.com/trimtab"},
         "networkPolicies": {
             "operatorFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
-            "collectorNamespaces": ["shop"],
+            "operatorTo": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 6443}]}, {"to": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}]}],
+            "collectorFrom": [{"podSelector": {"matchLabels": {"app": "labels"}}}],
         },
         "servingRuntime": {
             "create": "always",
