@@ -60,7 +60,7 @@ test-images: $(ALL) ## Build the operator's and the model server's image on Debi
 	$(BIN)/python -m pytest tests/images -q
 
 ##@ While you work
-.PHONY: check format verify generate manifests bench lock clean
+.PHONY: check format verify generate manifests scan bench lock clean
 check: $(ALL) ## Lint, types, layers, and generated files current
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,6 +81,9 @@ generate: $(ALL) ## Write the generated files anew
 
 manifests: $(ALL) ## Render manifests/ anew from the chart (builds helm, two minutes, where none is on the PATH)
 	$(BIN)/python manifests/render.py
+
+scan: $(ALL) ## A security scanner over all that is installed (fetches checkov for the time; a minute)
+	$(BIN)/python helm/scan.py
 
 .PHONY: docs
 docs: $(STAMP) ## The pages as a site with search: site/index.html

@@ -76,6 +76,8 @@ def _values(
         default = defaults[key.value]
         free = {"additionalProperties", "properties"} & {*more}
         if isinstance(value, yaml.MappingNode) and value.value and not free:
+            if not meaning:
+                raise ValueError(f"values.yaml: section {'.'.join(path)} has no comment")
             yield Value(path, default, meaning, more, tuple(_values(value, path, lines, default)))
             continue
         if not meaning:
@@ -170,10 +172,6 @@ def chart_page(path: Path) -> str:
 
 
 def _rows(value: Value) -> Iterator[str]:
-    if value.inner and not value.meaning:
-        for one in value.inner:
-            yield from _rows(one)
-        return
     name, meaning = ".".join(value.path), value.meaning.replace("|", "\\|")
     if value.inner:
         yield f"| `{name}` | section | | {meaning} |"

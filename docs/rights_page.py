@@ -26,4 +26,5 @@ def rights_page() -> str:
 
 def _row(rule: Rule) -> str:
     group = f" of `{rule.group}`" if rule.group else ""
-    return f"| {', '.join(rule.verbs)} | {', '.join(rule.resources)}{group} | {rule.because} |"
+    named = f" named {', '.join(f'`{name}`' for name in rule.names)}" if rule.names else ""
+    return f"| {', '.join(rule.verbs)} | {', '.join(rule.resources)}{group}{named} | {rule.because} |"

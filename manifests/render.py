@@ -104,14 +104,15 @@ def check() -> int:
 
 
 def write() -> int:
-    made = rendered(_helm())
+    made = rendered(helm_program())
     for path, text in made.items():
         path.write_text(text)
     LOCK.write_text(json.dumps(lock(list(made)), indent=1) + "\n")
     return 0
 
 
-def _helm() -> Path:
+def helm_program() -> Path:
+    """That of the PATH, else built."""
     from tests.cluster.kube.binaries import binary
 
     found = shutil.which("helm")

@@ -2,8 +2,10 @@
 
 from kfp import dsl
 
+from trimtab.api.project import IMAGE
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def admit(key: str, claims: str, run: str) -> bool:
     """Claim the key for this run; a run that comes second does nothing more.
 

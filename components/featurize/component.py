@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from kfp import dsl
 
+from trimtab.api.project import IMAGE
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def featurize(
     project: str,
     until: str,

@@ -2,8 +2,10 @@
 
 from kfp import dsl
 
+from trimtab.api.project import IMAGE
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def periods(project: str, since: str, until: str, every: str, model: str) -> list:
     """Cut [since, until) into periods of one length, the last one shorter.
 

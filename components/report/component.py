@@ -2,8 +2,10 @@
 
 from kfp import dsl
 
+from trimtab.api.project import IMAGE
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def report(
     project: str,
     until: str,

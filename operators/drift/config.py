@@ -11,9 +11,10 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from trimtab.adapters.clock import PacedClock
-from trimtab.adapters.namespaced_collector import CollectorSettings
+from trimtab.adapters.namespaced_collector import CollectorSettings, Fence
 from trimtab.api.document import read, validate
 from trimtab.api.errors import InputRefused
+from trimtab.api.resources.meta import Json
 from trimtab.api.values import Duration, Name, Spec
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+(/\S*)?$", max_length=2048)]
@@ -52,7 +53,13 @@ class Kubeflow(Provider):
 
 
 class Providers(Spec):
-    """Servers by kind; names are unique within a kind."""
+    """Servers by kind; names are unique within a kind.
+
+    Attributes:
+        mlflow: registries that a rollout's alias and a monitor's reference may be looked up in.
+        kubeflow: Kubeflow Pipelines API servers that a policy's runs may be started on.
+        prometheus: servers that a check of a metric may ask.
+    """
 
     mlflow: tuple[Provider, ...] = ()
     kubeflow: tuple[Kubeflow, ...] = ()
@@ -98,7 +105,15 @@ class Collectors(Spec):
             outside the cluster.
         storage: size of each log's volume; "" keeps it in the pod.
         storage_class: default the cluster's.
+        cpu: request of its pod.
+        memory: request and limit of its pod.
         keep_days: days of event time that are held.
+        image_pull_policy: when nodes ask the registry.
+        image_pull_secrets: names of Secrets that open the registry, in each namespace that has a collector.
+        node_selector: labels of the nodes that may run it.
+        network_policy: fence each one by a NetworkPolicy: only predictors beside it, the operator's pods and
+            `allowed_from` may ask it, and it may ask nobody. One that was made goes when this is switched off.
+        allowed_from: who else may ask collectors, each a peer as in a NetworkPolicy.
     """
 
     image: Annotated[str, Field(max_length=512)] = ""
@@ -108,8 +123,19 @@ class Collectors(Spec):
     cpu: Annotated[str, Field(max_length=20)] = "100m"
     memory: Annotated[str, Field(max_length=20)] = "512Mi"
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 400
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    image_pull_secrets: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=253)], ...], Field(max_length=10)
+    ] = ()
+    node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=20)] = {}  # noqa: RUF012  # pydantic copies it
+    network_policy: bool = False
+    allowed_from: Annotated[tuple[Json, ...], Field(max_length=50)] = ()
 
-    def settings(self) -> CollectorSettings:
+    def settings(self, operator_namespace: str) -> CollectorSettings:
+        """
+        Args:
+            operator_namespace: where the operator's pods are.
+        """
         return CollectorSettings(
             image=self.image,
             storage=self.storage,
@@ -117,11 +143,20 @@ class Collectors(Spec):
             cpu=self.cpu,
             memory=self.memory,
             keep_days=self.keep_days,
+            image_pull_policy=self.image_pull_policy,
+            image_pull_secrets=self.image_pull_secrets,
+            node_selector=self.node_selector,
+            fence=Fence(operator_namespace, self.allowed_from) if self.network_policy else None,
         )
 
 
 class Listen(Spec):
-    """Where /healthz, /readyz and /metrics answer; port 0 takes a free one."""
+    """Where /healthz, /readyz and /metrics answer, and events are posted.
+
+    Attributes:
+        host: address of the interface.
+        port: 0 takes a free one.
+    """
 
     host: Annotated[str, Field(max_length=253)] = "0.0.0.0"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
@@ -149,6 +184,9 @@ class Configuration(Spec):
 
     Attributes:
         namespaces: those that it looks after; empty for all.
+        lease: who of the replicas works.
+        log_level: least level of the lines that are written, each a JSON object.
+        listen: where it answers.
         workers: looks at a time, of each kind.
         tick: how often a step under way is looked at.
         settle: how long a route must have been as it is before a server that it no longer names may go.
@@ -158,6 +196,8 @@ class Configuration(Spec):
         gateways: how a Gateway's listener is reached from outside the cluster, HOST:PORT with {namespace}, {name} and
             {port} in it; default by its addresses.
         cache: folder for profiles that were fetched; may be lost.
+        collector: how collectors are made, one in each namespace that has a rollout.
+        providers: servers that resources may name.
         rehearsal: for a cluster where nobody's traffic is at stake; default none: time is the machine's.
     """
 

@@ -46,7 +46,7 @@ a configuration:
     mlflow: [{name: mlflow, url: http://mlflow.mlops:5000, tokenFile: /etc/trimtab/secrets/mlflow}]
     kubeflow: [{name: kubeflow, url: http://ml-pipeline.kubeflow:8888}]
     prometheus: [{name: prometheus, url: http://prometheus.monitoring:9090, namespaces: [team-a]}]
-  collector: {image: ghcr.io/example/trimtab-operator:1, storage: 10Gi}
+  collector: {image: ghcr.io/example/trimtab-operator:0.1.0, storage: 10Gi}
 """
 log = logging.getLogger(__name__)
 

@@ -1,13 +1,14 @@
 """What Prometheus may ask of the operator."""
 
 from collections import Counter as Counts
+from collections.abc import Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from operators.drift.runtime import Call
 from trimtab.api.monitor import MonitorStatus
-from trimtab.api.retrain import RetrainStatus
+from trimtab.api.retrain import Outcome, RetrainStatus
 from trimtab.api.rollout_status import RolloutStatus
 
 _ABOUT: Final = ("namespace", "name")
@@ -76,6 +77,12 @@ class Metrics:
         self._runs = Gauge(
             "trimtab_runs",
             "Runs that a policy remembers, by outcome",
+            [*_ABOUT, "outcome"],
+            registry=registry,
+        )
+        self._ended = Gauge(
+            "trimtab_run_ended_timestamp_seconds",
+            "When the newest run with the outcome ended, since 1970; 0 for none that is remembered",
             [*_ABOUT, "outcome"],
             registry=registry,
         )
@@ -148,13 +155,17 @@ class Metrics:
         self._show("DriftMonitor", namespace, name, seen)
 
     def policy(self, namespace: str, name: str, status: RetrainStatus) -> None:
-        outcomes = Counts(attempt.outcome.value for attempt in status.attempts)
-        self._show(
-            "RetrainPolicy",
-            namespace,
-            name,
-            {(self._runs, (outcome,)): n for outcome, n in outcomes.items()},
-        )
+        """Each outcome has its series from the first look on, so that the first run of an outcome is a change, and not
+        a series that begins. An end is told as a time: memory is bounded, so that a count of failures need not grow
+        with one, and a new leader tells the same."""
+        outcomes = Counts(attempt.outcome for attempt in status.attempts)
+        seen: _Seen = {(self._runs, (outcome.value,)): outcomes[outcome] for outcome in Outcome}
+        seen |= {
+            (self._ended, (outcome.value,)): max(_ends(status, outcome), default=0.0)
+            for outcome in Outcome
+            if outcome is not Outcome.RUNNING
+        }
+        self._show("RetrainPolicy", namespace, name, seen)
 
     def forget(self, namespace: str, name: str, kind: str) -> None:
         """The resource is gone, and so are its series."""
@@ -174,3 +185,10 @@ class Metrics:
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+
+def _ends(status: RetrainStatus, outcome: Outcome) -> Iterator[float]:
+    """When the runs with an outcome ended, in seconds since 1970."""
+    for attempt in status.history:
+        if attempt.outcome is outcome and attempt.ended_at is not None:
+            yield attempt.ended_at.timestamp()

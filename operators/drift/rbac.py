@@ -17,6 +17,7 @@ import yaml
 
 NAME: Final = "trimtab-operator"
 SYSTEM: Final = "trimtab-system"
+COLLECTOR: Final = "trimtab-collector"
 WATCH: Final = ("list", "watch")
 RBAC: Final = "rbac.authorization.k8s.io"
 Object = dict[str, Any]
@@ -30,6 +31,7 @@ class Rule:
         where: "namespaces": in each that is looked after; "cluster": of objects that have no namespace; "own": in the
             operator's own namespace alone.
         because: what it is for.
+        names: only the objects of these names; empty for all.
     """
 
     group: str
@@ -37,10 +39,12 @@ class Rule:
     verbs: tuple[str, ...]
     where: Literal["namespaces", "cluster", "own"]
     because: str
+    names: tuple[str, ...] = ()
 
     def to_json(self) -> Object:
         return {
             "apiGroups": [self.group],
+            **({"resourceNames": list(self.names)} if self.names else {}),
             "resources": list(self.resources),
             "verbs": list(self.verbs),
         }
@@ -66,6 +70,11 @@ RULES: Final = (
     Rule("apps", ("deployments",), WATCH, "namespaces", "see how many servers of a revision answer"),
     Rule("apps", ("statefulsets",), (*WATCH, "create", "patch"), "namespaces", "a collector in each namespace"),
     Rule("", ("services",), ("get", *WATCH, "create", "patch"), "namespaces", "a Service stands before its route"),
+    Rule("networking.k8s.io", ("networkpolicies",), WATCH, "namespaces", "see that collectors are fenced"),
+    Rule(
+        "networking.k8s.io", ("networkpolicies",), ("create", "patch", "delete"), "namespaces", "fence a collector",
+        names=(COLLECTOR,),
+    ),
     Rule("", ("pods",), WATCH, "namespaces", "see servers that die, and how a run's pod ended"),
     Rule("", ("configmaps",), ("get",), "namespaces", "see which run holds a claim"),
     Rule("batch", ("jobs",), WATCH, "namespaces", "see runs; they are made by the policy's account"),

@@ -92,7 +92,8 @@ class Surroundings:
     ) -> None:
         self._configuration, self._cluster = configuration, cluster
         self._breakers = Breakers(hangs)
-        self._collectors = NamespacedCollector(cluster, configuration.collector.settings())
+        collectors = configuration.collector.settings(configuration.lease.namespace)
+        self._collectors = NamespacedCollector(cluster, collectors)
         self.gateways = Gateways(cluster)
         self.rivals = Rivals(cluster)
         template = configuration.gateways

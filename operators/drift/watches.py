@@ -17,7 +17,7 @@ from trimtab.adapters.kserve.kinds import (
     SERVING_RUNTIME,
 )
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
-from trimtab.adapters.namespaced_collector import SERVICE, STATEFUL_SET
+from trimtab.adapters.namespaced_collector import NETWORK_POLICY, SERVICE, STATEFUL_SET
 from trimtab.adapters.namespaced_collector.objects import NAME as COLLECTOR
 from trimtab.ports.cluster import Kind
 
@@ -42,12 +42,13 @@ WATCHED: tuple[Watched, ...] = (
     Watched(CLUSTER_SERVING_RUNTIME),
     Watched(STATEFUL_SET, NAME_LABEL, COLLECTOR),
     Watched(SERVICE, NAME_LABEL, COLLECTOR),
+    Watched(NETWORK_POLICY, NAME_LABEL, COLLECTOR),
     Watched(SERVICE, ROLLOUT),
 )
 CHILDREN = (INFERENCE_SERVICE, DEPLOYMENT, POD, HTTP_ROUTE, SERVICE)
 RUNTIMES = (SERVING_RUNTIME, CLUSTER_SERVING_RUNTIME)
 OF_RUNS = (JOB, POD)
-OF_COLLECTORS = (STATEFUL_SET, SERVICE)
+OF_COLLECTORS = (STATEFUL_SET, SERVICE, NETWORK_POLICY)
 SERVED = ("stable", "candidate", "previous", "rejected", "phase")
 """What a rollout's status tells monitors and policies."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PULLED = {
     "operator": "docker.io/library/trimtab-operator:0.1.0",
     "serving": "docker.io/library/trimtab-serving:0.1.0",
-    "trimtab": "docker.io/library/trimtab:latest",
+    "trimtab": "docker.io/library/trimtab:0.1.0",
 }
 """The names that the chart and the samples, which know no registry, stand for."""
 EXTRAS = {"trimtab": "data,features,kfp,train"}

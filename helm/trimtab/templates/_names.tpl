@@ -53,6 +53,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $config "lease" (merge (dict "name" (include "trimtab.operator" .) "namespace" .Release.Namespace) ($config.lease | default dict)) -}}
 {{- $collector := $config.collector | default dict -}}
 {{- if not (hasKey $collector "image") }}{{ $_ := set $collector "image" (include "trimtab.image" .) }}{{ end -}}
+{{- if not (hasKey $collector "imagePullPolicy") }}{{ $_ := set $collector "imagePullPolicy" .Values.image.pullPolicy }}{{ end -}}
+{{- if not (hasKey $collector "imagePullSecrets") }}{{ $_ := set $collector "imagePullSecrets" .Values.image.pullSecrets }}{{ end -}}
+{{- if not (hasKey $collector "networkPolicy") }}{{ $_ := set $collector "networkPolicy" .Values.networkPolicies.enabled }}{{ end -}}
+{{- if not (hasKey $collector "allowedFrom") }}{{ $_ := set $collector "allowedFrom" .Values.networkPolicies.collectorFrom }}{{ end -}}
 {{- $_ := set $config "collector" $collector -}}
 {{- toYaml $config -}}
 {{- end }}

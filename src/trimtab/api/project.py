@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -15,6 +15,8 @@ from trimtab.api.sources import Column, Source, Zone
 from trimtab.api.training import Loop
 from trimtab.api.values import Duration, Spec, format_duration
 
+IMAGE: Final = "trimtab:0.1.0"
+"""The image of pipeline tasks as `make images` tags it, by trimtab's version; a project names its registry's."""
 Task = Literal["binary", "multiclass", "regression"]
 FAMILIES = ("gradient_boosting", "logistic", "mlp")
 
@@ -118,7 +120,7 @@ class Online(Spec):
 
 
 class Environment(Spec):
-    image: Annotated[str, Field(max_length=512)] = "trimtab:latest"
+    image: Annotated[str, Field(max_length=512)] = IMAGE
     requirements: ProjectFile | None = None
 
 

@@ -130,6 +130,14 @@ RECIPES: Final = (
         module="github.com/yannh/kubeconform",
     ),
     Recipe(
+        "promtool",
+        versions.PROMETHEUS,
+        {"promtool": "./cmd/promtool"},
+        150,
+        module="github.com/prometheus/prometheus",
+        tags="remove_all_sd",
+    ),
+    Recipe(
         "envoy-gateway",
         versions.ENVOY_GATEWAY,
         {"envoy-gateway": "./cmd/envoy-gateway"},

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from kfp import compiler, dsl
 
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+@dsl.component(base_image="trimtab:0.1.0", install_kfp_package=False)
 def judge(word: str, out: dsl.Output[dsl.Dataset]) -> NamedTuple("Judged", [("passed", bool)]):
     from collections import namedtuple
 
@@ -31,12 +31,12 @@ def judge(word: str, out: dsl.Output[dsl.Dataset]) -> NamedTuple("Judged", [("pa
     return namedtuple("Judged", ["passed"])(word == "yes")
 
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+@dsl.component(base_image="trimtab:0.1.0", install_kfp_package=False)
 def tell(word: str, held: dsl.Input[dsl.Dataset]) -> str:
     return word + open(held.path).read()
 
 
-@dsl.component(base_image="trimtab:latest", install_kfp_package=False)
+@dsl.component(base_image="trimtab:0.1.0", install_kfp_package=False)
 def report(status: dsl.PipelineTaskFinalStatus) -> str:
     return status.state
 

@@ -98,6 +98,31 @@ def test_an_alert_says_what_is_wrong_and_what_helps(exposed, rule):
     assert said <= kept, f"its sentences name {said - kept}, which its query drops"
 
 
+COMMAND = re.compile(r"(?:kubectl trimtab|trimtab|kubectl) ([a-z]+)(?: ([a-z]+))?")
+OF_KUBECTL = {"get", "describe", "logs", "rollout"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_names_a_command_that_exists(rule):
+    """Whoever is woken has the description alone, where no runbook is published."""
+    from typer.main import get_command
+
+    from trimtab.cli.app import build as laptop
+    from trimtab.cli.kubectl import build as cluster
+
+    verbs = {"trimtab": get_command(laptop()).commands, "kubectl trimtab": get_command(cluster()).commands}
+    said = rule["annotations"]["description"]
+    named = list(COMMAND.finditer(said))
+    assert named, said
+    for command in named:
+        program = command[0][: command.start(1) - command.start()].strip()
+        if program == "kubectl":
+            assert command[1] in OF_KUBECTL, said
+        else:
+            verb = verbs[program][command[1]]
+            assert command[2] in verb.commands if hasattr(verb, "commands") else True, said
+
+
 def test_the_runbook_has_a_section_of_each_alert_and_of_no_other():
     page = (ROOT / "docs" / "runbook.md").read_text()
     sections = set(re.findall(r"^### (Trimtab\w+)$", page, re.MULTILINE))

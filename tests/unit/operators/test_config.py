@@ -1,5 +1,7 @@
 """The configuration is judged whole, and each wrong field is named by its path."""
 
+import json
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +34,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     (provider,) = found.providers.mlflow
     assert provider.allows("a")
     assert not provider.allows("b")
+
+
+def test_every_wish_about_collectors_reaches_their_settings(tmp_path: Path) -> None:
+    """One that is written and has no effect would be a lie."""
+    wished = {
+        "image": "registry.example.com/op:1", "storage": "5Gi", "storageClass": "fast", "cpu": "1", "memory": "1Gi",
+        "keepDays": 7, "imagePullPolicy": "Always", "imagePullSecrets": ["registry"], "nodeSelector": {"disk": "ssd"},
+        "networkPolicy": True,
+    }  # fmt: skip
+    found = load(written(tmp_path, json.dumps({"collector": wished}))).collector.settings("mine")
+    default = Configuration().collector.settings("mine")
+    unmoved = [f.name for f in fields(found) if getattr(found, f.name) == getattr(default, f.name)]
+    assert unmoved == []
 
 
 @pytest.mark.parametrize(

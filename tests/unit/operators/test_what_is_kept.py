@@ -1,5 +1,6 @@
 """What the operator keeps of each resource: series of metrics, and the resource as read. Both go with it."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from operators.drift.handlers.parsed import Parsed
 from operators.drift.metrics import Metrics
 from trimtab.api.resources import ModelRollout
+from trimtab.api.retrain import Attempt, Outcome, RetrainStatus
 from trimtab.api.rollout_status import CheckStatus, Phase, RevisionRef, RolloutStatus
 
+NOW, HOUR = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=1)
 STABLE = RevisionRef(revision="s", version="1", uri="s3://m/1", digest="d")
 
 
@@ -52,6 +55,37 @@ def test_a_resource_that_is_gone_has_no_series_and_may_come_again():
         metrics.forget("n", "a", "ModelRollout")
         assert series(metrics, "a") == {}
     metrics.forget("n", "never", "ModelRollout")
+
+
+def attempt(outcome, ended_at=None):
+    return Attempt(
+        key=outcome, cause="performance", episode="e", arming=1, claimed_at=NOW, data_end=NOW, outcome=outcome,
+        ended_at=ended_at,
+    )  # fmt: skip
+
+
+def test_each_outcome_has_its_series_before_there_is_a_run():
+    """A series that begins at 1 is no change to Prometheus, which so would miss a policy's first failure."""
+    metrics = Metrics()
+    metrics.policy("n", "a", RetrainStatus())
+    told = series(metrics, "a")
+    assert set(told.values()) == {0}
+    outcomes = {outcome.value for outcome in Outcome}
+    named = [name.rpartition('outcome="')[2].rstrip('"}') for name in told]
+    assert sorted(named) == sorted([*outcomes, *(outcomes - {"Running"})])
+
+
+def test_a_failure_is_told_by_when_it_was_though_memory_holds_no_more_of_them_than_before():
+    metrics, about = Metrics(), 'trimtab_run_ended_timestamp_seconds{name="a",namespace="n",outcome="Failed"}'
+    first = [attempt("Failed", NOW), attempt("Refused", NOW + HOUR), attempt("Failed", NOW + 2 * HOUR)]
+    metrics.policy("n", "a", RetrainStatus(history=tuple(first)))
+    before = series(metrics, "a")
+    metrics.policy("n", "a", RetrainStatus(history=(*first[1:], attempt("Failed", NOW + 3 * HOUR))))
+    after = series(metrics, "a")
+    assert before[about] == Decimal((NOW + 2 * HOUR).timestamp())
+    assert after[about] == Decimal((NOW + 3 * HOUR).timestamp())
+    count = 'trimtab_runs{name="a",namespace="n",outcome="Failed"}'
+    assert before[count] == after[count] == 2
 
 
 def rollout(version="1", uid="u"):

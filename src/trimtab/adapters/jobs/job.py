@@ -89,6 +89,8 @@ def _pod(
     told = {"HOME": HOME, "TRIMTAB_IMAGE": template.image, "TRIMTAB_PARAMETERS": said, **environment}
     run = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
     resources = {"cpu": template.cpu, "memory": template.memory}
+    if template.gpu:
+        resources[template.accelerator] = str(template.gpu)
     container = {
         "name": CONTAINER,
         "image": template.image,

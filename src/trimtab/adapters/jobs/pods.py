@@ -40,7 +40,9 @@ def hindrance(pod: Object) -> str:
     for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = _one_line(condition.get("message", ""))
-            return f"no node takes its pod ({said}); lower spec.pipeline.job.cpu or memory, or add a node"
+            return (
+                f"no node takes its pod ({said}); lower spec.pipeline.job.cpu, memory or gpu, or add a node"
+            )
         if condition["type"] == "PodReadyToStartContainers" and condition["status"] == "False":
             return (
                 f"its pod's volumes or network are not ready; kubectl describe pod {pod['metadata']['name']}"

@@ -1,4 +1,4 @@
-"""What a namespace's collector is made of: a StatefulSet of one, and the Service that every logger names.
+"""What a namespace's collector is made of: a StatefulSet of one, the Service that every logger names, a NetworkPolicy.
 
 One replica, since two would each hold half of the events; a StatefulSet, since it ends the old pod before it starts
 the next, so that one process at a time appends to the log. The log is on a claimed volume where a size is given,
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from trimtab.adapters.namespaced_collector.fence import Fence, network_policy
 from trimtab.ports.cluster import Object
 
 NAME: Final = "trimtab-collector"
@@ -36,6 +37,11 @@ class CollectorSettings:
         storage_class: "" takes the cluster's default.
         cpu, memory: requests; memory is the limit too.
         keep_days: event time that is held.
+        image_pull_policy: as in a container.
+        image_pull_secrets: names of Secrets of each namespace that has a collector; one that is not there is passed
+            over by the kubelet.
+        node_selector: labels of the nodes that may run it.
+        fence: who may ask them; None for no NetworkPolicy, and whoever reaches one may.
     """
 
     image: str
@@ -47,6 +53,7 @@ class CollectorSettings:
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    fence: Fence | None = None
 
 
 def address(namespace: str) -> str:
@@ -58,10 +65,11 @@ def address(namespace: str) -> str:
     return f"http://{NAME}.{namespace}.svc"
 
 
-def collector_objects(namespace: str, settings: CollectorSettings) -> tuple[Object, Object]:
-    """(StatefulSet, Service), each with the digest of what it was made from."""
-    made = stateful_set(namespace, settings), service(namespace)
-    for one in made:
+def collector_objects(namespace: str, settings: CollectorSettings) -> tuple[Object, Object, Object | None]:
+    """(StatefulSet, Service, NetworkPolicy or None), each with the digest of what it was made from."""
+    fence = network_policy(namespace, NAME, LABELS, settings.fence) if settings.fence is not None else None
+    made = stateful_set(namespace, settings), service(namespace), fence
+    for one in filter(None, made):
         text = json.dumps(one, sort_keys=True)
         one["metadata"]["annotations"] = {CONFIG: hashlib.sha256(text.encode()).hexdigest()[:16]}
     return made

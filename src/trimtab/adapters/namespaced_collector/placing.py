@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from trimtab.adapters.namespaced_collector.fence import NETWORK_POLICY
 from trimtab.adapters.namespaced_collector.objects import (
     CONFIG,
     NAME,
@@ -15,7 +16,7 @@ SERVICE: Final = Kind("", "v1", "Service", "services")
 
 
 class NamespacedCollector:
-    """The collectors of all namespaces. Watched: StatefulSets and Services that carry objects.LABELS."""
+    """The collectors of all namespaces. Watched: what carries objects.LABELS."""
 
     def __init__(self, cluster: Cluster, settings: CollectorSettings) -> None:
         self._cluster, self._settings = cluster, settings
@@ -27,7 +28,11 @@ class NamespacedCollector:
             Refused: the API server says no, a quota among others.
             SurroundingsFailed: it cannot be reached.
         """
-        wished, service = collector_objects(namespace, self._settings)
+        wished, service, policy = collector_objects(namespace, self._settings)
+        if policy is not None:
+            self._placed(NETWORK_POLICY, namespace, policy)
+        elif self._cluster.get(NETWORK_POLICY, namespace, NAME) is not None:
+            self._cluster.delete(NETWORK_POLICY, namespace, NAME)
         held = self._placed(STATEFUL_SET, namespace, wished)
         self._placed(SERVICE, namespace, service)
         if held.get("status", {}).get("readyReplicas", 0) >= 1:

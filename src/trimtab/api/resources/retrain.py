@@ -35,6 +35,8 @@ class JobTemplate(Spec):
         image: holds trimtab and what the pipeline's steps import.
         cpu: request and limit of the pod.
         memory: request and limit of the pod.
+        gpu: accelerators of the pod, whole ones; 0 for none.
+        accelerator: the resource that gpu counts, as its device plugin names it.
         env: environment variables, as in a container.
         env_from: sources of environment variables, as in a container.
         volumes: as in a pod.
@@ -50,6 +52,14 @@ class JobTemplate(Spec):
     image: Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=512)]
     cpu: Quantity = "2"
     memory: Quantity = "4Gi"
+    gpu: Annotated[int, Field(ge=0, le=64)] = 0
+    accelerator: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+            max_length=128,
+        ),
+    ] = "nvidia.com/gpu"
     env: Annotated[tuple[Json, ...], Field(max_length=100)] = ()
     env_from: Annotated[tuple[Json, ...], Field(max_length=20)] = ()
     volumes: Annotated[tuple[Json, ...], Field(max_length=20)] = ()

@@ -32,9 +32,10 @@ def test_the_api_server_takes_all_of_it_without_a_warning(full_plane, bare_helm,
     values.write_text(
         yaml.safe_dump({**SETS[name], "fullnameOverride": "dry", "namespace": {"create": False}})
     )
-    text = bare_helm.done("template", "dry", str(CHART), "-n", SYSTEM, "-f", str(values), "--set", "crds.install=false",
-                          "--set", "monitoring.monitors=always,monitoring.alerts=always,servingRuntime.create=always",
-                          "--set", "networkPolicies.collectorNamespaces={shop}")  # fmt: skip
+    text = bare_helm.done(
+        "template", "dry", str(CHART), "-n", SYSTEM, "-f", str(values), "--set", "crds.install=false",
+        "--set", "monitoring.monitors=always,monitoring.alerts=always,servingRuntime.create=always",
+    )  # fmt: skip
     said = kubectl(
         full_plane.kubeconfig, "apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text
     )

@@ -26,7 +26,8 @@ SETS: Mapping[str, Mapping[str, Any]] = {
         "serviceAccount": {"annotations": {"example.com/identity": "trimtab"}},
         "config": {
             "logLevel": "debug", "tick": "5s", "settle": "5s", "workers": 8, "lease": {"duration": "20s"},
-            "collector": {"storage": "50Gi", "storageClass": "fast", "memory": "1Gi"},
+            "collector": {"storage": "50Gi", "storageClass": "fast", "memory": "1Gi",
+                          "nodeSelector": {"disk": "ssd"}},
             "providers": {
                 "mlflow": [{"name": "mlflow", "url": "https://mlflow.example.com",
                             "tokenFile": "/etc/trimtab/secrets/mlflow", "namespaces": ["shop"]}],
@@ -41,11 +42,14 @@ SETS: Mapping[str, Mapping[str, Any]] = {
                        "runbook": "https://wiki.example.com/trimtab"},
         "networkPolicies": {
             "operatorFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
-            "collectorNamespaces": ["shop"],
+            "operatorTo": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 6443}]}, {"to": [
+                {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}]}],
+            "collectorFrom": [{"podSelector": {"matchLabels": {"app": "labels"}}}],
         },
         "servingRuntime": {
             "create": "always",
             "image": "registry.example.com/trimtab-serving:1.2.3",
+            "pullSecrets": ["registry"],
             "online": "redis://:${REDIS_PASSWORD}@redis.shop.svc:6379/0",
             "env": [{"name": "REDIS_PASSWORD",
                      "valueFrom": {"secretKeyRef": {"name": "redis", "key": "REDIS_PASSWORD"}}}],

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ MONITOR = Kind("trimtab.dev", "v1alpha1", "DriftMonitor", "driftmonitors")
 POLICY = Kind("trimtab.dev", "v1alpha1", "RetrainPolicy", "retrainpolicies")
 JOB = Kind("batch", "v1", "Job", "jobs")
 SERVER = Kind("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices")
+NETWORK_POLICY = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 NAME_TAKEN = ("serving.kserve.io", "inferenceservices", "get")
 """What is asked where an object of a revision's name is there already, and not ours."""
 WITHIN_S = 90.0
@@ -121,31 +123,22 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
     def rights():
         return {right(call) for call in by_operator()}
 
+    def fence():
+        return cluster.read(NETWORK_POLICY, namespace, "trimtab-collector")
+
     players = Players(cluster, namespace)
     players.start()
-    log = (tmp_path / "operator.log").open("wb")
-    with served_models() as port:
-        config = tmp_path / "config.yaml"
-        config.write_text(
-            f"namespaces: [{namespace}]\nlease: {{namespace: {namespace}}}\nsettle: 1s\ntick: 1s\n"
-            "listen: {host: 127.0.0.1, port: 0}\n"
-            f"cache: {tmp_path}/cache\ncollector: {{image: x, storage: '', address: 'http://127.0.0.1:9'}}\n"
-            f"services: 'http://127.0.0.1:{port}/{{namespace}}/{{service}}'\n"
-        )
-        operator = subprocess.Popen(
-            [sys.executable, "-m", "operators.drift", "--config", config, "--kubeconfig", kubeconfig],
-            cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ),
-        )  # fmt: skip
-        try:
-            live_through(cluster, namespace, eventually, rights)
-            post(tmp_path, namespace, own_control_plane.account(namespace, "default").credentials)
-            end(cluster, namespace, eventually)
-        finally:
-            operator.send_signal(signal.SIGTERM)
-            ended = operator.wait(20)
-            players.stop()
-            log.close()
-    assert ended == 0, log_of(tmp_path)
+    try:
+        with served_models() as port:
+            with operator(tmp_path, namespace, kubeconfig, port, fenced=True):
+                live_through(cluster, namespace, eventually, rights)
+                post(tmp_path, namespace, own_control_plane.account(namespace, "default").credentials)
+                assert fence() is not None
+            with operator(tmp_path, namespace, kubeconfig, port, fenced=False):
+                eventually("the fence that is not wished for is gone", lambda: fence() is None, WITHIN_S)
+                end(cluster, namespace, eventually)
+    finally:
+        players.stop()
     asyncio.run(say_again(cluster, namespace, kubeconfig))
     calls = by_operator()
     refused = {right(call) for call in calls if call.get("responseStatus", {}).get("code") == 403}
@@ -156,6 +149,30 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
     assert refused == set(), log_of(tmp_path)
     unused = held - used
     assert not unused, "\n".join(map(str, sorted(unused)))
+
+
+@contextmanager
+def operator(folder, namespace, kubeconfig, port, *, fenced):
+    """The operator as a process that ends well; its log is operator.log, begun anew."""
+    config = folder / "config.yaml"
+    fence = f"networkPolicy: {str(fenced).lower()}"
+    config.write_text(
+        f"namespaces: [{namespace}]\nlease: {{namespace: {namespace}}}\nsettle: 1s\ntick: 1s\n"
+        "listen: {host: 127.0.0.1, port: 0}\n"
+        f"cache: {folder}/cache\ncollector: {{image: x, storage: '', address: 'http://127.0.0.1:9', {fence}}}\n"
+        f"services: 'http://127.0.0.1:{port}/{{namespace}}/{{service}}'\n"
+    )
+    with (folder / "operator.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "operators.drift", "--config", config, "--kubeconfig", kubeconfig],
+            cwd=ROOT, stdout=log, stderr=log, env=dict(os.environ),
+        )  # fmt: skip
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            ended = process.wait(20)
+    assert ended == 0, log_of(folder)
 
 
 def live_through(cluster, namespace, eventually, asked):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from trimtab.adapters.claims import InClusterClaims, read_claim
 from trimtab.adapters.jobs import JOB, POD, JobRuns, job_name
@@ -120,6 +121,29 @@ def test_the_job_of_a_key_is_made_once_as_the_policys_account(
     assert [c["impersonatedUser"]["username"] for c in mine] == [
         f"system:serviceaccount:{space}:trimtab-pipelines"
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "held"),
+    [
+        ({}, {}),
+        ({"gpu": 2}, {"nvidia.com/gpu": "2"}),
+        ({"gpu": 1, "accelerator": "amd.com/gpu"}, {"amd.com/gpu": "1"}),
+    ],
+)
+def test_the_accelerators_of_a_policy_are_the_pods(
+    runs: Callable[..., JobRuns], plane: Any, space: str, asked: dict[str, Any], held: dict[str, str]
+) -> None:
+    runs({**PIPELINE, "job": {**PIPELINE["job"], **asked}}).start(KEY, UNTIL)
+    (container,) = plane.cluster.read(JOB, space, NAME)["spec"]["template"]["spec"]["containers"]
+    least = {"cpu": "2", "memory": "4Gi"}
+    assert container["resources"] == {"requests": least | held, "limits": least | held}
+
+
+@pytest.mark.parametrize("accelerator", ["gpu", "nvidia.com/", "-x/gpu", "nvidia.com/gpu "])
+def test_an_accelerator_is_named_as_a_resource_is(accelerator: str) -> None:
+    with pytest.raises(ValidationError, match="accelerator"):
+        Pipeline.model_validate({**PIPELINE, "job": {**PIPELINE["job"], "accelerator": accelerator}})
 
 
 def test_an_account_that_may_not_make_jobs_is_told(runs: Callable[..., JobRuns]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from trimtab.adapters.namespaced_collector import CollectorSettings, address, collector_objects
+from trimtab.adapters.namespaced_collector import CollectorSettings, Fence, address, collector_objects
 from trimtab.bootstrap.collector import arguments
 
 SETTINGS = CollectorSettings(image="trimtab-operator:1")
@@ -18,7 +18,7 @@ def test_its_arguments_are_those_that_the_collector_takes():
 
 
 def test_the_service_leads_to_the_pods_and_has_the_name_that_loggers_are_told():
-    wished, service = collector_objects("shop", SETTINGS)
+    wished, service, _ = collector_objects("shop", SETTINGS)
     labels = wished["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"].items() <= labels.items()
     assert address("shop") == f"http://{service['metadata']['name']}.shop.svc"
@@ -54,3 +54,32 @@ def test_it_runs_as_a_restricted_pod_may():
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_a_private_registry_and_chosen_nodes_reach_the_pod():
+    settings = replace(
+        SETTINGS, image_pull_policy="Always", image_pull_secrets=("registry",), node_selector={"disk": "ssd"}
+    )
+    pod = collector_objects("shop", settings)[0]["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "registry"}]
+    assert pod["nodeSelector"] == {"disk": "ssd"}
+    assert container(settings)["imagePullPolicy"] == "Always"
+
+
+def test_a_fence_lets_in_predictors_beside_it_the_operator_and_who_is_named_and_nothing_out():
+    prometheus = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    fenced = replace(SETTINGS, fence=Fence("trimtab-system", (prometheus,)))
+    wished, service, policy = collector_objects("shop", fenced)
+    assert policy is not None
+    spec = policy["spec"]
+    assert (
+        spec["podSelector"]["matchLabels"].items() <= wished["spec"]["template"]["metadata"]["labels"].items()
+    )
+    predictors, operator, named = spec["ingress"][0]["from"]
+    assert "namespaceSelector" not in predictors, "of this namespace alone"
+    assert operator["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "trimtab-system"}
+    assert named == prometheus
+    assert spec["ingress"][0]["ports"] == [{"port": service["spec"]["ports"][0]["targetPort"]}]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "egress" not in spec
+    assert collector_objects("shop", SETTINGS)[2] is None
