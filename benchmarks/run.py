@@ -1,4 +1,4 @@
-"""Measures every row of the table of targets that runs on one machine, and writes benchmarks/RESULTS.md.
+"""Measures every row of the table of targets that runs on one machine, and some more, and writes benchmarks/RESULTS.md.
 
     python benchmarks/run.py                  # all, some 20 minutes; `make bench`
     python benchmarks/run.py --quick          # all, smaller; to see that they run
@@ -52,9 +52,13 @@ ROWS = (
     Row("feast_redis", "7, 8, in Redis"),
     Row("training", "10. An epoch of a network"),
     Row("training_workers", "10, in several processes"),
+    Row("training_memory", "10, memory against the table's size"),
     Row("training_gpu", "10, on a GPU", needs="nvidia-smi"),
+    Row("training_ray_gpu", "10, in a worker of Ray on a GPU", needs="nvidia-smi"),
     Row("tasks", "11. What a pipeline's task costs beyond its work"),
     Row("reconcile", "12. What an operator costs that looks after many rollouts"),
+    Row("search_at_once", "A search's trials, one by one and several at once"),
+    Row("flights_network", "The flights, by gradient boosting and by a network"),
 )
 HEAD = """# Measured
 
