@@ -182,7 +182,7 @@ def test_a_training_that_is_broken_off_goes_on_in_its_run_and_ends_alike(
     made = train(
         project, source, *places, server, tmp_path / "b", checkpoints=tmp_path / "kept", say=again.append
     )
-    assert again[0].startswith("goes on from its checkpoint: epoch 2")
+    assert again[0].startswith("goes on from its checkpoint: epoch 3")  # kept before it was told
     assert [record.tags != {} for record in server.told].count(True) == 2  # one start, one record at the end
     assert made.run_id == "run-1"
     first, second = (
