@@ -80,9 +80,9 @@ def sentence(address: str, error: Exception) -> TrimtabError:
             "AWS_SECRET_ACCESS_KEY), and see that AWS_ENDPOINT_URL and AWS_REGION are the bucket's",
         )
     if _SHORTER in said or _OF_CLIENT not in said:  # else Arrow's word on what it was given
-        because = "somebody wrote it anew, shorter than it was" if _SHORTER in said else said
+        why = "somebody wrote it anew, shorter than it was" if _SHORTER in said else said
         return SurroundingsFailed(
-            f"{address}: cannot be read ({because})", remedy="run again, so that the table is written anew"
+            f"{address}: cannot be read ({why})", remedy="run again, so that the table is written anew"
         )
     return SurroundingsFailed(
         f"{address} cannot be reached: {_cause(said)}",

@@ -95,6 +95,15 @@ def test_a_platform_is_found_by_its_name(folder):
     assert refused.value.remedy == "did you mean 'lab'?"
 
 
+@pytest.mark.parametrize(
+    "address", ["ftp://lake/flights", "/srv/tables", "s3://", "s3://me:secret@lake/flights"]
+)
+def test_tables_lie_in_a_bucket_of_a_kind_that_is_known(folder, address):
+    (folder / "platform.yaml").write_text(f'platforms: {{lab: {{tables: "{address}"}}}}\n')
+    with pytest.raises(FilesRefused, match=r"platforms\.lab\.tables"):
+        load_platform(folder, "lab")
+
+
 def test_a_password_in_an_address_is_refused(folder):
     (folder / "platform.yaml").write_text('platforms: {lab: {dataRoot: "s3://me:secret@lake/x"}}\n')
     with pytest.raises(FilesRefused) as refused:
