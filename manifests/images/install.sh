@@ -5,6 +5,8 @@
 set -eu
 export PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=315532800 UV_NO_CACHE=1 UV_LINK_MODE=copy
 VENV=/opt/trimtab
+# the base as the image will have it, before anything is added that builds
+[ ! -f /var/lib/dpkg/status ] || cp /var/lib/dpkg/status /tmp/dpkg-status
 
 # how the machine that builds reaches a package index: a secret of the build, so no layer holds it
 if [ -f /run/secrets/index ]; then . /run/secrets/index; fi
@@ -35,6 +37,6 @@ done
 find "$VENV" -name uv_cache.json -delete
 sed -i "/uv_cache.json/d" "$VENV"/lib/python*/site-packages/trimtab-*.dist-info/RECORD
 rm -f "$VENV/.lock"
-"$VENV/bin/python" manifests/images/sbom.py requirements.lock > "$VENV/sbom.cdx.json"
+"$VENV/bin/python" manifests/images/sbom.py requirements.lock /tmp/dpkg-status > "$VENV/sbom.cdx.json"
 # by content, so that no time of a file decides whether it is read
 "$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV/lib"

@@ -44,7 +44,20 @@ def test_nothing_heavy_is_in_it(image, bill):
 def test_the_bill_names_all_that_is_installed(inside, bill):
     listed = "from importlib.metadata import distributions as d; import json; print(json.dumps([x.name for x in d()]))"
     held = set(json.loads(inside("python3", "-c", listed)))
-    assert held == {one["name"] for one in bill["components"]} | {"trimtab"}
+    packages = [one for one in bill["components"] if one.get("purl", "").startswith("pkg:pypi/")]
+    assert held == {one["name"] for one in packages} | {"trimtab"}
+    record = inside("cat", "/var/lib/dpkg/status")
+    debian = {one["name"] for one in bill["components"] if one.get("purl", "").startswith("pkg:deb/")}
+    stanzas = [stanza for stanza in record.split("\n\n") if "\nStatus: install ok installed\n" in stanza]
+    assert debian == {stanza.partition("\n")[0].removeprefix("Package: ") for stanza in stanzas}
+    assert {"libc6", "dpkg"} <= debian
+
+
+def test_the_bill_is_valid_cyclonedx(bill):
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
 
 
 def test_modules_are_read_compiled_though_nothing_can_be_written(inside):

@@ -1,5 +1,6 @@
 """What every Dockerfile promises, read from its text; `make test-images` builds them."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_the_ignore_file_lets_in_what_is_copied(image):
 @pytest.fixture
 def images(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "manifests" / "images"))
-    for name in ("build", "sbom"):
+    for name in ("build", "sbom", "debian"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import importlib
 
@@ -108,8 +109,8 @@ def test_every_builder_is_told_to_leave_time_out(images, builder):
 def test_the_bill_of_materials_names_what_is_installed_and_the_same_twice(images):
     sbom = images("sbom")
     held = sbom.installed()
-    bill = sbom.bill(held)
-    assert bill == sbom.bill(held)
+    bill = sbom.bill(held, [])
+    assert bill == sbom.bill(held, [])
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     assert bill["metadata"]["component"]["name"] == "trimtab"
     named = {one["purl"] for one in bill["components"]}
@@ -118,6 +119,59 @@ def test_the_bill_of_materials_names_what_is_installed_and_the_same_twice(images
     assert any(
         one.startswith("pkg:pypi/numpy@") for one in used[next(one for one in used if "/trimtab@" in one)]
     )
+
+
+STATUS = """Package: libstdc++6
+Status: install ok installed
+Architecture: amd64
+Source: gcc-12 (12.2.0-14)
+Version: 12.2.0-14+deb12u1
+Description: the GNU library
+ and more of it
+
+Package: gone
+Status: deinstall ok config-files
+Architecture: amd64
+Version: 1
+
+Package: adduser
+Status: install ok installed
+Architecture: all
+Version: 1:3.134~1
+"""
+
+
+def test_the_bill_holds_the_base_s_packages_and_is_valid_cyclonedx(images, tmp_path):
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+    from packageurl import PackageURL
+
+    status, release = tmp_path / "status", tmp_path / "os-release"
+    status.write_text(STATUS)
+    release.write_text('PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\nVERSION_ID="12"\n')
+    base = images("debian").debian(status, release)
+    assert [one["name"] for one in base] == ["debian", "adduser", "libstdc++6"]
+    assert base[2]["properties"] == [{"name": "debian:source", "value": "gcc-12"}]
+    url = PackageURL.from_string(base[2]["purl"])
+    assert (url.type, url.namespace, url.name, url.version) == (
+        "deb",
+        "debian",
+        "libstdc++6",
+        "12.2.0-14+deb12u1",
+    )
+    assert url.qualifiers == {"arch": "amd64", "distro": "debian-12"}
+    assert url.to_string() == base[2]["purl"]
+
+    sbom = images("sbom")
+    bill = sbom.bill(sbom.installed(), base)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bill)) is None
+    references = [one["bom-ref"] for one in bill["components"]]
+    assert len({*references}) == len(references)
+    assert "cpython" in {one["name"] for one in bill["components"]}
+
+
+def test_a_base_without_dpkg_has_no_packages_of_debian(images, tmp_path):
+    assert images("debian").debian(tmp_path / "none", tmp_path / "none") == []
 
 
 def test_what_is_installed_and_not_locked_is_refused(images, tmp_path, capsys):

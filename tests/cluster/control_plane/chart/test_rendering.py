@@ -11,6 +11,7 @@ import yaml
 
 from tests.cluster.control_plane.chart.release import CHART, ROOT, SYSTEM, named
 from tests.cluster.control_plane.chart.values_sets import SETS
+from tests.cluster.kube.manifests import parsed
 
 pytestmark = pytest.mark.xdist_group("chart")
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -127,6 +128,27 @@ def test_the_configuration_is_one_that_the_operator_takes(bare_helm, values_set,
         "nodeSelector", {}
     )
     assert list(found.namespaces) == list(SETS[name].get("namespaces", ()))
+
+
+def test_two_releases_share_no_object_and_each_serves_its_own_models(bare_helm):
+    def rendered(release, namespace, watched):
+        said = bare_helm.done(
+            "template", release, str(CHART), "-n", namespace,
+            "--set", f"namespaces={{{watched}}},crds.install=false,servingRuntime.create=always",
+        )  # fmt: skip
+        return parsed(said)
+
+    def names(objects):
+        return {
+            (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]) for one in objects
+        }
+
+    first, second = rendered("trimtab", SYSTEM, "shop"), rendered("second", "team-b", "team-b")
+    assert names(first) & names(second) == set()
+    runtimes = [[(k, n) for k, n, _ in names(one) if "ServingRuntime" in k] for one in (first, second)]
+    assert runtimes == [[("ServingRuntime", "shop")], [("ServingRuntime", "team-b")]]
+    whole = names(bare_helm.template("--set", "servingRuntime.create=always"))
+    assert ("ClusterServingRuntime", "", "trimtab") in whole
 
 
 def test_rights_are_those_of_the_table(bare_helm):
