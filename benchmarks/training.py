@@ -33,6 +33,10 @@ SMALL = (128, 64)
 LIBRARIES = ("torch", "numpy", *(("lightning",) if importlib.util.find_spec("lightning") else ()))
 LOADING_PROCESSES = 8
 READINGS = 5
+OF_READS = (
+    "A whole table is given new pages, whose first touch costs more than decoding them; row groups, one after another, "
+    "find the last one's memory again. trimtab reads groups too, mixes eight of them and cuts batches."
+)
 
 
 @dataclass(frozen=True)
@@ -366,7 +370,7 @@ def main() -> None:
     torch.set_num_threads(1)
     print(loops(x, y, epochs))
     print("\nTarget: at least 2.5x the DataLoader loop.\n\nThe same rows, in batches, with nothing learned\n")
-    print(readers(x, y))
+    print(f"{readers(x, y)}\n\n{OF_READS}")
     print(f"\n{versions(*LIBRARIES, 'pyarrow')}; one thread of torch\n{machine()}")
 
 
