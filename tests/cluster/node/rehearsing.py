@@ -94,20 +94,6 @@ class Rehearsal:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Wished:
-    """What the three resources ask for."""
-
-    steps: Sequence[dict[str, Any]]
-    checks: Sequence[dict[str, Any]]
-    monitor: dict[str, Any]
-    triggers: Sequence[dict[str, Any]]
-    guards: dict[str, Any]
-    poll_every: str = "3h"
-    on_inconclusive: str = "Pause"
-
-
-REHEARSED = Wished(STEPS, CHECKS, MONITOR, TRIGGERS, {"cooldown": "1h", "maxPerDay": 5})
 LENIENT = {"atLeast: 0.68": "atLeast: 0.55"}
 """A gate that lets two months' model pass."""
 
@@ -132,60 +118,36 @@ def rehearsed(node: "Node", folder: Path, namespace: str) -> Iterator[Rehearsal]
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A namespace, and the images that its pods run.
-
-    Attributes:
-        training: holds components and pipelines.
-        serving: the model server.
-        python: how the model server is started.
-    """
+    """A namespace, in which models are trained for and served."""
 
     node: "Node"
     namespace: str
-    training: str = images.TRAINING
-    serving: str = images.SERVING
-    python: Sequence[str] = ("/usr/bin/python3",)
 
-    def furnish(
-        self,
-        rehearsal: Rehearsal,
-        folder: Path,
-        sources: Callable[[Path], Mapping[str, str]] = whole_year,
-    ) -> str:
-        """Make what stands there before the three resources do; where a run's pod finds the project's bundle.
-
-        Args:
-            sources: puts the project's source files into a folder, and says what to write in trimtab.yaml for what.
-        """
+    def furnish(self, rehearsal: Rehearsal, folder: Path) -> str:
+        """Make what stands there before the three resources do; where a run's pod finds the project's bundle."""
         from tests.cluster.kube import node_volumes
 
-        runtime, *others = rollouts.surroundings(self.namespace, self.python)
+        runtime, *others = rollouts.surroundings(self.namespace)
         runtime["spec"]["volumes"] = [VOLUME]
         [server] = runtime["spec"]["containers"]
-        server["image"] = self.serving
         server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
         server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
         self.node.apply(runtime, *others, *pipelines_account(self.namespace), *_mlflow(self.namespace))
         home = folder / "home"
         (home / "data").mkdir(parents=True)
-        bundle = _bundle(folder / "flights", home, sources(home / "data"))
+        bundle = _bundle(folder / "flights", home, whole_year(home / "data"))
         node_volumes.share(self.node, self.namespace, CLAIM, home)
         self.volume.chmod(0o777)
         self.node.wait_for_rollout(self.namespace, "mlflow", 180)
         return f"file://{HOME}/{bundle}"
 
-    def resources(self, project: str, asked: Wished = REHEARSED) -> Sequence[dict[str, Any]]:
+    def resources(self, project: str) -> Sequence[dict[str, Any]]:
         """The rollout of whatever the registry's alias names, its monitor, and the policy that trains for it."""
-        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": asked.poll_every}}
-        rollout = rollouts.rollout(
-            self.namespace, wished, steps=asked.steps, checks=asked.checks, keep_previous="1d"
-        )
-        rollout["spec"]["strategy"] |= {
-            "warmUp": {"requests": 10, "timeout": "5d"},
-            "onInconclusive": asked.on_inconclusive,
-        }
+        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": "3h"}}
+        rollout = rollouts.rollout(self.namespace, wished, steps=STEPS, checks=CHECKS, keep_previous="1d")
+        rollout["spec"]["strategy"]["warmUp"] = {"requests": 10, "timeout": "5d"}
         job = {
-            "image": self.training,
+            "image": images.TRAINING,
             "cpu": "1",
             "memory": "3Gi",
             "env": [{"name": "TRIMTAB_MODELS", "value": f"pvc://{CLAIM}/.trimtab/models"}],
@@ -195,15 +157,15 @@ class Team:
         }
         policy = {
             "pipeline": {"job": job, "project": project},
-            "triggers": list(asked.triggers),
-            "guards": asked.guards,
+            "triggers": TRIGGERS,
+            "guards": {"cooldown": "1h", "maxPerDay": 5},
         }
 
         def named(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
             meta = {"name": MODEL, "namespace": self.namespace}
             return {"apiVersion": "trimtab.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
 
-        return rollout, named("DriftMonitor", asked.monitor), named("RetrainPolicy", policy)
+        return rollout, named("DriftMonitor", MONITOR), named("RetrainPolicy", policy)
 
     @property
     def volume(self) -> Path:
