@@ -39,6 +39,14 @@ def cli_reference() -> str:
     return cli_page()
 
 
+def exit_status_reference() -> str:
+    """docs/reference/exit-status.md: what the command's exit status says."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    from exit_status_page import exit_status_page
+
+    return exit_status_page()
+
+
 def resource_reference() -> str:
     """docs/reference/resources.md: every field of the custom resources."""
     sys.path.insert(0, str(ROOT / "docs"))
@@ -106,6 +114,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     },
     "docs/reference/trimtab.schema.json": project_schema,
     "docs/reference/cli.md": cli_reference,
+    "docs/reference/exit-status.md": exit_status_reference,
     "docs/reference/resources.md": resource_reference,
     "docs/reference/rights.md": rights_reference,
     "helm/trimtab/files/rules.yaml": operator_rules,

@@ -28,7 +28,7 @@ def backfill(place: Placing) -> Callable[..., Any]:
         """
         with dsl.ExitHandler(place.last(report(project=project, until=until))):
             data = taken_in(place, project, until)
-            cut = place.small(
+            cut = place.asking(
                 periods(project=project, since=since, until=data.until, every=every, model=model)
             )
             # one at a time: each commits to the same table

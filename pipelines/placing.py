@@ -49,6 +49,11 @@ class Placing:
         """A task that asks a server and reads no rows; never from a cache."""
         return _tried_again(self.last(task), OUTSIDE)
 
+    def asking(self, task: dsl.PipelineTask) -> dsl.PipelineTask:
+        """A small task that asks and judges, and does no work: what it refuses once it refuses again, so
+        that a person hears of a wrong input within a minute."""
+        return _tried_again(self.last(task), OUTSIDE, "5s")
+
     def reading(
         self, task: dsl.PipelineTask, *, cached: bool = True, outside: bool = False
     ) -> dsl.PipelineTask:
@@ -96,5 +101,5 @@ class Placing:
         )
 
 
-def _tried_again(task: dsl.PipelineTask, times: int) -> dsl.PipelineTask:
-    return task.set_retry(times, backoff_duration="30s", backoff_factor=2, backoff_max_duration="300s")
+def _tried_again(task: dsl.PipelineTask, times: int, first: str = "30s") -> dsl.PipelineTask:
+    return task.set_retry(times, backoff_duration=first, backoff_factor=2, backoff_max_duration="300s")

@@ -72,7 +72,7 @@ def training(place: Placing) -> Callable[..., Any]:
             force_past_gate: Let a refused model through, and say so; for demonstrations.
         """
         with dsl.ExitHandler(place.last(report(project=project, until=until))):
-            admitted = place.small(admit(key=key, claims=claims, run=RUN))
+            admitted = place.asking(admit(key=key, claims=claims, run=RUN))
             with dsl.If(admitted.output == True, name="admitted"):  # noqa: E712  a condition in the IR
                 data = taken_in(place, project, until)
                 seen = place.long(

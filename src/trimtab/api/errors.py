@@ -1,23 +1,44 @@
-"""Errors that a person can act on: what is wrong, where, and what to do next.
-
-The exit statuses are those of docs/reference/exit-status.md: 0 done · 1 the answer is no · 2 your input ·
-3 inconclusive · 4 the surroundings failed · 70 our bug · 130 interrupted.
-"""
+"""Errors that a person can act on: what is wrong, where, and what to do next."""
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Self
 
 
 class ExitStatus(IntEnum):
-    """What the `trimtab` command's exit status says."""
+    """What the `trimtab` command's exit status says; docs/reference/exit-status.md is made of it.
 
-    DONE = 0
-    NO = 1
-    INPUT = 2
-    INCONCLUSIVE = 3
-    SURROUNDINGS = 4
-    BUG = 70
-    INTERRUPTED = 130
+    Attributes:
+        means: in a few words.
+        such_as: an example or two.
+    """
+
+    means: str
+    such_as: str
+
+    def __new__(cls, value: int, means: str = "", such_as: str = "") -> Self:
+        made = int.__new__(cls, value)
+        made._value_, made.means, made.such_as = value, means, such_as
+        return made
+
+    DONE = 0, "done; stable; passed", "`trimtab check` found nothing"
+    NO = (
+        1,
+        "the answer is no",
+        "the gates refused the model; two tables drifted apart; something that should run is not ready",
+    )
+    INPUT = (
+        2,
+        "your input or usage",
+        "a typo in `trimtab.yaml`, a column that changed its type, an unknown option",
+    )
+    INCONCLUSIVE = 3, "inconclusive", "too few rows to say whether a table drifted"
+    SURROUNDINGS = (
+        4,
+        "the surroundings failed",
+        "a port is taken, the disk is full, a server does not answer; the same call may succeed later",
+    )
+    BUG = 70, "our bug", "the traceback is in the file that the message names"
+    INTERRUPTED = 130, "interrupted", "Ctrl-C"
 
 
 class TrimtabError(Exception):
@@ -38,6 +59,15 @@ class TrimtabError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """To another process, whatever its class takes to be made."""
         return _again, (type(self), self.message, self.remedy, self.__dict__)
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what helps, on one line: for a condition.
+
+        >>> TrimtabError("the disk is full", remedy="free some").sentence
+        'the disk is full; free some'
+        """
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
     def __str__(self) -> str:
         return f"{self.message}\n  remedy: {self.remedy}" if self.remedy else self.message

@@ -17,7 +17,7 @@ from tests.cluster.kube.manifests import parsed
 ROOT = Path(__file__).resolve().parents[4]
 CHART = ROOT / "helm" / "trimtab"
 SYSTEM = "trimtab-system"
-BLOCK = re.compile(r"^```sh install\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```sh (?P<info>[a-z-]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 DEFAULT_ACCOUNT = {
     "apiVersion": "v1",
     "kind": "ServiceAccount",
@@ -99,9 +99,15 @@ def kubectl(kubeconfig: Path, *arguments: str, stdin: str = "") -> subprocess.Co
     return done
 
 
+def page_blocks(info: str, page: str = "install.md") -> list[str]:
+    """The `sh INFO` blocks of a page of docs/, in its order."""
+    text = (ROOT / "docs" / page).read_text()
+    return [found["body"] for found in BLOCK.finditer(text) if found["info"] == info]
+
+
 def install_page() -> list[str]:
-    """The `sh install` blocks of docs/install.md, in the page's order."""
-    return BLOCK.findall((ROOT / "docs" / "install.md").read_text())
+    """The `sh install` blocks of docs/install.md."""
+    return page_blocks("install")
 
 
 def person(script: str, folder: Path, kubeconfig: Path, within_s: float = 300) -> None:
