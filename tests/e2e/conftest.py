@@ -58,11 +58,16 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Node]":
 
 
 @pytest.fixture(scope="session")
-def gateway(cluster: "Node") -> "Gateway":
-    """A Gateway of Envoy Gateway, which takes routes from any namespace."""
+def gateway(cluster: "Node", tmp_path_factory: pytest.TempPathFactory) -> "Gateway":
+    """The GatewayClass and the Gateway of docs/install.md, reached inside the cluster; Envoy Gateway's controller."""
+    from tests.cluster.control_plane.chart.release import page_blocks, person
     from tests.cluster.kube import gateway
 
-    return gateway.install(cluster)
+    gateway.install_controller(cluster)
+    for info in ("gateway", "gateway-inside"):
+        for block in page_blocks(info):
+            person(block, tmp_path_factory.mktemp(info), cluster.kubeconfig)
+    return gateway.programmed(cluster)
 
 
 @pytest.fixture
