@@ -62,7 +62,8 @@ def test_spring_is_lived_through_in_a_cluster_with_nobody_at_hand(
     record_property("took", f"{replay.late_s:6.1f} s  that the replay was late, at the most")
 
     person(f"helm uninstall trimtab -n {system} --wait", tmp_path, cluster.kubeconfig)
-    eventually("no pod", lambda: not cluster.list("pods", system), 120)
+    of_operator = "app.kubernetes.io/name=trimtab-operator"
+    eventually("no operator", lambda: not cluster.list("pods", system, of_operator), 120)
     assert rollouts.Rollout(cluster, SHOP).weights(), "the route stays"
 
     came = json.loads((MADE / "result.json").read_text())
