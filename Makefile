@@ -56,8 +56,8 @@ cluster-down: $(STAMP) ## Take it away again
 images: ## Container images with docker, podman or buildah (IMAGES="operator serving", BASE=… as you like)
 	$(PYTHON) manifests/images/build.py $(IMAGES) $(if $(BASE),--base $(BASE))
 
-test-images: $(ALL) ## Build the operator's and the model server's image on Debian, and look at them (as root, with buildah)
-	$(BIN)/python -m pytest tests/images -q
+test-images: $(ALL) ## Build the operator's and the model server's image on Debian, and look at them (WHOLE=1: trimtab's with torch too; as root, with buildah)
+	$(if $(WHOLE),TRIMTAB_IMAGES=whole )$(BIN)/python -m pytest tests/images -q
 
 ##@ While you work
 .PHONY: check format verify generate manifests scan bench lock clean

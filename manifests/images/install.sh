@@ -4,6 +4,8 @@
 # requirements.lock, its hash checked. What comes out depends on what goes in, and on no clock.
 set -eu
 export PYTHONHASHSEED=0 SOURCE_DATE_EPOCH=315532800 UV_NO_CACHE=1 UV_LINK_MODE=copy
+# a .pth that imports (setuptools' does) would leave bytecode with a time in it, which compileall takes for its own
+export PYTHONDONTWRITEBYTECODE=1
 VENV=/opt/trimtab
 # the base as the image will have it, before anything is added that builds
 [ ! -f /var/lib/dpkg/status ] || cp /var/lib/dpkg/status /tmp/dpkg-status
@@ -38,5 +40,6 @@ find "$VENV" -name uv_cache.json -delete
 sed -i "/uv_cache.json/d" "$VENV"/lib/python*/site-packages/trimtab-*.dist-info/RECORD
 rm -f "$VENV/.lock"
 "$VENV/bin/python" manifests/images/sbom.py requirements.lock /tmp/dpkg-status > "$VENV/sbom.cdx.json"
-# by content, so that no time of a file decides whether it is read
-"$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash "$VENV/lib"
+# by content, so that no time of a file decides whether it is read; what its name says is a later Python's, not at all
+# (torch has a py312_intrinsics.py, which 3.11 cannot compile and nothing of it imports there)
+"$VENV/bin/python" -m compileall -q --invalidation-mode unchecked-hash -x '/py3[0-9]+_[^/]*\.py$' "$VENV/lib"

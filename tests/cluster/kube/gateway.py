@@ -120,17 +120,22 @@ class Gateway:
 
 def install(node: Node) -> Gateway:
     """Install Envoy Gateway and its Gateway, and wait until that is programmed."""
-    node.load(node.images.gateway())
-    install_crds(node)
-    node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
-    node.kubectl("apply", "--server-side", "-f", "-", given=_render(chart()))
-    node.wait_for_rollout(SYSTEM, "envoy-gateway")
+    install_controller(node)
     of_class = {"kind": "GatewayClass", "metadata": {"name": CLASS}, "spec": {"controllerName": CONTROLLER}}
     node.apply(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": API, **of_class},
     )
     return _gateway(node, NAME)
+
+
+def install_controller(node: Node) -> None:
+    """Envoy Gateway alone, by its chart."""
+    node.load(node.images.gateway())
+    install_crds(node)
+    node.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+    node.kubectl("apply", "--server-side", "-f", "-", given=_render(chart()))
+    node.wait_for_rollout(SYSTEM, "envoy-gateway")
 
 
 def install_counted(node: Node) -> Gateway:
@@ -144,6 +149,11 @@ def install_counted(node: Node) -> Gateway:
 
 def _gateway(node: Node, name: str, proxies: dict[str, Any] | None = None) -> Gateway:
     node.apply(*_objects(name, proxies or {}))
+    return programmed(node, name)
+
+
+def programmed(node: Node, name: str = NAME) -> Gateway:
+    """Wait for a Gateway of namespace `gateways`, whoever wrote it."""
     node.wait("Programmed", "gateway", name, NAMESPACE)
     (service,) = node.list("services", SYSTEM, f"gateway.envoyproxy.io/owning-gateway-name={name}")
     node.wait_for_rollout(SYSTEM, service["metadata"]["name"])

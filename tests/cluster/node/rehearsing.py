@@ -94,20 +94,6 @@ class Rehearsal:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Wished:
-    """What the three resources ask for."""
-
-    steps: Sequence[dict[str, Any]]
-    checks: Sequence[dict[str, Any]]
-    monitor: dict[str, Any]
-    triggers: Sequence[dict[str, Any]]
-    guards: dict[str, Any]
-    poll_every: str = "3h"
-    on_inconclusive: str = "Pause"
-
-
-REHEARSED = Wished(STEPS, CHECKS, MONITOR, TRIGGERS, {"cooldown": "1h", "maxPerDay": 5})
 LENIENT = {"atLeast: 0.68": "atLeast: 0.55"}
 """A gate that lets two months' model pass."""
 
@@ -132,20 +118,16 @@ def rehearsed(node: "Node", folder: Path, namespace: str) -> Iterator[Rehearsal]
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A namespace, and the images that its pods run.
+    """A namespace, in which models are trained for and served.
 
     Attributes:
-        training: holds components and pipelines.
-        serving: the model server.
-        python: how the model server is started.
-        mlflow: holds an MLflow server.
+        training: the image that holds components and pipelines.
+        mlflow: that which holds an MLflow server.
     """
 
     node: "Node"
     namespace: str
     training: str = images.TRAINING
-    serving: str = images.SERVING
-    python: Sequence[str] = ("/usr/bin/python3",)
     mlflow: str = images.TRAINING
 
     def furnish(
@@ -161,10 +143,9 @@ class Team:
         """
         from tests.cluster.kube import node_volumes
 
-        runtime, *others = rollouts.surroundings(self.namespace, self.python)
+        runtime, *others = rollouts.surroundings(self.namespace)
         runtime["spec"]["volumes"] = [VOLUME]
         [server] = runtime["spec"]["containers"]
-        server["image"] = self.serving
         server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
         server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
         self.node.apply(
@@ -178,16 +159,11 @@ class Team:
         self.node.wait_for_rollout(self.namespace, "mlflow", 180)
         return f"file://{HOME}/{bundle}"
 
-    def resources(self, project: str, asked: Wished = REHEARSED) -> Sequence[dict[str, Any]]:
+    def resources(self, project: str) -> Sequence[dict[str, Any]]:
         """The rollout of whatever the registry's alias names, its monitor, and the policy that trains for it."""
-        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": asked.poll_every}}
-        rollout = rollouts.rollout(
-            self.namespace, wished, steps=asked.steps, checks=asked.checks, keep_previous="1d"
-        )
-        rollout["spec"]["strategy"] |= {
-            "warmUp": {"requests": 10, "timeout": "5d"},
-            "onInconclusive": asked.on_inconclusive,
-        }
+        wished = {"registry": {"providerRef": "mlflow", "name": MODEL, "pollEvery": "3h"}}
+        rollout = rollouts.rollout(self.namespace, wished, steps=STEPS, checks=CHECKS, keep_previous="1d")
+        rollout["spec"]["strategy"]["warmUp"] = {"requests": 10, "timeout": "5d"}
         job = {
             "image": self.training,
             "cpu": "1",
@@ -199,15 +175,15 @@ class Team:
         }
         policy = {
             "pipeline": {"job": job, "project": project},
-            "triggers": list(asked.triggers),
-            "guards": asked.guards,
+            "triggers": TRIGGERS,
+            "guards": {"cooldown": "1h", "maxPerDay": 5},
         }
 
         def named(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
             meta = {"name": MODEL, "namespace": self.namespace}
             return {"apiVersion": "trimtab.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
 
-        return rollout, named("DriftMonitor", asked.monitor), named("RetrainPolicy", policy)
+        return rollout, named("DriftMonitor", MONITOR), named("RetrainPolicy", policy)
 
     @property
     def volume(self) -> Path:

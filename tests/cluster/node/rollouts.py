@@ -41,16 +41,12 @@ def predictor_of(runtime: str, model_format: str, protocol: str) -> dict[str, An
     }
 
 
-def surroundings(namespace: str, python: Sequence[str] = ("/usr/bin/python3",)) -> list[dict[str, Any]]:
-    """What stands before a rollout: the runtime of our model server, and the account that writes for it.
-
-    Args:
-        python: how the runtime starts Python.
-    """
+def surroundings(namespace: str) -> list[dict[str, Any]]:
+    """What stands before a rollout: the runtime of our model server, and the account that writes for it."""
     container = {
         "name": "kserve-container",
         "image": SERVING,
-        "command": [*python, "-m", "trimtab.bootstrap.serving"],
+        "command": ["/usr/bin/python3", "-m", "trimtab.bootstrap.serving"],
         "args": ["--host=0.0.0.0", "--model-dir=/mnt/models", f"--http-port={PORT}"],
         "ports": [{"containerPort": PORT, "protocol": "TCP"}],
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
@@ -114,6 +110,7 @@ def rollout(
     autoscaler: str = "none",
     in_cluster: bool = False,
     hostname: str = "",
+    match: str = "Model",
 ) -> dict[str, Any]:
     """The resource.
 
@@ -122,6 +119,7 @@ def rollout(
         transformer: a container that stands before the predictor.
         autoscaler: KServe's autoscalerClass.
         hostname: default one of the namespace's own.
+        match: Host takes every path of it.
     """
     predictor = {
         "minReplicas": replicas,
@@ -149,6 +147,7 @@ def rollout(
                 "parentRefs": [{"name": gateway.NAME, "namespace": gateway.NAMESPACE}],
                 "hostnames": [hostname or host(namespace)],
                 "inCluster": in_cluster,
+                "match": match,
             },
             "strategy": {
                 "steps": list(steps),

@@ -2,12 +2,15 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tests.cluster.kube.manifests import parsed
 
@@ -64,6 +67,21 @@ def helm(folder: Path, kubeconfig: Path | None = None) -> Helm:
     own = {f"HELM_{kind}_HOME": str(folder / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
     there = str(kubeconfig) if kubeconfig else str(folder / "no-kubeconfig")
     return Helm(binary("helm"), {**os.environ, **own, "KUBECONFIG": there})
+
+
+def former(folder: Path) -> Path:
+    """The chart as version 0.0.9: without network policies, and its kinds without a field that came later."""
+    place = folder / "former"
+    shutil.copytree(CHART, place)
+    about = yaml.safe_load((place / "Chart.yaml").read_text())
+    (place / "Chart.yaml").write_text(yaml.safe_dump({**about, "version": "0.0.9", "appVersion": "0.0.9"}))
+    (place / "templates" / "networkpolicies.yaml").unlink()
+    crd = place / "files" / "crds" / "driftmonitors.yaml"
+    held = yaml.safe_load(crd.read_text())
+    spec = held["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    del spec["falseAlarms"]
+    crd.write_text(yaml.safe_dump(held))
+    return place
 
 
 def named(objects: Sequence[Mapping[str, Any]], kind: str, name: str = "trimtab-operator") -> dict[str, Any]:

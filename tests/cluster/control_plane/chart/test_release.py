@@ -3,14 +3,13 @@
 No pods run here; that the operator answers is played where helm waits for a pod of its own.
 """
 
-import shutil
 import threading
 from contextlib import contextmanager
 
 import pytest
 import yaml
 
-from tests.cluster.control_plane.chart.release import CHART, DEFAULT_ACCOUNT, SYSTEM, helm, kubectl
+from tests.cluster.control_plane.chart.release import CHART, DEFAULT_ACCOUNT, SYSTEM, former, helm, kubectl
 from trimtab.ports.cluster import Kind
 
 pytestmark = pytest.mark.xdist_group("chart")
@@ -61,21 +60,6 @@ def everything(plane):
     kinds = [kind for kind in kinds if not kind.startswith(("events", "customresourcedefinitions"))]
     of_ours = ("-A", "-l", "app.kubernetes.io/part-of=trimtab", "-o", "name")
     return kubectl(plane.kubeconfig, "get", ",".join(kinds), *of_ours).stdout.split()
-
-
-def former(folder):
-    """The chart as version 0.0.9: without network policies, and its kinds without a field that came later."""
-    place = folder / "former"
-    shutil.copytree(CHART, place)
-    about = yaml.safe_load((place / "Chart.yaml").read_text())
-    (place / "Chart.yaml").write_text(yaml.safe_dump({**about, "version": "0.0.9", "appVersion": "0.0.9"}))
-    (place / "templates" / "networkpolicies.yaml").unlink()
-    crd = place / "files" / "crds" / "driftmonitors.yaml"
-    held = yaml.safe_load(crd.read_text())
-    spec = held["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-    del spec["falseAlarms"]
-    crd.write_text(yaml.safe_dump(held))
-    return place
 
 
 def schema_of(plane, kind="driftmonitors.trimtab.dev"):
