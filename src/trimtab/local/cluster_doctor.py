@@ -25,6 +25,10 @@ KSERVE: Final = (0, 20)
 CRDS: Final = "customresourcedefinitions.apiextensions.k8s.io"
 OPERATOR: Final = ("app.kubernetes.io/name", "trimtab-operator")
 UPGRADE: Final = "helm upgrade --install trimtab helm/trimtab -n trimtab-system"
+IN_PODS: Final = (
+    "helm upgrade trimtab helm/trimtab -n trimtab-system --reuse-values --set config.collector.storage="
+)
+"""Or `config.collector.storageClass=NAME`."""
 GATEWAYS: Final = {
     "gateway.envoyproxy.io": "Envoy Gateway",
     "istio.io": "Istio",
@@ -284,10 +288,10 @@ def _storage(kubectl: Kubectl, deployments: Deployments) -> Iterator[Finding]:
         return
     wanted = any(_claims(kubectl, one) for one in _operators(deployments))
     names = [one["metadata"]["name"] for one in classes]
-    mark = f"kubectl annotate storageclass {names[0]} {LAID}=true; or" if names else "have one made; or"
+    mark = f"kubectl annotate storageclass {names[0]} {LAID}=true; or" if names else "make one; or"
     yield Finding(
         "storage class", "there is no default: the volumes of collectors would wait for ever", False,
-        f"{mark} say config.collector.storageClass, or config.collector.storage \"\" to keep logs in the pods", wanted,
+        f"{mark} name one, or keep logs in the pods: {IN_PODS}", wanted,
     )  # fmt: skip
 
 
