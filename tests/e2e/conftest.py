@@ -1,5 +1,6 @@
 """A cluster as a platform team has it before trimtab comes: KServe, Envoy Gateway, and trimtab's images in reach."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -61,12 +62,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Node]":
 def gateway(cluster: "Node", tmp_path_factory: pytest.TempPathFactory) -> "Gateway":
     """The GatewayClass and the Gateway of docs/install.md, reached inside the cluster; Envoy Gateway's controller."""
     from tests.cluster.control_plane.chart.release import page_blocks, person
-    from tests.cluster.kube import gateway
+    from tests.cluster.kube import gateway, images
 
     gateway.install_controller(cluster)
     for info in ("gateway", "gateway-inside"):
         for block in page_blocks(info):
             person(block, tmp_path_factory.mktemp(info), cluster.kubeconfig)
+    # its own default is by a registry's digest, which no node without one can have
+    proxy = {"kubernetes": {"envoyDeployment": {"container": {"image": images.ENVOY}}}}
+    patch = json.dumps({"spec": {"provider": proxy}})
+    name = (gateway.NAME, "-n", gateway.NAMESPACE)
+    cluster.kubectl("patch", "envoyproxy", *name, "--type=merge", "-p", patch)
     return gateway.programmed(cluster)
 
 
