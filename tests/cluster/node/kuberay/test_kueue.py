@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.cluster.node.kuberay.queues import QUEUE, URGENT, Queue
-from tests.cluster.node.kuberay.trainings import NAME, SLOWLY, Training, learned, pod
+from tests.cluster.node.kuberay.trainings import NAME, Training, learned, pod
 from trimtab.adapters.kuberay.ray_cluster import QUEUE as QUEUE_LABEL
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("node")
 
+MORE_SLOWLY: Final = "time.sleep(1)"
+"""In each of about 11 steps of each of 4 epochs: Kueue and KubeRay take some seconds to take pods away."""
 BEGIN_S: Final = 75.0
 
 
@@ -76,7 +78,7 @@ def test_a_quota_that_is_taken_away_in_mid_training_is_told_and_the_next_try_goe
     from tests.cluster.kube.poll import eventually
 
     queue.offer(cpu="1")
-    training.begin(SLOWLY)
+    training.begin(MORE_SLOWLY)
     training.until("epoch 1 of 4")
     give_back = taken_away(queue)
     log = training.ended(120)
@@ -84,7 +86,7 @@ def test_a_quota_that_is_taken_away_in_mid_training_is_told_and_the_next_try_goe
     assert f"was suspended in mid-task (Kueue: {said}" in log, log
     eventually("nothing is left", lambda: not training.left(), 60)
     training.node.kubectl("delete", "pod", NAME, "-n", training.namespace)
-    training.begin(SLOWLY)
+    training.begin(MORE_SLOWLY)
     training.until("it waits to be admitted")
     give_back()
     log = training.ended()

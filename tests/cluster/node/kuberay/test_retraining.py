@@ -22,6 +22,8 @@ pytestmark = pytest.mark.xdist_group("node")
 FAMILY: Final = re.compile(r"^model:\n(?:  .*\n)+", re.MULTILINE)
 RUNS: Final = "trimtab.dev/policy"
 TAKEN: Final = "was suspended in mid-task (Kueue: The ClusterQueue is stopped"
+SLOWLY: Final = "  epochs: 20\n  batchRows: 64\n  checkpointEvery: 0s\n  workers: 2\n  where: kuberay\n"
+"""Kueue and KubeRay take some seconds to take pods away."""
 SMALL: Final = {"cpu": "400m", "memory": "2Gi"}
 """Of the Job's pod and of each worker: three of them are to have room on two cores."""
 
@@ -47,7 +49,7 @@ def network_in_pods(data: Path) -> Mapping[str, str]:
     [family] = FAMILY.findall(declared)
     return {
         family: "model: network.py\n",
-        "  epochs: 8\n": "  epochs: 60\n  checkpointEvery: 0s\n  workers: 2\n  where: kuberay\n",
+        "  epochs: 8\n": SLOWLY,
         "atLeast: 0.68": "atLeast: 0.4",
         "flights.csv.zip": "flights.csv",
         f"package:{shop.DATA}": f"{HOME}/data",
@@ -110,7 +112,7 @@ def test_a_policys_job_trains_in_pods_that_are_taken_away_once_and_registers_a_c
         until("they are taken away", lambda: TAKEN in said(), 60)
         until("the next try waits", lambda: "is inactive" in said(), 180)
         queue.offer(cpu="1")
-        until("the run has ended", team.attempts, 600)
+        until("the run has ended", team.attempts, 900)
         assert "goes on from its checkpoint: epoch" in said()
         [attempt] = team.seen("retrainpolicy")["history"]
         assert (attempt["outcome"], attempt.get("version")) == ("Candidate", "1"), attempt
