@@ -21,13 +21,16 @@ from operators.drift.runtime import (
 )
 from operators.drift.runtime import Conflict as Stale
 from operators.drift.runtime import Forbidden as NotAllowed
+from operators.drift.runtime import NotInstalled as UnknownKind
+from trimtab.adapters.kubernetes.parts import missing
 from trimtab.api.errors import SurroundingsFailed
-from trimtab.ports.cluster import FIELD_MANAGER, Kind, Object, Refused
+from trimtab.ports.cluster import FIELD_MANAGER, Kind, NotInstalled, Object, Refused, happened
 from trimtab.ports.state import Conflict
 
 INSTALLED_FOR_S: Final = 60.0
 WAIT_S: Final = 30.0
 """Longer than any call of the client takes: its own timeout ends a call first."""
+EVENTS: Final = Resource("", "v1", "Event", "events")
 T = TypeVar("T")
 
 
@@ -63,7 +66,9 @@ class WatchedCluster:
         everywhere = (self._caches.namespaces if kind.namespaced else ()) or ("",)
         found: list[Object] = []
         for one in (namespace,) if namespace else everywhere:
-            found += self._call(kind.plural, self._client.list(resource_of(kind), one, labels=labels))
+            found += self._call(
+                resource_of(kind), kind.plural, self._client.list(resource_of(kind), one, labels=labels)
+            )
         return found
 
     def read(self, kind: Kind, namespace: str, name: str) -> Object | None:
@@ -73,14 +78,19 @@ class WatchedCluster:
             except NotFound:
                 return None
 
-        return self._call(f"{kind.kind} {namespace}/{name}", live())
+        return self._call(resource_of(kind), f"{kind.kind} {namespace}/{name}", live())
+
+    def events(self, kind: Kind, namespace: str, name: str, reason: str) -> Sequence[Object]:
+        fields = f"involvedObject.kind={kind.kind},involvedObject.name={name},reason={reason}"
+        found = self._call(EVENTS, "events", self._client.list(EVENTS, namespace, fields=fields))
+        return sorted(found, key=happened)
 
     def installed(self, kind: Kind) -> bool:
         if kind in self._caches:
             return any(reflector.installed for reflector in self._caches.of(kind))
         asked_s, answer = self._installed.get(kind, (float("-inf"), False))
         if time.monotonic() - asked_s > INSTALLED_FOR_S:
-            answer = self._call(kind.plural, self._client.installed(resource_of(kind)))
+            answer = self._call(resource_of(kind), kind.plural, self._client.installed(resource_of(kind)))
             self._installed[kind] = time.monotonic(), answer
         return answer
 
@@ -93,7 +103,7 @@ class WatchedCluster:
             except AlreadyExists:
                 return None
 
-        return self._call(named(obj), made())
+        return self._call(resource, named(obj), made())
 
     def apply(self, obj: Object, *, account: str = "", dry_run: bool = False) -> Object:
         applied = self._client.apply(
@@ -105,7 +115,7 @@ class WatchedCluster:
             dry_run=dry_run,
         )
         if dry_run:
-            return self._call(named(obj), applied)
+            return self._call(self._resource(obj), named(obj), applied)
         return self._written(obj, applied)
 
     def replace(self, obj: Object, *, account: str = "") -> Object:
@@ -128,7 +138,7 @@ class WatchedCluster:
             elif (held := self._caches.get(kind, namespace, name)) is not None and uid in ("", uid_of(held)):
                 self._caches.assume_deleted(held, kind)
 
-        self._call(f"{kind.kind} {namespace}/{name}", gone())
+        self._call(resource_of(kind), f"{kind.kind} {namespace}/{name}", gone())
 
     def report(
         self,
@@ -150,7 +160,7 @@ class WatchedCluster:
         self._wrote.pop(_key(obj), None)
 
     def _written(self, obj: Object, writing: Coroutine[Any, Any, Object]) -> Object:
-        return self._call(named(obj), self._kept(writing))
+        return self._call(self._resource(obj), named(obj), self._kept(writing))
 
     async def _kept(self, writing: Coroutine[Any, Any, Object]) -> Object:
         """What is written is read at once."""
@@ -159,8 +169,8 @@ class WatchedCluster:
         self._caches.assume(found, self._kind(found))
         return found
 
-    def _call(self, about: str, call: Coroutine[Any, Any, T]) -> T:
-        with told(about):
+    def _call(self, resource: Resource, about: str, call: Coroutine[Any, Any, T]) -> T:
+        with told(resource, about):
             return waited(call, self._loop, WAIT_S)
 
     def _kind(self, obj: Object) -> Kind:
@@ -171,7 +181,7 @@ class WatchedCluster:
 
 
 @contextmanager
-def told(about: str) -> Iterator[None]:
+def told(resource: Resource, about: str) -> Iterator[None]:
     """The runtime's errors in the port's words."""
     try:
         yield
@@ -179,6 +189,9 @@ def told(about: str) -> Iterator[None]:
         raise Conflict(f"{about}: {error}") from error
     except Stale as error:
         raise Conflict(f"{about}: {error}") from error
+    except UnknownKind as error:
+        because, line = missing(resource.group, resource.kind)
+        raise NotInstalled(because, remedy=line) from error
     except (Invalid, NotAllowed) as error:
         if error.status == 401:
             raise SurroundingsFailed(f"{about}: {error}") from error

@@ -73,10 +73,12 @@ class MonitorHandler(Handler[DriftMonitor, _Held]):
         )
         held.state.publish(told, now, coverage=None if coverage is None else to_wire(coverage))
         self._metrics.monitor(namespace, name, held.reconcile.status)
+        # What keeps a collector's pod from being made is told by events, which wake nobody.
+        soon_s = self._until_s(now + self._tick, now) if collector else None
         if stable is None:
-            return Outcome(None, idle)
+            return Outcome(soon_s, idle)
         if never:
-            return Outcome(UNPROFILED_S, trouble)
+            return Outcome(soon_s or UNPROFILED_S, trouble)
         again_s = self._until_s(held.reconcile.wake(now), now)
         return Outcome(again_s, collector or f"revision {stable.revision} is watched", trouble)
 

@@ -1,7 +1,7 @@
 """ModelRollouts: each one's route, servers, registry and evidence in the hands of control."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -78,6 +78,8 @@ class RolloutHandler(Handler[ModelRollout, _Held]):
         held.gateway.mend()
         held.gateway.in_cluster()
         looked = held.reconcile.tick()
+        if looked.trouble and collector:
+            looked = replace(looked, trouble=f"{looked.trouble}; {collector}")
         if looked.conflict:
             raise Conflict(looked.trouble)
         if looked.trouble:

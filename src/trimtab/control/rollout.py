@@ -163,7 +163,7 @@ class ReconcileRollout:
             self._current = None
             return Looked("somebody else wrote the status", True, str(conflict), moves, conflict=True)
         except (SurroundingsFailed, RouteRefused, InputRefused) as error:
-            trouble = error.message if isinstance(error, TrimtabError) else str(error)
+            trouble = error.sentence if isinstance(error, TrimtabError) else str(error)
             return Looked(because or trouble, True, trouble, moves)
         busy = self.status.phase in (Phase.STARTING, Phase.PROMOTING, Phase.ROLLING_BACK)
         # What was asked of a server may change nothing that wakes anybody (as many replicas as there are).

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trimtab.adapters.kubectl import Kubectl, NotAllowed, NotServed
+from trimtab.adapters.kubernetes import parts
 from trimtab.api.resources.crd import definition
 from trimtab.api.resources.meta import GROUP
 from trimtab.local.doctor import Finding
@@ -24,6 +25,10 @@ KSERVE: Final = (0, 20)
 CRDS: Final = "customresourcedefinitions.apiextensions.k8s.io"
 OPERATOR: Final = ("app.kubernetes.io/name", "trimtab-operator")
 UPGRADE: Final = "helm upgrade --install trimtab helm/trimtab -n trimtab-system"
+IN_PODS: Final = (
+    "helm upgrade trimtab helm/trimtab -n trimtab-system --reuse-values --set config.collector.storage="
+)
+"""Or `config.collector.storageClass=NAME`."""
 GATEWAYS: Final = {
     "gateway.envoyproxy.io": "Envoy Gateway",
     "istio.io": "Istio",
@@ -58,16 +63,14 @@ class Part:
 
 
 OPTIONAL: Final = (
-    Part("kfp", "", "ml-pipeline", "policies that name Kubeflow Pipelines; a Job does too",
-         "kubectl apply -k 'github.com/kubeflow/pipelines/manifests/kustomize/env/platform-agnostic?ref=2.17.0'"),
+    Part("kfp", "", "ml-pipeline", "policies that name Kubeflow Pipelines; a Job does too", parts.KFP),
     Part("kuberay", "rayclusters.ray.io", "kuberay-operator", "training.where: kuberay, workers in pods of their own",
-         "helm install kuberay-operator kuberay-operator --repo https://ray-project.github.io/kuberay-helm"),
-    Part("mlflow", "", "mlflow", "models that are named by an alias",
-         "kubectl apply --server-side -k manifests/overlays/local has one to try things on"),
+         parts.KUBERAY),
+    Part("mlflow", "", "mlflow", "models that are named by an alias", parts.MLFLOW),
     Part("feast operator", "featurestores.feast.dev", "feast-operator", "a feature store that the cluster keeps",
-         "see https://docs.feast.dev/how-to-guides/running-feast-in-production"),
+         parts.FEAST),
     Part("prometheus", "podmonitors.monitoring.coreos.com", "prometheus-operator", "monitors and alerts",
-         "helm install prometheus kube-prometheus-stack --repo https://prometheus-community.github.io/helm-charts"),
+         parts.PROMETHEUS),
 )  # fmt: skip
 
 
@@ -174,23 +177,30 @@ def _releases(kubectl: Kubectl, namespace: str) -> Iterator[Finding]:
 
 
 def _kserve(kubectl: Kubectl, deployments: Deployments) -> Iterator[Finding]:
-    get = "see https://kserve.github.io/website: helm install its charts kserve-crd and kserve"
     if kubectl.find(CRDS, "inferenceservices.serving.kserve.io") is None:
-        yield Finding("kserve", "not installed: nothing serves a rollout", False, get, True)
+        yield Finding("kserve", "not installed: nothing serves a rollout", False, parts.KSERVE, True)
         return
     manager = _deployment(deployments, "kserve-controller")
     if manager is None:
-        yield Finding("kserve", "its kinds are there, its manager is not seen", False, get)
+        yield Finding("kserve", "its kinds are there, its manager is not seen", False, parts.KSERVE)
         return
     version, namespace = _tag(manager), manager["metadata"]["namespace"]
     well = not _number(version) or _number(version) >= KSERVE
     yield Finding(
-        "kserve", f"{version} in {namespace}", well, f"upgrade it to {_text(KSERVE)} or newer", True
+        "kserve",
+        f"{version} in {namespace}",
+        well,
+        f"upgrade it to {_text(KSERVE)} or newer: {parts.KSERVE}",
+        True,
     )
     config = kubectl.find("configmaps", "inferenceservice-config", namespace)
     if config is None:
         yield Finding(
-            "kserve config", f"{namespace} has no ConfigMap inferenceservice-config", False, get, True
+            "kserve config",
+            f"{namespace} has no ConfigMap inferenceservice-config",
+            False,
+            parts.KSERVE_MANAGER,
+            True,
         )
         return
     mode = str(_inside(config, "deploy").get("defaultDeploymentMode", "not said"))
@@ -211,7 +221,7 @@ def _inside(config: Json, key: str) -> Json:
 
 def _gateway_api(kubectl: Kubectl) -> Iterator[Finding]:
     crd = kubectl.find(CRDS, "httproutes.gateway.networking.k8s.io")
-    get = "install its standard channel: https://gateway-api.sigs.k8s.io/guides"
+    get = parts.GATEWAY_API
     if crd is None:
         yield Finding("gateway api", "not installed: no rollout can be routed", False, get, True)
         return
@@ -226,19 +236,33 @@ def _gateways(kubectl: Kubectl) -> Iterator[Finding]:
     classes = _listed(kubectl, "gatewayclasses.gateway.networking.k8s.io")
     gateways = _listed(kubectl, "gateways.gateway.networking.k8s.io", "--all-namespaces")
     if not classes:
-        yield Finding("gateway", "no GatewayClass is there", False, "tested is Envoy Gateway: "
-                      "helm install eg oci://docker.io/envoyproxy/gateway-helm -n envoy-gateway-system "
-                      "--create-namespace", True)  # fmt: skip
+        get = f"{parts.ENVOY_GATEWAY} && {parts.GATEWAY_CLASS} && {parts.GATEWAY}"
+        yield Finding("gateway", "no GatewayClass is there", False, get, True)
         return
+    reached = [one for one in gateways if _holds(one, "Programmed")]
     for one in classes:
-        controller = one["spec"]["controllerName"]
-        names = (name for start, name in GATEWAYS.items() if controller.startswith(start))
-        of = [
-            gateway for gateway in gateways if gateway["spec"]["gatewayClassName"] == one["metadata"]["name"]
-        ]
-        programmed = sum(_holds(gateway, "Programmed") for gateway in of)
-        said = f"class {one['metadata']['name']} of {next(names, controller)}: {programmed} of {len(of)} programmed"
-        yield Finding("gateway", said, programmed > 0, "make a Gateway of it: docs/install.md shows one")
+        name, controller = one["metadata"]["name"], one["spec"]["controllerName"]
+        names = (known for start, known in GATEWAYS.items() if controller.startswith(start))
+        of = [gateway for gateway in gateways if gateway["spec"]["gatewayClassName"] == name]
+        programmed = sum(gateway in reached for gateway in of)
+        said = f"class {name} of {next(names, controller)}: {programmed} of {len(of)} programmed"
+        if of and not programmed:
+            said += f": {_because(of[0], 'Programmed')}"
+        yield Finding("gateway", said, programmed > 0, _to_program(name, of), needed=not reached)
+
+
+def _to_program(name: str, of: Sequence[Json]) -> str:
+    """What helps a GatewayClass none of whose Gateways is programmed."""
+    if of:
+        meta = of[0]["metadata"]
+        return (
+            f"kubectl describe gateway {meta['name']} -n {meta['namespace']}; where nothing gives out addresses for "
+            "load balancers: docs/install.md#kserve-and-a-gateway"
+        )
+    if name == "envoy":
+        return parts.GATEWAY
+    change = f"s/gatewayClassName: envoy/gatewayClassName: {name}/"
+    return f"sed '{change}' manifests/gateway/gateway.yaml | kubectl apply -f -"
 
 
 def _optional(kubectl: Kubectl, part: Part, deployments: Deployments) -> Finding:
@@ -264,10 +288,10 @@ def _storage(kubectl: Kubectl, deployments: Deployments) -> Iterator[Finding]:
         return
     wanted = any(_claims(kubectl, one) for one in _operators(deployments))
     names = [one["metadata"]["name"] for one in classes]
-    mark = f"kubectl annotate storageclass {names[0]} {LAID}=true; or" if names else "have one made; or"
+    mark = f"kubectl annotate storageclass {names[0]} {LAID}=true; or" if names else "make one; or"
     yield Finding(
         "storage class", "there is no default: the volumes of collectors would wait for ever", False,
-        f"{mark} say config.collector.storageClass, or config.collector.storage \"\" to keep logs in the pods", wanted,
+        f"{mark} name one, or keep logs in the pods: {IN_PODS}", wanted,
     )  # fmt: skip
 
 
@@ -334,6 +358,13 @@ def _tag(deployment: Json) -> str:
 def _holds(obj: Json, kind: str) -> bool:
     conditions = (obj.get("status") or {}).get("conditions") or []
     return any(one["type"] == kind and one["status"] == "True" for one in conditions)
+
+
+def _because(obj: Json, kind: str) -> str:
+    """What a condition says; where nobody has looked at the object, that."""
+    conditions = (obj.get("status") or {}).get("conditions") or []
+    found = next((one for one in conditions if one["type"] == kind), None)
+    return f"{found['reason']}: {found['message']}" if found else "no controller has looked at it"
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from trimtab.api.errors import InputRefused
+from trimtab.api.errors import InputRefused, SurroundingsFailed
 
 Object = Mapping[str, Any]
 """One object as JSON. Objects from a cache are shared: never change one in place."""
@@ -50,11 +50,22 @@ class Refused(InputRefused):
         self.reason = reason
 
 
+def happened(event: Object) -> str:
+    """When a core event was seen last: RFC 3339, in UTC, so that texts sort as times do."""
+    series = (event.get("series") or {}).get("lastObservedTime")
+    return str(series or event.get("lastTimestamp") or event.get("eventTime") or "")
+
+
+class NotInstalled(SurroundingsFailed):
+    """The API server does not know a kind: a part of the cluster is missing, and may come."""
+
+
 class Cluster(Protocol):
     """Calls block; each ends within a timeout.
 
     Raises:
-        SurroundingsFailed: the API server cannot be reached or fails, or the kind is not installed.
+        SurroundingsFailed: the API server cannot be reached or fails.
+        NotInstalled: it does not know the kind.
         ports.state.Conflict: somebody else wrote since the resourceVersion that was given; or, where this process
             is no longer leader, nothing was sent.
         Refused: the API server says no.
@@ -68,6 +79,10 @@ class Cluster(Protocol):
 
     def read(self, kind: Kind, namespace: str, name: str) -> Object | None:
         """From the API server itself, for what is not watched (a Secret, a Job's pod) or must not be old."""
+
+    def events(self, kind: Kind, namespace: str, name: str, reason: str) -> Sequence[Object]:
+        """What the API server still holds of what happened to one object for one reason, oldest first: for what no
+        status says. From the API server itself; core events, kept for an hour."""
 
     def installed(self, kind: Kind) -> bool:
         """Whether the API server serves the kind; known within a minute of its installation."""

@@ -36,7 +36,8 @@ def _never_ready(spec: Rollout, seen: Observed) -> str:
     if status.stable is not None and not seen.ready(status.stable):
         return ""
     if not seen.ready(status.candidate):
-        return f"broken: not ready within {warm_up.timeout.total_seconds():.0f} s"
+        because = seen.hindered(status.candidate)
+        return f"broken: not ready within {warm_up.timeout.total_seconds():.0f} s{because}"
     if status.warmed < warm_up.requests:
         return f"broken: {unwarmed(spec, seen)}"
     return ""
@@ -48,7 +49,7 @@ def _broken(seen: Observed) -> str:
     server = seen.servers.get(candidate.revision)
     alike = seen.status.stable is not None and not seen.ready(seen.status.stable)
     if server is not None and not server.ready and server.since_s >= NOT_READY_S and not alike:
-        return f"broken: not ready for {NOT_READY_S:.0f} s {server.message}".rstrip()
+        return f"broken: not ready for {NOT_READY_S:.0f} s{seen.hindered(candidate)}"
     if died := _restarted(seen):
         return died
     if seen.unreached_s >= NOT_READY_S:

@@ -36,7 +36,7 @@ def lacking(spec: Rollout, seen: Observed) -> str:
     assert seen.status.candidate is not None
     have = seen.servers[seen.status.candidate.revision].replicas
     if have < wants:
-        return f"{have} of {wants} replicas answer"
+        return f"{have} of {wants} replicas answer{seen.hindered(seen.status.candidate)}"
     return f"{held.warmed} of {wants} replicas are warm" if held.warmed < wants else ""
 
 

@@ -14,7 +14,8 @@ def wait_until_ready(spec: Rollout, seen: Observed, now: datetime) -> Decision |
     """A server that starts is waited for; one that never comes is broken (see broken.py)."""
     if seen.status.phase is not Phase.STARTING or seen.ready(seen.status.candidate):
         return None
-    return Decision.rest("waiting for the candidate to be ready")
+    because = seen.hindered(seen.status.candidate)
+    return Decision.rest(f"waiting for the candidate to be ready{because}")
 
 
 def warm_up(spec: Rollout, seen: Observed, now: datetime) -> Decision | None:

@@ -134,6 +134,11 @@ class Observed:
         """Whether a revision's server answers."""
         return ref is not None and (server := self.servers.get(ref.revision)) is not None and server.ready
 
+    def hindered(self, ref: RevisionRef | None) -> str:
+        """What hinders a revision's server, as the end of a sentence; "" if nothing is known."""
+        server = self.servers.get(ref.revision) if ref is not None else None
+        return f": {server.message}" if server is not None and server.message else ""
+
     def flows(self, wish: Routed | None) -> bool:
         """Whether this is the traffic, told and done."""
         return self.in_effect and self.routed == wish

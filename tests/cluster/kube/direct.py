@@ -14,7 +14,7 @@ import httpx
 
 from tests.cluster.kube.kubeconfig import Login
 from trimtab.api.errors import SurroundingsFailed
-from trimtab.ports.cluster import FIELD_MANAGER, Kind, Object, Refused
+from trimtab.ports.cluster import FIELD_MANAGER, Kind, Object, Refused, happened
 from trimtab.ports.state import Conflict
 
 TIMEOUT_S = 30.0
@@ -64,6 +64,13 @@ class Direct:
             if absent.of_kind:
                 raise SurroundingsFailed(f"{kind.kind} of {kind.api_version} is not installed") from None
             return None
+
+    def events(self, kind: Kind, namespace: str, name: str, reason: str) -> Sequence[Object]:
+        fields = f"involvedObject.kind={kind.kind},involvedObject.name={name},reason={reason}"
+        answer = self.call(
+            "GET", f"/api/v1/namespaces/{namespace}/events?{urlencode({'fieldSelector': fields})}"
+        )
+        return sorted(answer["items"], key=happened)
 
     def installed(self, kind: Kind) -> bool:
         return kind.kind in self._kinds(kind.api_version, fresh=True)

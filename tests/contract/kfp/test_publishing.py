@@ -1,6 +1,7 @@
 """`trimtab pipeline` against a server that speaks the published models and keeps state."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -219,6 +220,21 @@ def test_a_platform_without_server_or_storage_says_what_to_write(shop, said, api
     place(shop, {"pipelines": {"url": api.url}})
     assert "projects: s3://…" in said(*SUBMIT)[1]
     assert api.runs == {}
+
+
+def test_the_page_s_commands_are_taken(shop, said, api):
+    """docs/kubeflow-pipelines.md, "Submit, schedule, look": each line, as a person types it."""
+    page = (Path(__file__).parents[3] / "docs" / "kubeflow-pipelines.md").read_text()
+    block = page.partition("## Submit, schedule, look\n\n```sh\n")[2].partition("```")[0]
+    for line in block.splitlines():
+        program, verb, *words = shlex.split(line)
+        assert (program, verb) == ("trimtab", "pipeline")
+        status, told = said(*words)
+        assert status == 0, told
+    assert sorted(one.pipeline_spec is not None for one in api.versions.values()) == [True, True, True]
+    assert len(api.runs) == 2
+    (schedule,) = api.recurring.values()
+    assert schedule.trigger.cron_schedule.cron == "0 15 * * * *"
 
 
 def test_manifests_are_named_by_what_they_hold(shop, said):

@@ -34,7 +34,7 @@ def pages_with(*infos: str) -> list[Path]:
 def test_the_commands_of_a_page_run_in_order_in_an_empty_folder(page, tmp_path):
     """A page with `sh clone` is for a reader who has the repository: its modules can be run."""
     whole = "".join(script(block) for block in blocks(page, "sh test", "sh clone", "python test"))
-    modules = {"PYTHONPATH": str(ROOT)} if blocks(page, "sh clone") else {}
+    modules = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"} if blocks(page, "sh clone") else {}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
         ["bash", "-eu", "-o", "pipefail", "-c", whole],

@@ -6,9 +6,10 @@ and its PredictorReady turns False while a Deployment is scaled up and every old
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
+from trimtab.adapters import hindrance
 from trimtab.adapters.children import REVISION
 from trimtab.adapters.kserve.inference_service import (
     MODEL_DIGEST,
@@ -22,14 +23,6 @@ from trimtab.adapters.kserve.template import COMPONENTS
 from trimtab.ports.cluster import Object
 from trimtab.ports.servers import Revision
 
-FATAL_WAITS: Final = (
-    "CrashLoopBackOff",
-    "ImagePullBackOff",
-    "ErrImagePull",
-    "InvalidImageName",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-)
 COMPONENT: Final = "component"
 """Label that KServe puts on a component's Deployment and pods."""
 
@@ -90,8 +83,8 @@ def seen(obj: Object, deployments: Sequence[Object], pods: Sequence[Object]) -> 
         going="deletionTimestamp" in meta,
         replicas=_replicas(obj, deployments),
         least=_least(obj),
-        restarts=sum(int(one.get("restartCount", 0)) for pod in pods for one in _containers(pod)),
-        message=_message(obj, pods),
+        restarts=sum(int(one.get("restartCount", 0)) for pod in pods for one in hindrance.containers(pod)),
+        message=_message(obj, deployments, pods),
         minima=_minima(obj),
     )
 
@@ -137,23 +130,10 @@ def _minima(obj: Object) -> tuple[tuple[int, int], ...]:
     return tuple((low or 0, bounds(spec.get(name) or {})[0] or 0) for name, (low, _) in rendered(obj).items())
 
 
-def _containers(pod: Object) -> Sequence[Mapping[str, Any]]:
-    status = pod.get("status") or {}
-    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-
-
-def _message(obj: Object, pods: Sequence[Object]) -> str:
-    """The first thing that hinders it: of a pod, of its model, of the InferenceService."""
-    for pod in pods:
-        for one in _containers(pod):
-            waiting = (one.get("state") or {}).get("waiting") or {}
-            if waiting.get("reason") in FATAL_WAITS:
-                died = ((one.get("lastState") or {}).get("terminated") or {}).get("message", "")
-                text = " ".join((died or waiting.get("message", "")).split())[-300:]
-                return f"{waiting['reason']} of container {one.get('name')} {text}".rstrip()
-        for one in (pod.get("status") or {}).get("conditions") or []:
-            if one.get("type") == "PodScheduled" and one.get("status") == "False":
-                return f"{one.get('reason', 'Unschedulable')}: {one.get('message', '')}"
+def _message(obj: Object, deployments: Sequence[Object], pods: Sequence[Object]) -> str:
+    """The first thing that hinders it: of a pod, of pods that cannot be made, of its model, of the InferenceService."""
+    if found := hindrance.of_pods(pods) or hindrance.of_deployments(deployments):
+        return found
     status = obj.get("status") or {}
     failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
     if failure.get("message"):

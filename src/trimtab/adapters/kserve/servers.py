@@ -238,7 +238,7 @@ class KserveServers:
         if not each.replicas:
             return without, each.message or "no replica is available"
         said = self._ask(each, each.backend)
-        return (ServerState.READY, "") if not said else (without, said)
+        return (ServerState.READY, each.message) if not said else (without, said)
 
     def _ask(self, each: Seen, backend: Backend) -> str:
         about, now = (each.replicas, each.restarts), self._clock_s()

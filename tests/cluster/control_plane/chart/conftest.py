@@ -1,7 +1,12 @@
 """A control plane that has what a platform team would have: Gateway API, KServe's kinds, the Prometheus operator's."""
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +24,8 @@ WANTED = (
     "clusterservingruntimes.serving.kserve.io", "servicemonitors.monitoring.coreos.com",
     "podmonitors.monitoring.coreos.com", "prometheusrules.monitoring.coreos.com",
 )  # fmt: skip
+Doctor = Callable[..., tuple[int, Any]]
+"""(exit status, finding by what it is about) of a kubeconfig and more arguments."""
 LARGE = ("inferenceservices.serving.kserve.io", "servingruntimes.serving.kserve.io")
 
 
@@ -77,3 +84,25 @@ def full_plane(for_group: "ForGroup") -> "ControlPlane":
     """One with all the kinds that the chart may make objects of, and a release of it with all that it can make."""
     plane: ControlPlane = for_group(plane_with_release)
     return plane
+
+
+@pytest.fixture(scope="session")
+def doctor(tmp_path_factory: pytest.TempPathFactory) -> Doctor:
+    """`trimtab doctor --cluster` as a person calls it."""
+    from tests.cluster.kube.binaries import binary
+
+    folder = tmp_path_factory.mktemp("path")
+    (folder / "kubectl").symlink_to(binary("kubectl"))
+    program = Path(sys.executable).with_name("trimtab")
+
+    def run(kubeconfig: Path, *arguments: str) -> tuple[int, Any]:
+        ended = subprocess.run(
+            [program, "doctor", "--cluster", "--json", *arguments],
+            env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "KUBECONFIG": str(kubeconfig)},
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert "Traceback" not in ended.stderr
+        found = json.loads(ended.stdout)["findings"] if ended.stdout else ended.stderr
+        return ended.returncode, {one["what"]: one for one in found} if ended.stdout else found
+
+    return run

@@ -1,14 +1,13 @@
 """`trimtab doctor --cluster`: on an API server that has nothing, and on one that has what a team would have."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import re
+import shlex
 
 import pytest
 
-from tests.cluster.control_plane.chart.release import CHART, ROOT, SYSTEM, helm
+from tests.cluster.control_plane.chart.release import CHART, ROOT, SYSTEM, helm, kubectl
+from trimtab.adapters.kubernetes import parts
 from trimtab.ports.cluster import Kind
 
 pytestmark = pytest.mark.xdist_group("chart")
@@ -18,28 +17,6 @@ CRD = Kind(
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 SECRET = Kind("", "v1", "Secret", "secrets")
 STORAGE = "storageclass.kubernetes.io/is-default-class"
-
-
-@pytest.fixture(scope="module")
-def doctor(tmp_path_factory):
-    """(exit status, finding by what it is about) of a kubeconfig and more arguments."""
-    from tests.cluster.kube.binaries import binary
-
-    folder = tmp_path_factory.mktemp("path")
-    (folder / "kubectl").symlink_to(binary("kubectl"))
-    program = Path(sys.executable).with_name("trimtab")
-
-    def run(kubeconfig, *arguments):
-        ended = subprocess.run(
-            [program, "doctor", "--cluster", "--json", *arguments],
-            env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "KUBECONFIG": str(kubeconfig)},
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        assert "Traceback" not in ended.stderr
-        found = json.loads(ended.stdout)["findings"] if ended.stdout else ended.stderr
-        return ended.returncode, {one["what"]: one for one in found} if ended.stdout else found
-
-    return run
 
 
 def test_an_empty_cluster_lacks_what_is_needed_and_gets_the_lines(doctor, bare_plane):
@@ -56,7 +33,8 @@ def test_an_empty_cluster_lacks_what_is_needed_and_gets_the_lines(doctor, bare_p
         "gateway",
     }
     assert {what for what, one in found.items() if one["needed"] and not one["well"]} == needed
-    assert all(one["remedy"] for one in found.values() if not one["well"])
+    commands = re.compile(r"\b(kubectl|helm|sed) ")
+    assert [w for w, one in found.items() if not one["well"] and not commands.search(one["remedy"])] == []
     assert {"kfp", "kuberay", "mlflow", "feast operator", "prometheus"} <= {
         w for w, o in found.items() if not o["well"]
     }
@@ -133,6 +111,8 @@ def test_what_is_there_is_told_with_its_version(doctor, full_plane):
     assert "Serverless; revisions say Standard themselves" in found["kserve config"]["said"]
     assert found["gateway api"]["said"].startswith("v1.5.1, channel standard")
     assert "class envoy of Envoy Gateway: 0 of 0 programmed" in found["gateway"]["said"]
+    assert found["gateway"]["needed"]
+    assert found["gateway"]["remedy"] == "kubectl apply -f manifests/gateway/gateway.yaml"
     assert found["kfp"]["said"] == "2.17.0 in kubeflow"
     assert found["mlflow"]["said"] == "v3.17.2 in mlflow"
     assert found["prometheus"]["said"].startswith("kinds 0.87")
@@ -140,6 +120,27 @@ def test_what_is_there_is_told_with_its_version(doctor, full_plane):
     assert found["storage class"]["needed"]
     assert f"kubectl annotate storageclass fast {STORAGE}=true" in found["storage class"]["remedy"]
     assert "shop enforces restricted" in found["pod security"]["said"]
+
+
+def test_a_gateway_is_needed_until_one_is_programmed_and_the_line_makes_one(doctor, full_plane):
+    cluster = full_plane.cluster
+    kind = Kind("gateway.networking.k8s.io", "v1", "Gateway", "gateways")
+    kubectl(full_plane.kubeconfig, *shlex.split(parts.GATEWAY_CLASS)[1:])
+    remedy = doctor(full_plane.kubeconfig, "-n", "shop")[1]["gateway"]["remedy"]
+    kubectl(full_plane.kubeconfig, *shlex.split(remedy)[1:])
+    try:
+        found = doctor(full_plane.kubeconfig, "-n", "shop")[1]["gateway"]
+        assert found["needed"]
+        assert "0 of 1 programmed: Pending: Waiting for controller" in found["said"]
+        assert "kubectl describe gateway public -n gateways" in found["remedy"]
+        held = cluster.read(kind, "gateways", "public")
+        said = {"type": "Programmed", "status": "True", "reason": "Programmed", "message": ""}
+        said["lastTransitionTime"] = "2026-11-01T00:00:00Z"
+        cluster.write_status({**held, "status": {"conditions": [said]}})
+        found = doctor(full_plane.kubeconfig, "-n", "shop")[1]["gateway"]
+        assert (found["well"], found["needed"]) == (True, False)
+    finally:
+        cluster.delete(kind, "gateways", "public")
 
 
 def test_it_sees_that_collectors_want_no_volume_or_that_there_is_a_default(doctor, full_plane, tmp_path):

@@ -1,29 +1,48 @@
 """docs/install.md, "KServe and a gateway": its lines on the charts that they name, its objects on an API server."""
 
+import json
 import shlex
 import shutil
 
 import pytest
 import yaml
 
-from tests.cluster.control_plane.chart.release import helm, kubectl, page_blocks, person
+from tests.cluster.control_plane.chart.release import ROOT, helm, kubectl, page_blocks, person
 
 pytestmark = pytest.mark.xdist_group("chart")
 
 
 def lines():
-    """(release, chart, version or None, the line's `--set` words) of each `helm install` on the page."""
+    """(release, chart, version, the line's `--set` words) of each line on the page."""
     for line in "".join(page_blocks("parts")).splitlines():
         words = shlex.split(line)
-        assert words[:2] == ["helm", "install"]
+        assert words[:3] == ["helm", "upgrade", "--install"]
         version = words[words.index("--version") + 1]
         sets = [word for at, word in enumerate(words) if words[at - 1] == "--set"]
-        yield words[2], words[3], version, sets
+        yield words[3], words[4], version, sets
+
+
+def test_the_page_has_the_lines_and_the_objects_that_doctor_gives():
+    from tests.cluster.kube.manifests import parsed
+    from trimtab.adapters.kubernetes import parts
+
+    given = [parts.ENVOY_GATEWAY, parts.CERT_MANAGER, parts.KSERVE_KINDS, parts.KSERVE_MANAGER]
+    assert "".join(page_blocks("parts")).splitlines() == given
+    (block,) = page_blocks("gateway")
+    shown = parsed(block.partition("<<'END'\n")[2].partition("\nEND\n")[0])
+    folder = ROOT / "manifests" / "gateway"
+    held = [
+        one for name in ("gatewayclass", "gateway") for one in parsed((folder / f"{name}.yaml").read_text())
+    ]
+    assert sorted(map(json.dumps, shown)) == sorted(map(json.dumps, held))
 
 
 def test_the_versions_are_those_that_are_tested():
     from tests.cluster.kube import versions
+    from trimtab.adapters.kubernetes import parts
 
+    assert versions.GATEWAY_API == parts.GATEWAY_API_VERSION
+    assert versions.KUBERAY.removeprefix("v") == parts.KUBERAY_VERSION
     held = {release: version for release, _, version, _ in lines()}
     assert held["eg"] == versions.ENVOY_GATEWAY
     assert held["kserve"] == held["kserve-crd"] == versions.KSERVE
@@ -31,8 +50,6 @@ def test_the_versions_are_those_that_are_tested():
 
 def test_kserves_own_chart_understands_what_the_page_sets(bare_helm):
     """A value that it does not know would be passed over in silence."""
-    import json
-
     from tests.cluster.kube.manifests import parsed
     from tests.cluster.kube.modules import kserve
 
@@ -53,7 +70,7 @@ def test_kserves_own_chart_understands_what_the_page_sets(bare_helm):
 
 @pytest.fixture
 def with_envoy_gateway(own_control_plane, tmp_path):
-    """An API server after the page's first line, by the chart of that version; its controller is a pod, and none run."""
+    """An API server after the page's first line, by the chart of that version; no pods run."""
     from tests.cluster.kube import images
     from tests.cluster.kube.gateway import chart
 
