@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 START: Final = datetime(2013, 4, 1, 8, tzinfo=UTC)
 """From here on flights are asked about: four in the morning in New York, when a local day of evidence begins."""
 END: Final = datetime(2013, 7, 21, 8, tzinfo=UTC)
-AFTER: Final = timedelta(days=3)
+AFTER: Final = timedelta(days=2)
 """Lived on for so long once a second model has come into service."""
 SPEED: Final = 9000
 """A day in ten seconds: a run of 50 s takes five days, where a laptop's takes an hour."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TEAM = "team"
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 RATE = 100
-SECONDS = 10
+SECONDS = 5
 VALUES: dict[str, Any] = {
     "namespaces": [TEAM],
     "config": {"collector": {"storage": ""}, "tick": "2s", "settle": "3s"},

