@@ -27,6 +27,7 @@ from trimtab.adapters.kuberay.ray_cluster import (
 from trimtab.adapters.kuberay.standing import (
     DELETED,
     harm,
+    held_back,
     hindrance,
     is_ready,
     is_stuck,
@@ -45,6 +46,7 @@ ALIVE_EVERY_S: Final = 5.0
 SLOW_S: Final = 60.0
 STUCK_S: Final = 60.0
 """What does not start by itself gets so long, in case it is only slow."""
+SUSPENDED: Final = "it is suspended: it waits to be admitted (Kueue, or spec.suspend)"
 AGAIN: Final = (
     "the next try waits for its pods, and goes on from the last checkpoint: trimtab run --resume latest"
 )
@@ -106,7 +108,8 @@ class RayPods:
         own = at.own()
         token = secrets.token_hex(32)
         with scratch(self.folder.absolute()) as room, _alive(room / "alive") as alive:
-            wanted = Wanted(count, cpus, wants_gpus(own, device), alive, _ray(asked))
+            queue = os.environ.get("TRIMTAB_QUEUE", "")
+            wanted = Wanted(count, cpus, wants_gpus(own, device), alive, _ray(asked), queue)
             with at.made(own, token, wanted):
                 at.wait(own, count, self.begin_s)
                 with joined(address_of(own), token, asked):
@@ -181,7 +184,8 @@ class _At:
                 raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {DELETED}", remedy=ONE_VOLUME)
             because = refused(cluster) or hindrance(pods) or (slowness(pods) if waited_s > SLOW_S else "")
             if is_suspended(cluster):
-                because, waited_s = "it is suspended: it waits to be admitted (Kueue, or spec.suspend)", 0.0
+                held = self._held(cluster)
+                because, waited_s = f"{SUSPENDED}{f': {held}' if held else ''}", 0.0
             if because != said and because:
                 self.say(f"RayCluster {name}: {because}")
             said = because
@@ -204,13 +208,23 @@ class _At:
             cluster, pods = self._cluster(name), self.pods(own)
         except TrimtabError:
             return  # who does not answer now may do so later
-        if because := lost(cluster, pods):
+        held = self._held(cluster) if cluster is not None and is_suspended(cluster) else ""
+        if because := lost(cluster, pods, held):
             raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {because}", remedy=AGAIN)
 
     def _cluster(self, name: str) -> Object | None:
         path = f"/apis/ray.io/v1/namespaces/{self.api.namespace}/{RAY_CLUSTER.plural}/{name}"
         status, body = self.api.call("GET", path)
         return None if status == NOT_FOUND else self._read(status, body, f"RayCluster {name}")
+
+    def _held(self, cluster: Object) -> str:
+        """Why Kueue holds it back; "" too where it may not be asked."""
+        path = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{self.api.namespace}/workloads"
+        of_it = f"labelSelector=kueue.x-k8s.io%2Fjob-uid%3D{cluster['metadata']['uid']}"
+        with suppress(TrimtabError):
+            status, body = self.api.call("GET", f"{path}?{of_it}")
+            return held_back(body.get("items", [])) if status == OK else ""
+        return ""
 
     def _create(self, path: str, obj: dict[str, Any]) -> None:
         """Whatever has this name is ours: of a try of this pod before, or of an answer that was lost."""

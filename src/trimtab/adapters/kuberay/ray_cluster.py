@@ -22,7 +22,7 @@ NODE_PORT: Final = 6380
 HEAD, WATCH, WORKER = "ray-head", "watch", "ray-worker"
 CONTAINERS: Final = ("run", "main")
 """Names of the container that trains, in a Job of trimtab's and in a pod of Kubeflow Pipelines."""
-QUEUE: Final = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+QUEUE, PRIORITY = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
 GPU: Final = "nvidia.com/gpu"
 ACCOUNT_MOUNT: Final = str(ACCOUNT)
 ACCOUNT_VOLUME: Final[Mapping[str, Any]] = {
@@ -67,6 +67,7 @@ class Wanted:
         gpus: whether each has one.
         alive: the file that the asking pod touches as long as it lives.
         ray: its version, which must be the same in all.
+        queue: of Kueue's, in which it waits; "" for the asking pod's, if it has one.
     """
 
     workers: int
@@ -74,6 +75,7 @@ class Wanted:
     gpus: bool
     alive: Path
     ray: str
+    queue: str = ""
 
 
 def name_of(own: Object) -> str:
@@ -93,14 +95,21 @@ def address_of(own: Object) -> str:
 def metadata(own: Object) -> dict[str, Any]:
     """Of all that is made for the pod: it goes with it."""
     held = own["metadata"]
-    labels = {name: text for name, text in (held.get("labels") or {}).items() if name in QUEUE}
     owner = {"apiVersion": "v1", "kind": "Pod", "name": held["name"], "uid": held["uid"]}
     return {
         "name": name_of(own),
         "namespace": held["namespace"],
-        "labels": {MANAGED_BY: "trimtab", **labels},
+        "labels": {MANAGED_BY: "trimtab"},
         "ownerReferences": [owner],
     }
+
+
+def queued(own: Object, queue: str) -> dict[str, str]:
+    """Labels that say to Kueue where it waits, and how urgent it is."""
+    held = own["metadata"].get("labels") or {}
+    return {name: held[name] for name in (QUEUE, PRIORITY) if name in held} | (
+        {QUEUE: queue} if queue else {}
+    )
 
 
 def token_secret(own: Object, token: str) -> dict[str, Any]:
@@ -132,10 +141,12 @@ def ray_cluster(own: Object, wanted: Wanted) -> dict[str, Any]:
     }
     head = {**each, "include-dashboard": "false", "no-monitor": "true", "num-cpus": "0", "num-gpus": "0"}
     worker = {**each, "num-cpus": str(wanted.cpus), "num-gpus": str(int(wanted.gpus))}
+    meta = metadata(own)
+    meta["labels"] |= queued(own, wanted.queue)
     return {
         "apiVersion": RAY_CLUSTER.api_version,
         "kind": RAY_CLUSTER.kind,
-        "metadata": metadata(own),
+        "metadata": meta,
         "spec": {
             "rayVersion": wanted.ray,
             "headGroupSpec": {"rayStartParams": head, "template": _head(own, wanted)},

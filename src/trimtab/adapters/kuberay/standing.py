@@ -34,6 +34,18 @@ def is_suspended(cluster: Object) -> bool:
     return bool(cluster["spec"].get("suspend"))
 
 
+def held_back(workloads: Sequence[Object]) -> str:
+    """Why Kueue holds a RayCluster back, as it says on the Workload that it makes for it; "" if it says nothing."""
+    said = {
+        (one["type"], one["status"]): _one_line(one.get("message", ""))
+        for workload in workloads
+        for one in (workload.get("status") or {}).get("conditions") or []
+    }
+    because = said.get(("QuotaReserved", "False")) or said.get(("Evicted", "True")) or ""
+    never = "maximum capacity" in because
+    return f"{because}; raise the quota of its ClusterQueue, or take fewer workers" if never else because
+
+
 def is_ready(pods: Sequence[Object], workers: int) -> bool:
     """Whether its head and that many workers are."""
     ready = [pod["metadata"]["labels"].get(NODE_TYPE) for pod in pods if _is_ready(pod)]
@@ -108,12 +120,16 @@ def harm(pods: Sequence[Object]) -> str:
     return ""
 
 
-def lost(cluster: Object | None, pods: Sequence[Object]) -> str:
-    """What took away pods that were ready; "" if none was, or a worker that Ray Train starts anew."""
+def lost(cluster: Object | None, pods: Sequence[Object], held: str = "") -> str:
+    """What took away pods that were ready; "" if none was, or a worker that Ray Train starts anew.
+
+    Args:
+        held: what Kueue says of why, if it is suspended.
+    """
     if cluster is None:
         return DELETED
     if is_suspended(cluster):
-        return "was suspended in mid-task (Kueue, or spec.suspend)"
+        return f"was suspended in mid-task ({f'Kueue: {held}' if held else 'Kueue, or spec.suspend'})"
     heads = [pod for pod in pods if pod["metadata"]["labels"].get(NODE_TYPE) == "head"]
     if any(_still_runs(pod) for pod in heads):
         return ""

@@ -114,15 +114,33 @@ def test_the_token_stands_in_a_secret_alone(made: dict[str, Any]) -> None:
         assert token["valueFrom"]["secretKeyRef"]["name"] == secret["metadata"]["name"]
 
 
-def test_all_of_it_goes_with_the_pod_and_stands_in_its_queue() -> None:
+def test_all_of_it_goes_with_the_pod() -> None:
     found = metadata(training_pod())
     assert found["ownerReferences"] == [
         {"apiVersion": "v1", "kind": "Pod", "name": "flights-0123-abcde",
          "uid": "0f3c2a91-1111-2222-3333-444444444444"}
     ]  # fmt: skip
-    assert found["labels"] == {"app.kubernetes.io/managed-by": "trimtab", "kueue.x-k8s.io/queue-name": "team"}
+    assert found["labels"] == {"app.kubernetes.io/managed-by": "trimtab"}
     assert name_of(training_pod()) == "trimtab-ray-0f3c2a91"
     assert address_of(training_pod()) == "trimtab-ray-0f3c2a91-head-svc.ml.svc:6379"
+
+
+@pytest.mark.parametrize(("named", "queue"), [("", "team"), ("workers", "workers")])
+def test_it_waits_in_the_queue_that_is_named_else_in_that_of_the_pod(named: str, queue: str) -> None:
+    own = training_pod()
+    own["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] = "urgent"
+    labels = ray_cluster(own, replace(WANTED, queue=named))["metadata"]["labels"]
+    assert labels == {
+        "app.kubernetes.io/managed-by": "trimtab",
+        "kueue.x-k8s.io/queue-name": queue,
+        "kueue.x-k8s.io/priority-class": "urgent",
+    }
+
+
+def test_without_a_queue_kueue_has_no_part_in_it() -> None:
+    own = training_pod()
+    own["metadata"]["labels"] = {}
+    assert ray_cluster(own, WANTED)["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "trimtab"}
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from trimtab.adapters.kuberay.standing import (
     harm,
+    held_back,
     hindrance,
     is_ready,
     is_stuck,
@@ -100,6 +101,44 @@ def test_a_pod_that_has_a_node_and_does_not_start() -> None:
 def test_kueue_holds_it_back() -> None:
     assert is_suspended({"spec": {"suspend": True}})
     assert not is_suspended({"spec": {}})
+
+
+def workload(**said: tuple[str, str]) -> dict[str, Any]:
+    """As Kueue has it: a condition's type to its status and message."""
+    conditions = [
+        {"type": type_, "status": status, "message": text} for type_, (status, text) in said.items()
+    ]
+    return {"status": {"conditions": conditions}}
+
+
+@pytest.mark.parametrize(
+    ("workloads", "said"),
+    [
+        ([], ""),
+        ([{}], ""),
+        ([workload(QuotaReserved=("True", "Quota reserved in ClusterQueue team"))], ""),
+        ([workload(QuotaReserved=("False", "ClusterQueue team is stopped"))], "ClusterQueue team is stopped"),
+        (
+            [workload(QuotaReserved=("True", "reserved"), Evicted=("True", "Preempted to accommodate"))],
+            "Preempted to accommodate",
+        ),
+        (
+            [workload(QuotaReserved=("False", "insufficient unused quota"), Evicted=("True", "Preempted"))],
+            "insufficient unused quota",
+        ),
+        (
+            [workload(QuotaReserved=("False", "request (2) > maximum capacity (1)"))],
+            "request (2) > maximum capacity (1); raise the quota of its ClusterQueue, or take fewer workers",
+        ),
+    ],
+)
+def test_why_kueue_holds_it_back(workloads: list[dict[str, Any]], said: str) -> None:
+    assert held_back(workloads) == said
+
+
+def test_what_kueue_says_is_told_of_a_suspension_in_mid_task() -> None:
+    found = lost({"spec": {"suspend": True}}, [head()], "The ClusterQueue is stopped")
+    assert found == "was suspended in mid-task (Kueue: The ClusterQueue is stopped)"
 
 
 def head(phase: str = "Running", restarts: int = 0, **meta: str) -> dict[str, Any]:
