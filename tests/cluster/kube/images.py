@@ -9,6 +9,7 @@ localhost/transformer:test            a transformer by KServe's SDK
 kserve/sklearnserver:v0.20.0          what KServe's shipped runtime names
 kserve/kserve-controller, agent       from KServe's module
 kuberay/operator                      from KubeRay's module
+localhost/kueue                       from Kueue's module
 envoyproxy/gateway, envoy             from Envoy Gateway's module, and the proxy out of its wheel
 coredns, pause
 """
@@ -41,6 +42,7 @@ SKLEARN = f"docker.io/kserve/sklearnserver:{versions.KSERVE}"
 KSERVE_MANAGER = f"docker.io/kserve/kserve-controller:{versions.KSERVE}"
 KSERVE_AGENT = f"docker.io/kserve/agent:{versions.KSERVE}"
 KUBERAY_OPERATOR = f"docker.io/kuberay/operator:{versions.KUBERAY}"
+KUEUE_MANAGER = f"localhost/kueue:{versions.KUEUE}"
 ENVOY = f"docker.io/envoyproxy/envoy:distroless-v{versions.ENVOY_WHEEL.partition('==')[2]}"
 ENVOY_GATEWAY = f"docker.io/envoyproxy/gateway:{versions.ENVOY_GATEWAY}"
 
@@ -145,6 +147,10 @@ class Images:
         """KubeRay's operator."""
         manager = self._program("kuberay-operator", "manager")
         return Image(KUBERAY_OPERATOR, (manager,), ("/manager",), user=NOBODY)
+
+    def kueue(self) -> Image:
+        """Kueue's controller."""
+        return Image(KUEUE_MANAGER, (self._program("kueue", "manager"),), ("/manager",), user=NOBODY)
 
     def gateway(self) -> tuple[Image, ...]:
         """Envoy Gateway's controller (which is the shutdown manager too) and its proxy."""

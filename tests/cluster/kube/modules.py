@@ -62,6 +62,11 @@ def kuberay_install() -> list[Path]:
     return [*rights, config / "manager" / "manager.yaml"]
 
 
+def kueue() -> Path:
+    """What `kubectl apply -k` of Kueue's installs, CRDs and all."""
+    return module("sigs.k8s.io/kueue", versions.KUEUE) / "config" / "default"
+
+
 def prometheus_operator_crds() -> list[Path]:
     """ServiceMonitor, PodMonitor and PrometheusRule, as the Prometheus operator ships them."""
     root = module("github.com/prometheus-operator/prometheus-operator", versions.PROMETHEUS_OPERATOR)

@@ -17,7 +17,7 @@ from tests.cluster.kube.errors import ClusterToolFailed
 from tests.cluster.kube.manifests import install as install_manifests
 from tests.cluster.kube.modules import kserve, kserve_crds, kserve_install
 from tests.cluster.kube.node import Node
-from tests.cluster.kube.poll import eventually
+from tests.cluster.kube.node_webhooks import until_admitted
 from tests.cluster.kube.versions import KSERVE
 
 Mode = Literal["Standard", "Serverless"]
@@ -66,7 +66,7 @@ def install(node: Node, mode: Mode = "Standard") -> None:
     node.apply(*(document for document in shipped if document not in hooks))
     node.wait_for_rollout(NAMESPACE, CONTROLLER)
     node.apply(*hooks)
-    _until_admitted(node, _runtime())
+    until_admitted(node, _runtime())
 
 
 @contextmanager
@@ -81,21 +81,6 @@ def shipped_mode(node: Node) -> Iterator[None]:
         yield
     finally:
         node.cluster.merge(kind, NAMESPACE, name, {"data": {"deploy": held}})
-
-
-def _until_admitted(node: Node, runtime: dict[str, Any]) -> None:
-    """A Service that is new may refuse for a moment, and with it the webhook."""
-
-    def tried() -> bool:
-        try:
-            node.apply(runtime)
-        except ClusterToolFailed as error:
-            if "failed calling webhook" not in str(error):
-                raise
-            return False
-        return True
-
-    eventually("KServe's webhooks answer", tried, 20)
 
 
 def _shipped() -> Iterator[dict[str, Any]]:

@@ -113,6 +113,13 @@ RECIPES: Final = (
         180,
         module="github.com/ray-project/kuberay/ray-operator",
     ),
+    Recipe(
+        "kueue",
+        versions.KUEUE,
+        {"kueue": "./cmd/kueue"},
+        250,
+        module="sigs.k8s.io/kueue",
+    ),
     Recipe("kwok", versions.KWOK, {"kwok": "./cmd/kwok"}, 65, module="sigs.k8s.io/kwok"),
     Recipe("helm", versions.HELM, {"helm": "./cmd/helm"}, 115, module="helm.sh/helm/v4"),
     Recipe(

@@ -4,6 +4,7 @@ Says on standard output what the step says, and at the end the weights' digest. 
 """
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def main(
     )
     tables = DeltaTables(root / f"tables-{name}")
     source = model_source(project, root)
-    apart = KubeRayWorkers(root / "tmp", begin_s=240.0)
+    apart = KubeRayWorkers(root / "tmp", begin_s=float(os.environ.get("BEGIN_S", "240")))
     train(
         project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,
         checkpoints=root / f"checkpoints-{name}", say=said,

@@ -4,145 +4,18 @@ Their image has of Ray what requirements.lock has: no dashboard, and so no serve
 """
 
 import json
-import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
-from tests.cluster.kuberay_rules import documented_rules
-from tests.cluster.node.conftest import Volume
+from tests.cluster.node.kuberay.trainings import NAME, SLOWLY, Training, learned
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
 
 pytestmark = pytest.mark.xdist_group("node")
-
-NAME: Final = "training"
-ACCOUNT: Final = "trimtab-pipelines"
-SHARED: Final = "/trimtab"
-CONTRACT: Final = Path(__file__).parents[3] / "contract"
-LEARNER: Final = CONTRACT / "ray" / "learner.py"
-SEARCHER: Final = CONTRACT / "ray" / "searcher.py"
-SLOWLY: Final = "time.sleep(0.25)"
-"""In each of about 11 steps of each of 4 epochs."""
-ENDED: Final = ("Succeeded", "Failed")
-
-
-@pytest.fixture(scope="session")
-def kuberay(node: "Node") -> "Node":
-    """The node, with KubeRay's operator and the image of Ray's nodes."""
-    from tests.cluster.kube import node_kuberay
-
-    node_kuberay.install(node)
-    node.load([node.images.ray()])
-    return node
-
-
-@pytest.fixture(scope="session")
-def here(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What two workers on this machine learn."""
-    root = tmp_path_factory.mktemp("here")
-    learner = [sys.executable, LEARNER, root, "small", "2"]
-    done = subprocess.run(learner, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
-    return learned(done.stdout)
-
-
-@pytest.fixture
-def shared(kuberay: "Node", namespace: str, volume: Volume, tmp_path: Path) -> Path:
-    """What all pods share, seen from this host: anybody may write there."""
-    for script in (LEARNER, SEARCHER, CONTRACT / "search" / "search_world.py"):
-        shutil.copy(script, tmp_path)
-    volume("shared", tmp_path)
-    seen = kuberay.place / "volumes" / namespace / "shared"
-    seen.chmod(0o777)
-    return seen
-
-
-class Training:
-    """A pod that trains by learner.py."""
-
-    def __init__(self, node: "Node", namespace: str, shared: Path) -> None:
-        self.node, self.namespace, self.shared = node, namespace, shared
-
-    def begin(self, line: str = "pass", device: str = "auto") -> None:
-        self.run(f'learner.py $ROOT small 2 "$LINE" kuberay {device}', line)
-
-    def run(self, script: str, line: str = "") -> None:
-        meta = {"name": ACCOUNT, "namespace": self.namespace}
-        rbac = "rbac.authorization.k8s.io"
-        self.node.apply(
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-            {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "RoleBinding",
-                "metadata": meta,
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
-                "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
-            },
-            pod(self.namespace, script, line),
-        )
-
-    @property
-    def log(self) -> str:
-        return self.node.kubectl("logs", NAME, "-n", self.namespace)
-
-    def until(self, said: str, within_s: float = 240) -> None:
-        from tests.cluster.kube.poll import eventually
-
-        self.node.wait("Ready", "pod", NAME, self.namespace, 60)
-
-        def heard() -> bool:
-            assert self.phase not in ENDED, self.log
-            return said in self.log
-
-        eventually(f"it says '{said}'", heard, within_s)
-
-    def ended(self, within_s: float = 300) -> str:
-        from tests.cluster.kube.poll import eventually
-
-        eventually("it has ended", lambda: self.phase in ENDED, within_s)
-        return self.log
-
-    @property
-    def phase(self) -> str:
-        found: str = self.node.get("pod", NAME, self.namespace)["status"].get("phase", "")
-        return found
-
-    def kill(self) -> None:
-        """As the kernel does that is out of memory: without a word."""
-        running = [one for one in psutil.process_iter(["cmdline"]) if self._is(one.info["cmdline"] or [])]
-        assert running
-        for one in running:
-            os.kill(one.pid, signal.SIGKILL)
-
-    def _is(self, cmdline: list[str]) -> bool:
-        return f"{SHARED}/learner.py" in cmdline and f"{SHARED}/{self.namespace}" in cmdline
-
-    def nodes(self, type_: str = "") -> list[str]:
-        """Pods of Ray."""
-        selector = f"ray.io/node-type={type_}" if type_ else "ray.io/cluster"
-        return [one["metadata"]["name"] for one in self.node.list("pods", self.namespace, selector)]
-
-    def left(self) -> list[str]:
-        """What still stands of what it made."""
-        secrets = [one["metadata"]["name"] for one in self.node.list("secrets", self.namespace)]
-        clusters = [one["metadata"]["name"] for one in self.node.list("rayclusters", self.namespace)]
-        return [*secrets, *clusters, *self.nodes()]
-
-
-@pytest.fixture
-def training(kuberay: "Node", namespace: str, shared: Path) -> Training:
-    return Training(kuberay, namespace, shared)
 
 
 def test_a_worker_whose_pod_dies_changes_no_bit_and_nothing_is_left(training: Training, here: str) -> None:
@@ -272,41 +145,3 @@ def placed(training: Training) -> list[Any]:
     """Workers that the scheduler gave a node."""
     held = training.node.list("pods", training.namespace, "ray.io/node-type=worker")
     return [one for one in held if one["spec"].get("nodeName")]
-
-
-def learned(log: str) -> str:
-    found = re.search(r"^learned (\w+)$", log, re.MULTILINE)
-    assert found, log
-    return found.group(1)
-
-
-def pod(namespace: str, script: str, line: str) -> dict[str, Any]:
-    from tests.cluster.kube import images
-
-    command = f"mkdir -p $ROOT && exec python {SHARED}/{script}"
-    container = {
-        "name": "run",
-        "image": images.RAY,
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["/bin/bash", "-c", command],
-        "env": [
-            {"name": "ROOT", "value": f"{SHARED}/{namespace}"},
-            {"name": "LINE", "value": line},
-            {"name": "PYTHONUNBUFFERED", "value": "1"},
-        ],
-        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
-        "volumeMounts": [{"name": "shared", "mountPath": SHARED}],
-    }
-    spec = {
-        "restartPolicy": "Never",
-        "serviceAccountName": ACCOUNT,
-        "terminationGracePeriodSeconds": 5,
-        "containers": [container],
-        "volumes": [{"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}],
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": NAME, "namespace": namespace},
-        "spec": spec,
-    }
