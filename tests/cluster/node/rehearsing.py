@@ -138,6 +138,7 @@ class Team:
         training: holds components and pipelines.
         serving: the model server.
         python: how the model server is started.
+        mlflow: holds an MLflow server.
     """
 
     node: "Node"
@@ -145,6 +146,7 @@ class Team:
     training: str = images.TRAINING
     serving: str = images.SERVING
     python: Sequence[str] = ("/usr/bin/python3",)
+    mlflow: str = images.TRAINING
 
     def furnish(
         self,
@@ -165,7 +167,9 @@ class Team:
         server["image"] = self.serving
         server["volumeMounts"] = [{"name": CLAIM, "mountPath": HOME}]
         server["args"] += [f"--online={HOME}/.trimtab/online.db", "--rehearsal", *rehearsal.told]
-        self.node.apply(runtime, *others, *pipelines_account(self.namespace), *_mlflow(self.namespace))
+        self.node.apply(
+            runtime, *others, *pipelines_account(self.namespace), *_mlflow(self.namespace, self.mlflow)
+        )
         home = folder / "home"
         (home / "data").mkdir(parents=True)
         bundle = _bundle(folder / "flights", home, sources(home / "data"))
@@ -353,12 +357,12 @@ def pipelines_account(namespace: str) -> list[dict[str, Any]]:
     return mine
 
 
-def _mlflow(namespace: str) -> list[dict[str, Any]]:
+def _mlflow(namespace: str, image: str) -> list[dict[str, Any]]:
     """A registry, its artefacts proxied, all kept in the pod."""
     labels, meta = {"app": "mlflow"}, {"name": "mlflow", "namespace": namespace}
     container = {
         "name": "mlflow",
-        "image": images.TRAINING,
+        "image": image,
         "command": ["/usr/bin/python3", "-m", "mlflow", "server", "--workers", "1", "--host", "0.0.0.0"],
         "args": [
             "--port", str(MLFLOW_PORT), "--allowed-hosts", "*",

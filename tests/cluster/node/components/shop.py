@@ -30,7 +30,7 @@ PASSWORD: Final = "WAREHOUSE_PASSWORD"
 
 def write_data(folder: Path) -> None:
     """The flights' files, cut."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     packed = zipfile.ZipFile(_packaged("flights.csv.zip")).read("flights.csv").decode()
     _write(folder / "flights.csv", packed, month=1, every=EVERY)
     _write(folder / "weather.csv", _packaged("weather.csv").read_text(), month=2, every=1)
