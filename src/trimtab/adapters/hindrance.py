@@ -45,12 +45,12 @@ def of_pods(pods: Sequence[Object]) -> str:
             waiting = (one.get("state") or {}).get("waiting") or {}
             if (remedy := FATAL_WAITS.get(waiting.get("reason", ""))) is not None:
                 died = ((one.get("lastState") or {}).get("terminated") or {}).get("message", "")
-                said = one_line(died)[-MOST:] or one_line(waiting.get("message", ""))[:MOST]
+                said = one_line(died[-MOST:]) or one_line(waiting.get("message", ""))
                 told = f": {said}" if said else ""
                 return f"{waiting['reason']} of container {one.get('name')}{told}; {remedy}"
         for one in (pod.get("status") or {}).get("conditions") or []:
             if one.get("type") == "PodScheduled" and one.get("status") == "False":
-                said = one_line(one.get("message", ""))[:MOST]
+                said = one_line(one.get("message", ""))
                 return f"{one.get('reason', 'Unschedulable')}: {said}; {_room(said)}"
     return ""
 
@@ -71,7 +71,7 @@ def refused(said: str) -> str:
     'its pods cannot be made: pods "a" is forbidden: exceeded quota: small, requested: cpu=1'
     """
     remedy = next((what for words, what in REFUSALS if words in said), "see kubectl get events")
-    return f"its pods cannot be made: {one_line(said)[:MOST]}; {remedy}"
+    return f"its pods cannot be made: {one_line(said)}; {remedy}"
 
 
 def containers(pod: Object) -> Sequence[Mapping[str, Any]]:
@@ -81,11 +81,12 @@ def containers(pod: Object) -> Sequence[Mapping[str, Any]]:
 
 
 def one_line(text: str) -> str:
-    """
+    """What others say, as part of a sentence.
+
     >>> one_line(" a  b\\n c ")
     'a b c'
     """
-    return " ".join(text.split())
+    return " ".join(text.split())[:MOST]
 
 
 def _room(said: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from trimtab.adapters.hindrance import one_line
 from trimtab.adapters.jobs.message import Ended
 from trimtab.ports.cluster import Kind, Object
 
@@ -34,12 +35,12 @@ def message(pod: Object) -> Ended | None:
 def hindrance(pod: Object) -> str:
     """Why the pod does not start; "" if it does."""
     waiting = _container(pod).get("state", {}).get("waiting", {})
-    reason, said = waiting.get("reason", ""), _one_line(waiting.get("message", ""))
+    reason, said = waiting.get("reason", ""), one_line(waiting.get("message", ""))
     if reason in WAITING:
         return f"its container cannot start ({reason}: {said}); see {WAITING[reason]}"
     for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            said = _one_line(condition.get("message", ""))
+            said = one_line(condition.get("message", ""))
             return (
                 f"no node takes its pod ({said}); lower spec.pipeline.job.cpu, memory or gpu, or add a node"
             )
@@ -64,18 +65,18 @@ def failure(pod: Object) -> str:
     if ended.get("reason") == "OOMKilled":
         return "it ran out of memory (OOMKilled); raise spec.pipeline.job.memory, or shorten training.window"
     if status.get("reason") == "Evicted":
-        said = _one_line(status.get("message", ""))
+        said = one_line(status.get("message", ""))
         return f"its pod was evicted ({said}); ask for what it needs in spec.pipeline.job"
     disrupted = next(
         (c for c in status.get("conditions", []) if c["type"] == "DisruptionTarget" and c["status"] == "True"), None
     )  # fmt: skip
     if disrupted is not None:
-        said = _one_line(disrupted.get("message", ""))
+        said = one_line(disrupted.get("message", ""))
         return f"its pod was pushed off its node ({disrupted.get('reason', '')}: {said})"
     if ended.get("exitCode"):
         code = ended["exitCode"]
         how = "was killed, perhaps for memory" if code == OUT_OF_MEMORY else f"ended with status {code}"
-        said = _one_line(str(ended.get("message", ""))[-300:])
+        said = one_line(str(ended.get("message", ""))[-300:])
         return f"its container {how}{f' ({said})' if said else ''}; kubectl logs {pod['metadata']['name']}"
     return ""
 
@@ -95,7 +96,3 @@ def _container(pod: Object) -> dict[str, Any]:
 
 def _terminated(pod: Object) -> dict[str, Any]:
     return dict(_container(pod).get("state", {}).get("terminated") or {})
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]

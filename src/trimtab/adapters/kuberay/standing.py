@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from trimtab.adapters.hindrance import one_line
 from trimtab.adapters.kuberay.ray_cluster import HEAD, WORKER
 from trimtab.ports.cluster import Object
 
@@ -37,7 +38,7 @@ def is_suspended(cluster: Object) -> bool:
 def held_back(workloads: Sequence[Object]) -> str:
     """Why Kueue holds a RayCluster back, as it says on the Workload that it makes for it; "" if it says nothing."""
     said = {
-        (one["type"], one["status"]): _one_line(one.get("message", ""))
+        (one["type"], one["status"]): one_line(one.get("message", ""))
         for workload in workloads
         for one in (workload.get("status") or {}).get("conditions") or []
     }
@@ -66,7 +67,7 @@ def refused(cluster: Object) -> str:
         for one in status.get("conditions") or []
         if one["type"] == "ReplicaFailure" and one["status"] == "True"
     ]
-    said = _one_line(failing[0].get("message", "")) if failing else ""
+    said = one_line(failing[0].get("message", "")) if failing else ""
     if not said:
         return ""
     remedy = "see kubectl describe raycluster"
@@ -82,11 +83,11 @@ def hindrance(pods: Sequence[Object]) -> str:
         for one in _containers(pod):
             waiting = one.get("state", {}).get("waiting") or {}
             if (reason := waiting.get("reason", "")) in WAITING:
-                ended = _one_line(waiting.get("message", ""))
+                ended = one_line(waiting.get("message", ""))
                 return f"pod {name} cannot start ({reason}: {ended}); {WAITING[reason]}"
         for condition in pod.get("status", {}).get("conditions") or []:
             if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-                said = _one_line(condition.get("message", ""))
+                said = one_line(condition.get("message", ""))
                 what = "add a node with GPUs, or say training.device: cpu" if "gpu" in said else "add a node"
                 return f"no node takes pod {name} ({said}); {what}, or take fewer workers"
     return ""
@@ -116,7 +117,7 @@ def harm(pods: Sequence[Object]) -> str:
                     return f"pod {name} ran out of memory (OOMKilled); {remedy}"
         status = pod.get("status", {})
         if status.get("reason") == "Evicted":
-            return f"pod {name} was evicted ({_one_line(status.get('message', ''))}); {OUT_OF_MEMORY[WORKER]}"
+            return f"pod {name} was evicted ({one_line(status.get('message', ''))}); {OUT_OF_MEMORY[WORKER]}"
     return ""
 
 
@@ -151,7 +152,3 @@ def _is_ready(pod: Object) -> bool:
 def _containers(pod: Object) -> Sequence[dict[str, Any]]:
     status = pod.get("status", {})
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
