@@ -29,6 +29,6 @@ def build(
     Returns:
         version: Changes exactly when a table does.
     """
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import rows
 
-    return component.build(project, until, sources_version, sources, tables, judged)
+    return rows.build(project, until, sources_version, sources, tables, judged)

@@ -24,6 +24,6 @@ def ingest(
         version: Changes exactly when the data does.
         moment: `until`, or now where it is empty: the one moment of all later steps.
     """
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import rows
 
-    return component.ingest(project, until, sources)
+    return rows.ingest(project, until, sources)

@@ -33,6 +33,6 @@ def validate(
     Returns:
         version: Changes exactly when the good rows do.
     """
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import rows
 
-    return component.validate(project, until, tables_version, tables, judged, good, report, outcome)
+    return rows.validate(project, until, tables_version, tables, judged, good, report, outcome)

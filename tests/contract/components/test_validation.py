@@ -46,21 +46,21 @@ def artifact(tmp_path):
 
 
 def built(project, artifact):
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import rows
 
     sources, tables, judged = (artifact(name) for name in ("sources", "tables", "judged"))
-    taken = component.ingest(project, UNTIL, sources)
-    made = component.build(project, UNTIL, taken.version, sources, tables, judged)
+    taken = rows.ingest(project, UNTIL, sources)
+    made = rows.build(project, UNTIL, taken.version, sources, tables, judged)
     return made, tables, judged
 
 
 def test_rows_that_a_source_lost_are_in_the_report_in_both_forms(project, artifact):
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import artefacts, rows
 
     bundle = project("quarantine")
     made, tables, judged = built(bundle, artifact)
     good, report, outcome = (artifact(name) for name in ("good", "report.html", "outcome.json"))
-    component.validate(bundle, UNTIL, made.version, tables, judged, good, report, outcome)
+    rows.validate(bundle, UNTIL, made.version, tables, judged, good, report, outcome)
     said = json.loads(Path(outcome.path).read_text())
     assert said["passed"]
     assert said["tables"]["visits"]["quarantined"] == 1
@@ -68,7 +68,7 @@ def test_rows_that_a_source_lost_are_in_the_report_in_both_forms(project, artifa
     page = Path(report.path).read_text()
     assert "1 of them in quarantine" in page
     assert page.index(">visits<") < page.index(">kept<")
-    pointers = component.read_pointers(good)
+    pointers = artefacts.read_pointers(good)
     assert pointers["visits"].table == "_valid/visits"
     assert (pointers["kept"].rows, said["tables"]["kept"]["rows"]) == (4, 3), (
         "judged until the run's end alone"
@@ -77,16 +77,16 @@ def test_rows_that_a_source_lost_are_in_the_report_in_both_forms(project, artifa
 
 def test_a_source_that_fails_says_so_and_leaves_what_was_found(project, artifact):
     from trimtab.api.errors import AnswerIsNo
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import artefacts
 
     with pytest.raises(AnswerIsNo, match="visits: "):
         built(project("fail"), artifact)
-    assert not component.read_outcome(artifact("judged")).passed
+    assert not artefacts.read_outcome(artifact("judged")).passed
 
 
 def test_a_table_that_fails_is_in_the_report_too(project, artifact, tmp_path):
     from trimtab.api.errors import AnswerIsNo
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import rows
 
     bundle = project("warn")
     made, tables, judged = built(bundle, artifact)
@@ -95,5 +95,5 @@ def test_a_table_that_fails_is_in_the_report_too(project, artifact, tmp_path):
     rules.write_text("kept: [{check: volume, atLeast: 100}]\n")
     good, report, outcome = (artifact(name) for name in ("good", "report.html", "outcome.json"))
     with pytest.raises(AnswerIsNo, match="kept"):
-        component.validate(bundle, UNTIL, made.version, tables, judged, good, report, outcome)
+        rows.validate(bundle, UNTIL, made.version, tables, judged, good, report, outcome)
     assert "did not pass" in Path(report.path).read_text()

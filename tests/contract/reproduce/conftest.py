@@ -101,7 +101,7 @@ def run_here(folder: Path) -> None:
     from trimtab.adapters.projects.bundle import pack
     from trimtab.adapters.projects.home import Home
     from trimtab.adapters.projects.load import load
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap import component, rows
     from trimtab.bootstrap.artefacts import read_provenance
 
     home = Home.of(folder)
@@ -118,9 +118,9 @@ def run_here(folder: Path) -> None:
     before = os.environ.get("TRIMTAB_MLFLOW")
     os.environ["TRIMTAB_MLFLOW"] = "none"
     try:
-        component.ingest(bundle, UNTIL, sources)
-        component.build(bundle, UNTIL, "", sources, tables, judged)
-        component.validate(bundle, UNTIL, "", tables, judged, good, artefact("page"), artefact("outcome"))
+        rows.ingest(bundle, UNTIL, sources)
+        rows.build(bundle, UNTIL, "", sources, tables, judged)
+        rows.validate(bundle, UNTIL, "", tables, judged, good, artefact("page"), artefact("outcome"))
         component.featurize(bundle, UNTIL, "", good, features)
         with (kept / "said").open("w") as said, contextlib.redirect_stdout(said):
             component.train(bundle, UNTIL, "", "", features, model, artefact("metrics"))

@@ -71,7 +71,7 @@ def test_the_row_that_the_online_store_held_is_told_from_the_one_of_that_time(ra
 
 
 def test_a_row_that_is_newer_than_the_model_is_found_in_the_tables_of_today(copy: Path) -> None:
-    from trimtab.bootstrap import component
+    from trimtab.bootstrap.rows import build, ingest
 
     with (copy / "visits.csv").open("a") as file:
         file.write("new,2024-04-20T00:00:00Z,west,7,1\n")
@@ -79,8 +79,8 @@ def test_a_row_that_is_newer_than_the_model_is_found_in_the_tables_of_today(copy
     sources, tables, judged = (
         SimpleNamespace(path=str(copy / name), metadata={}) for name in ("sources", "tables", "judged")
     )
-    component.ingest(bundle, UNTIL, sources)
-    component.build(bundle, UNTIL, "", sources, tables, judged)
+    ingest(bundle, UNTIL, sources)
+    build(bundle, UNTIL, "", sources, tables, judged)
     example, view = rows(copy, "new", datetime(2024, 4, 20, tzinfo=UTC))
     assert (example.name, example.facts["learned"]) == ("new in seen@1", False)
     assert view.name == "region west in regions@0"

@@ -20,7 +20,7 @@ from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import load_platform
 from trimtab.api.errors import TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
-from trimtab.bootstrap import component
+from trimtab.bootstrap import component, rows
 from trimtab.bootstrap.artefacts import read_provenance, write_pointers
 from trimtab.bootstrap.workplace import PLATFORM_VARIABLE, tables_of
 from trimtab.ports.tables import Pointer
@@ -54,8 +54,8 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
         named["sources"],
     )
     project, until, window = str(bundle), recorded.until, recorded.window
-    component.build(project, until, "", named["sources"], named["tables"], named["judged"])
-    component.validate(
+    rows.build(project, until, "", named["sources"], named["tables"], named["judged"])
+    rows.validate(
         project, until, "", named["tables"], named["judged"], named["good"], named["report"], named["outcome"]
     )
     features, model, final = artefact("features"), artefact("model"), artefact("final")
