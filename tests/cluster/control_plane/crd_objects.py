@@ -151,6 +151,8 @@ FULL_POLICY: Final = manifest(
                 "image": "registry.example.com/trimtab:1",
                 "cpu": "500m",
                 "memory": "2Gi",
+                "gpu": 1,
+                "accelerator": "example.com/gpu",
                 "env": [{"name": "GRÖSSE", "value": "ä"}],
                 "envFrom": [{"secretRef": {"name": "s3"}}],
                 "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],

@@ -64,7 +64,7 @@ def test_a_record_of_any_size_is_kept_whole(uri: str) -> None:
         history={"loss": [float(i) for i in range(2100)]},
         tags={f"t{i}": str(i) for i in range(130)},
     )
-    run = MlflowTracking(uri).start("flights", "large", record)
+    run = MlflowTracking(uri).start("large", "first", record)
     held = client(uri).get_run(run).data
     assert held.params == record.params
     assert record.tags.items() <= held.tags.items()

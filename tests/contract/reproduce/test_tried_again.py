@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.reproduce import task
 from tests.contract.reproduce.conftest import RUN, UNTIL
 from tests.contract.reproduce.test_fits import FOREST, searched
 
 pytestmark = pytest.mark.xdist_group("reproduce")
 
+TASK = Path(__file__).with_name("task.py")
 SLOW = FOREST.replace("    return", "    time.sleep(0.1)\n    return").replace(
     "from", "import time\n\nfrom", 1
 )
@@ -27,7 +27,7 @@ def attempt(folder: Path, model: Path) -> "subprocess.Popen[str]":
     features = folder / ".trimtab/runs" / RUN / "features"
     model.parent.mkdir(parents=True)
     return subprocess.Popen(
-        [sys.executable, task.__file__, str(bundle), UNTIL, str(features), str(model)],
+        [sys.executable, TASK, str(bundle), UNTIL, str(features), str(model)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "TRIMTAB_MLFLOW": "none"},
