@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,22 @@ def program() -> str:
 
 
 class S3Server(Process):
-    """One that runs in a folder of its own, with one user and the bucket `lake`."""
+    """One that runs in a folder of its own, with one user and the bucket `lake`.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        address: that it listens on.
+        inside: what starts a program in another network namespace, if that is where the address is.
+        reach: the port of 127.0.0.1 by which this process reaches one of its ports.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        address: str = "127.0.0.1",
+        inside: Sequence[str] = (),
+        reach: Callable[[int], int] = lambda port: port,
+    ) -> None:
+        self._reach = reach
         data = folder / "data"
         data.mkdir(parents=True)
         user = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
@@ -37,12 +50,22 @@ class S3Server(Process):
         users.write_text(json.dumps({"identities": [user]}))
         self._reserved = {name: reserve(name) for name in PORTS}
         self._ports = {name: held.port for name, held in self._reserved.items()}
-        here = ("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", f"-dir={data}")
+        here = (f"-ip={address}", f"-ip.bind={address}", "-master.telemetry=false", f"-dir={data}")
         fewer = ("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.volumeSizeLimitMB=64", "-volume.max=64")
         ports = (f"-{name}={port}" for name, port in self._ports.items())
         super().__init__(
             "seaweedfs",
-            [program(), f"-logdir={folder}", "server", "-s3", f"-s3.config={users}", *here, *fewer, *ports],
+            [
+                *inside,
+                program(),
+                f"-logdir={folder}",
+                "server",
+                "-s3",
+                f"-s3.config={users}",
+                *here,
+                *fewer,
+                *ports,
+            ],
             folder / "log",
         )
         self.start()
@@ -71,7 +94,7 @@ class S3Server(Process):
 
     def _answers(self, port: str, method: str, path: str) -> int:
         """The status of an answer; 0 where there is none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._ports[port], timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self._reach(self._ports[port]), timeout=5)
         try:
             connection.request(method, path)
             return connection.getresponse().status
@@ -81,10 +104,10 @@ class S3Server(Process):
             connection.close()
 
 
-def environment(port: int, **other: str) -> Mapping[str, str]:
+def environment(port: int, address: str = "127.0.0.1", **other: str) -> Mapping[str, str]:
     """What who reads and writes there is given."""
     return {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": f"http://{address}:{port}",
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_REGION": "us-east-1",

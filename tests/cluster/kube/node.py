@@ -150,6 +150,11 @@ class Node:
         """Give the node the images of a docker or OCI archive, under the names that stand in it."""
         node_store.give_archive(self._socket, archive)
 
+    def forget(self, image: str) -> None:
+        """Take an image's name away, as a kubelet that is short of disk does; what runs goes on."""
+        assert self._ctr("--namespace=k8s.io", "images", "rm", image)
+        self._loaded.discard(image)
+
     @property
     def images(self) -> Images:
         """What images can be made for `load`."""

@@ -97,10 +97,11 @@ def test_a_quota_that_is_taken_away_in_mid_training_is_told_and_the_next_try_goe
 def test_a_label_in_place_of_the_variable_has_kueue_hold_back_the_training_pod_itself(
     kueue: "Node", namespace: str, queue: Queue
 ) -> None:
+    from tests.cluster.kube import images
     from tests.cluster.kube.poll import eventually
 
     queue.offer(cpu="50m")
-    labelled = pod(namespace, "learner.py", {})
+    labelled = pod(namespace, "learner.py", {}, images.RAY)
     labelled["metadata"]["labels"] = {QUEUE_LABEL: QUEUE}
     del labelled["spec"]["serviceAccountName"]
     kueue.apply(labelled)

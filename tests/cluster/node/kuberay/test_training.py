@@ -5,7 +5,9 @@ Their image has of Ray what requirements.lock has: no dashboard, and so no serve
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,6 +83,31 @@ def test_pods_that_are_taken_away_end_the_step_in_a_sentence_and_the_next_try_go
     log = training.ended()
     assert "goes on from its checkpoint: epoch" in log
     assert learned(log) == here
+
+
+@pytest.fixture
+def bucket(kuberay: "Node", tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    """The environment of who reads and writes in the bucket `lake`, which the node's pods can reach."""
+    from tests.cluster.kube.node import ADDRESS
+    from tests.contract.s3_server import S3Server, environment
+
+    inside = ("nsenter", f"--net=/proc/{kuberay.pid}/ns/net", "--")
+    server = S3Server(tmp_path / "s3", ADDRESS, inside, partial(kuberay.forward, ADDRESS))
+    yield environment(server.port, ADDRESS)
+    server.kill()
+
+
+def test_workers_in_pods_read_their_rows_from_a_bucket(
+    training: Training, here: str, bucket: Mapping[str, str]
+) -> None:
+    from tests.contract.ray.learner import BUCKET
+
+    training.environment = {**bucket, BUCKET: "s3://lake/pods"}
+    training.begin()
+    log = training.ended()
+    assert training.phase == "Succeeded", log
+    assert learned(log) == here
+    assert not list(training.shared.rglob("*.parquet")), "rows lie in the bucket alone"
 
 
 def test_trials_of_a_search_run_at_once_in_pods(training: Training) -> None:

@@ -26,8 +26,11 @@ class Training:
     """A pod that trains by learner.py."""
 
     def __init__(self, node: "Node", namespace: str, shared: Path) -> None:
+        from tests.cluster.kube import images
+
         self.node, self.namespace, self.shared = node, namespace, shared
         self.environment: dict[str, str] = {}
+        self.image, self.memory = images.RAY, ""
 
     def begin(self, line: str = "pass", device: str = "auto") -> None:
         self.run(f'learner.py $ROOT small 2 "$LINE" kuberay {device}', line)
@@ -45,7 +48,7 @@ class Training:
                 "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
                 "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
             },
-            pod(self.namespace, script, {"LINE": line, **self.environment}),
+            pod(self.namespace, script, {"LINE": line, **self.environment}, self.image, self.memory),
         )
 
     @property
@@ -102,13 +105,17 @@ def learned(log: str) -> str:
     return found.group(1)
 
 
-def pod(namespace: str, script: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    from tests.cluster.kube import images
-
+def pod(
+    namespace: str, script: str, environment: Mapping[str, str], image: str, memory: str = ""
+) -> dict[str, Any]:
+    """
+    Args:
+        memory: what it, and each worker, may have at most; "" for all that there is.
+    """
     command = f"mkdir -p $ROOT && exec python {SHARED}/{script}"
     container = {
         "name": "run",
-        "image": images.RAY,
+        "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["/bin/bash", "-c", command],
         "env": [
@@ -116,7 +123,10 @@ def pod(namespace: str, script: str, environment: Mapping[str, str]) -> dict[str
             {"name": "PYTHONUNBUFFERED", "value": "1"},
             *({"name": name, "value": value} for name, value in environment.items()),
         ],
-        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "256Mi"},
+            **({"limits": {"memory": memory}} if memory else {}),
+        },
         "volumeMounts": [{"name": "shared", "mountPath": SHARED}],
     }
     spec = {
