@@ -119,7 +119,8 @@ def pod_security(kubectl: Kubectl) -> Iterator[Finding]:
     level = (found["metadata"].get("labels") or {}).get(ENFORCED, "privileged")
     fits = {
         "restricted": "collectors and the runtime `trimtab` fit; a container of your own must say runAsNonRoot, drop "
-        "ALL capabilities and seccompProfile RuntimeDefault",
+        "ALL capabilities and seccompProfile RuntimeDefault, the job of a RetrainPolicy securityContext: "
+        "{runAsNonRoot: true}",
         "baseline": "all that trimtab makes fits",
     }
     yield Finding("pod security", f"{name} enforces {level}; {fits.get(level, 'nothing is refused')}", True)
