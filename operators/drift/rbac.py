@@ -79,7 +79,7 @@ RULES: Final = (
     Rule("", ("configmaps",), ("get",), "namespaces", "see which run holds a claim"),
     Rule("batch", ("jobs",), WATCH, "namespaces", "see runs; they are made by the policy's account"),
     Rule("", ("serviceaccounts",), ("impersonate",), "namespaces", "write as the account that a resource names"),
-    Rule("", ("events",), ("list",), "namespaces", "see why a collector's pod cannot be made"),
+    Rule("", ("events",), ("list",), "namespaces", "see why the pod of a collector or of a run cannot be made"),
     Rule("events.k8s.io", ("events",), ("create", "patch"), "namespaces", "tell people"),
     Rule("", ("namespaces",), ("get",), "cluster", "see whether one is on its way out: then nothing is mended"),
     Rule("authentication.k8s.io", ("tokenreviews",), ("create",), "cluster", "know who posts an event"),

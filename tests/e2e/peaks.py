@@ -1,14 +1,13 @@
 """What each pod of a node takes of memory at its peak, by its control group."""
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from tests.cluster.kube import node_cgroups
+from tests.cluster.kube.background import Background
 from trimtab.adapters.kserve.kinds import POD
 from trimtab.api.errors import TrimtabError
 
@@ -37,8 +36,8 @@ class Used:
     all: int = 0
 
 
-class Peaks:
-    """Looks in a thread; a context manager.
+class Peaks(Background):
+    """Looks in a thread.
 
     Attributes:
         used: by the pod's uid.
@@ -46,21 +45,10 @@ class Peaks:
     """
 
     def __init__(self, node: "Node") -> None:
+        super().__init__()
         self._node = node
         self.used: dict[str, Used] = {}
         self.names: dict[str, str] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def tell(self, note: "Note") -> None:
         """A row for each part, for the run's end: the most that one pod of it took."""
@@ -72,9 +60,9 @@ class Peaks:
             working_set, everything = max(one.working_set for one in pods), max(one.all for one in pods)
             note(PEAK, f"{working_set / MB:7.0f} MB {everything / MB:7.0f} MB  {len(pods):3d}  {part}")
 
-    def _watch(self) -> None:
+    def work(self) -> None:
         look = 0
-        while not self._stop.wait(EVERY_S):
+        while not self.stopping.wait(EVERY_S):
             for uid, folder in self._groups():
                 used = self.used.setdefault(uid, Used())
                 try:

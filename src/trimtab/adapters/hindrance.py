@@ -31,6 +31,9 @@ REFUSALS: Final = (
     ("violates PodSecurity", SECURED),
     ("usage per Container", "ask for what the namespace's LimitRange allows (kubectl describe limitrange)"),
     ("usage per Pod", "ask for what the namespace's LimitRange allows (kubectl describe limitrange)"),
+    ("denied the request", "do as the admission webhook asks, or ask who keeps it to let its pods pass"),
+    ("denied request", "do as the ValidatingAdmissionPolicy asks, or ask who keeps it to let its pods pass"),
+    ("failed calling webhook", "see that what answers the admission webhook runs, or ask who keeps it"),
     ("service account", "make the service account that its pods name"),
 )  # fmt: skip
 """What an admission that refuses a pod says, and what helps."""
@@ -64,13 +67,16 @@ def of_deployments(deployments: Sequence[Object]) -> str:
     return ""
 
 
-def refused(said: str) -> str:
+def refused(said: str, remedies: Sequence[tuple[str, str]] = ()) -> str:
     """A sentence of what an admission said of a pod that it refused.
+
+    Args:
+        remedies: (words, what helps where an admission says them), of the one who made the pods; REFUSALS come after.
 
     >>> refused('pods "a" is forbidden: exceeded quota: small, requested: cpu=1').partition("; ")[0]
     'its pods cannot be made: pods "a" is forbidden: exceeded quota: small, requested: cpu=1'
     """
-    remedy = next((what for words, what in REFUSALS if words in said), "see kubectl get events")
+    remedy = next((what for words, what in (*remedies, *REFUSALS) if words in said), "see kubectl get events")
     return f"its pods cannot be made: {one_line(said)}; {remedy}"
 
 

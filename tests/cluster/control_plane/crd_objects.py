@@ -163,6 +163,7 @@ FULL_POLICY: Final = manifest(
                 "nodeSelector": {"gpu": "no"},
                 "tolerations": [{"operator": "Exists"}],
                 "imagePullSecrets": [{"name": "pull"}],
+                "securityContext": {"runAsNonRoot": True, "fsGroup": 65532},
             },
             "project": "s3://b/flights-0a.tar.gz",
             "parameters": [{"name": "window", "value": ""}, {"name": "note", "value": "für später"}],

@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from tests.cluster.kube.background import Background
 from tests.cluster.node.served import MODEL
 
 DEADLINE_S: Final = 10.0
@@ -20,7 +20,7 @@ CONTENTS: Final[Mapping[str, str]] = {
 }
 
 
-class GrpcLoad:
+class GrpcLoad(Background):
     """Calls of ModelInfer from its start to `stop`.
 
     Attributes:
@@ -40,6 +40,7 @@ class GrpcLoad:
         import grpc
         from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
+        super().__init__()
         self.answered: Counter[str] = Counter()
         self.failures: list[str] = []
         self.failed = self.sent = 0
@@ -47,33 +48,22 @@ class GrpcLoad:
         self._rate = rate
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.default_authority", host)])
         self._stub = GRPCInferenceServiceStub(self._channel)
-        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._lock = threading.Lock()
         self._under_way = threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self._began = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> float:
         """End it, once what is under way is answered; calls a second that it sent."""
-        if not self._stop.is_set():
-            self._stop.set()
-            self._thread.join()
+        if not self.stopping.is_set():
+            super().stop()
             for _ in range(self.sent):
                 self._under_way.acquire()
             self._elapsed_s = time.monotonic() - self._began
             self._channel.close()
         return self.sent / self._elapsed_s
 
-    def _run(self) -> None:
-        while not self._stop.wait(max(0.0, self._began + self.sent / self._rate - time.monotonic())):
+    def work(self) -> None:
+        while not self.stopping.wait(max(0.0, self._began + self.sent / self._rate - time.monotonic())):
             asked = self._messages[self.sent % len(self._messages)]
             self._stub.ModelInfer.future(asked, timeout=DEADLINE_S).add_done_callback(self._done)
             self.sent += 1

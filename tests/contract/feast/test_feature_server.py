@@ -1,21 +1,17 @@
 """Online features over HTTP, from a real `feast serve`: what the model server reads of it is what the store holds."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from tests.cluster.kube.poll import eventually
+from tests.contract.feast.feast_serve import feast_serve
 from trimtab.adapters.online import SqliteOnlineStore, online_reader
 from trimtab.adapters.online.feast_server import FeastServer
 from trimtab.api.errors import SurroundingsFailed
@@ -42,37 +38,8 @@ def filled(registered):
 
 @pytest.fixture(scope="module")
 def address(registered, filled, tmp_path_factory) -> Iterator[str]:
-    """Of a feature server on a port that the kernel chooses."""
-    import yaml
-
-    folder = tmp_path_factory.mktemp("serve")
-    config = registered.store.config
-    told = {
-        "project": config.project, "provider": "local", "entity_key_serialization_version": 3,
-        "registry": {"registry_type": "sql", "path": config.registry.path},
-        "offline_store": {"type": "trimtab.adapters.feast.offline.TrimtabOfflineStore"},
-        "online_store": {"type": "trimtab.adapters.feast.online.TrimtabOnlineStore", "path": str(registered.online)},
-    }  # fmt: skip
-    (folder / "feature_store.yaml").write_text(yaml.safe_dump(told))
-    feast = str(Path(sys.executable).with_name("feast"))
-    quiet = {"FEAST_USAGE": "False", "DO_NOT_TRACK": "1", "HOME": str(folder)}
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [feast, "-c", str(folder), "serve", "--host", "127.0.0.1", "--port", "0"],
-            stdout=log, stderr=log, env={**os.environ, **quiet},
-        )  # fmt: skip
-    try:
-
-        def listens() -> str:
-            said = (folder / "log").read_text()
-            assert server.poll() is None, said
-            ready = "Application startup complete" in said
-            return said.partition("Listening at: ")[2].split()[0] if ready else ""
-
-        yield eventually("Feast's server listens", listens, 180, every_s=0.1)
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
+    with feast_serve(tmp_path_factory.mktemp("serve"), registered) as uri:
+        yield uri
 
 
 def failure(reader, wanted=(("week", ["UA"]),)):
@@ -192,7 +159,6 @@ ANSWER = (
     [
         (503, b"upstream is away", "refused: 503: upstream is away"),
         (422, b'{"detail": [{"msg": "Field required"}]}', "Field required"),
-        (401, b'{"message": "token missing"}', "refused: 401: token missing"),
         (200, b"<html>", "is not Feast's feature server"),
         (200, b"[]", "is not understood"),
         (200, b'{"metadata": {"feature_names": []}, "results": []}', "is not understood"),

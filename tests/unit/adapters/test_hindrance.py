@@ -24,6 +24,15 @@ def deployment(status: str, said: str):
         (INITIALIZER, "ClusterStorageContainer `default`"),
         (UNSAID, "say the requests and limits"),
         (RANGE, "LimitRange"),
+        ('admission webhook "a.test" denied the request: no', "as the admission webhook asks"),
+        (
+            "ValidatingAdmissionPolicy 'a' with binding 'b' denied request: no",
+            "as the ValidatingAdmissionPolicy asks",
+        ),
+        (
+            'Internal error occurred: failed calling webhook "a.test": EOF',
+            "what answers the admission webhook runs",
+        ),
         ("what nobody has seen yet", "kubectl get events"),
     ],
 )
@@ -31,6 +40,12 @@ def test_a_refusal_is_told_with_what_helps(said, remedy):
     told = hindrance.of_deployments([deployment("True", said)])
     assert told.startswith(f"its pods cannot be made: {said}; ")
     assert remedy in told
+
+
+def test_who_made_the_pods_may_know_better_what_helps():
+    told = hindrance.refused(QUOTA, [("exceeded quota", "lower spec.pipeline.job.cpu")])
+    assert told == f"its pods cannot be made: {QUOTA}; lower spec.pipeline.job.cpu"
+    assert "LimitRange" in hindrance.refused(RANGE, [("exceeded quota", "lower spec.pipeline.job.cpu")])
 
 
 def test_a_failure_that_is_over_is_none():

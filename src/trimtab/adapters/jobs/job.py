@@ -121,6 +121,7 @@ def _pod(
         "nodeSelector": dict(template.node_selector),
         "tolerations": [dict(one) for one in template.tolerations],
         "imagePullSecrets": [dict(one) for one in template.image_pull_secrets],
+        "securityContext": dict(template.security_context),
     }
 
 

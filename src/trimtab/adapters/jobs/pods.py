@@ -21,6 +21,19 @@ WAITING: Final = {
     "RunContainerError": "the image: does it hold python and trimtab?",
 }
 """What to look at, by the reason for which a container waits and that does not mend itself."""
+REFUSALS: Final = (
+    (
+        "exceeded quota",
+        "lower spec.pipeline.job.cpu, memory or gpu, or raise the namespace's ResourceQuota (kubectl describe "
+        "resourcequota)",
+    ),
+    (
+        "violates PodSecurity",
+        "say in spec.pipeline.job.securityContext what the namespace enforces, such as {runAsNonRoot: true}",
+    ),
+    ("service account", "make the service account that spec.pipeline.serviceAccountName names"),
+)
+"""What an admission that refuses the pod says, and what helps in a policy."""
 
 
 def newest(pods: Sequence[Object]) -> Object | None:
@@ -79,6 +92,11 @@ def failure(pod: Object) -> str:
         said = one_line(str(ended.get("message", ""))[-300:])
         return f"its container {how}{f' ({said})' if said else ''}; kubectl logs {pod['metadata']['name']}"
     return ""
+
+
+def over(pod: Object) -> bool:
+    """Whether it has ended: another may be on its way."""
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
 
 
 def running(pod: Object) -> bool:

@@ -1,21 +1,26 @@
 """ports.runs.Runs over Jobs."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from trimtab.adapters.claims import delete_claim, read_claim
+from trimtab.adapters.failed_create import failed_create
 from trimtab.adapters.jobs import pods
 from trimtab.adapters.jobs.job import JOB, RUN_LABEL, job_name, job_of
 from trimtab.adapters.jobs.pods import POD
 from trimtab.api.resources.retrain import Pipeline
 from trimtab.ports.claims import Claim
-from trimtab.ports.cluster import Cluster, Object
+from trimtab.ports.cluster import Cluster, Object, Refused
 from trimtab.ports.runs import Run, RunState
 
 GAVE_UP: Final = "trimtab.dev/gave-up"
+HINDERED: Final = "trimtab.dev/hindered"
 STUCK_AFTER: Final = timedelta(minutes=15)
 NO_POD_AFTER: Final = timedelta(minutes=1)
+NOTE: Final = 1000
+"""Characters of a note."""
 
 
 def _now() -> datetime:
@@ -78,20 +83,22 @@ class JobRuns:
         return None if claim is None else _lost(claim)
 
     def tend(self, key: str) -> None:
-        """Give up a Job whose pod cannot start for a quarter of an hour, so that it does not start unasked later."""
+        """Give up a Job whose pod cannot start for a quarter of an hour, so that it does not start unasked later; and
+        note at any other what hinders it: when its deadline has passed, its pod and the events are gone."""
         job = self._cluster.get(JOB, self._namespace, job_name(self._policy, key))
-        pod = None if job is None else self._pod(job)
-        if job is None or pod is None or _condition(job, "Failed") or not pods.stuck(pod):
+        if job is None or _condition(job, "Failed") or _condition(job, "Complete"):
             return
-        if self._now() - pods.made_at(pod) < STUCK_AFTER or GAVE_UP in job["metadata"].get("annotations", {}):
+        pod, notes = self._pod(job), job["metadata"].get("annotations", {})
+        age, noted = self._now() - pods.made_at(pod or job), notes.get(HINDERED, "")
+        if GAVE_UP in notes or age < NO_POD_AFTER:
             return
-        annotations = {**job["metadata"].get("annotations", {}), GAVE_UP: pods.hindrance(pod)[:1000]}
-        given_up = {
-            **job,
-            "metadata": {**job["metadata"], "annotations": annotations},
-            "spec": {**job["spec"], "activeDeadlineSeconds": 1},
-        }
-        self._cluster.replace(given_up, account=self._pipeline.service_account_name)
+        if pod is not None and pods.stuck(pod) and age >= STUCK_AFTER:
+            self._note(job, {GAVE_UP: pods.hindrance(pod)[:NOTE]}, {"activeDeadlineSeconds": 1})
+            return
+        because = "" if pod is not None and pods.running(pod) else self._waits_for(job, pod) or noted
+        if _remedy(because) != _remedy(noted):
+            with suppress(Refused):  # by an account with older rights
+                self._note(job, {HINDERED: because[:NOTE]} if because else {})
 
     def forget(self, key: str) -> None:
         """Delete its claim."""
@@ -118,21 +125,43 @@ class JobRuns:
             return str(given_up)
         said = pods.failure(pod) or pods.hindrance(pod) if pod is not None else ""
         if failed.get("reason") == "DeadlineExceeded":
+            said = said or job["metadata"].get("annotations", {}).get(HINDERED, "")
             hours = self._template.deadline.total_seconds() / 3600
             late = f"it took longer than spec.pipeline.job.deadline ({hours:g} h)"
             return f"{late}: {said}" if said else late
         return said or f"{failed.get('reason', '')}: {failed.get('message', '')}"
 
+    def _note(self, job: Object, notes: Mapping[str, str], spec: Mapping[str, Any] | None = None) -> None:
+        """Make these the notes at this Job; an account that may patch Jobs may write them."""
+        meta = {name: job["metadata"][name] for name in ("name", "namespace", "uid")}
+        noted = {
+            "apiVersion": JOB.api_version,
+            "kind": JOB.kind,
+            "metadata": {**meta, "annotations": dict(notes)},
+            "spec": dict(spec or {}),
+        }
+        self._cluster.apply(noted, account=self._pipeline.service_account_name)
+
     def _waits_for(self, job: Object, pod: Object | None) -> str:
-        if pod is not None:
+        """Why it does not run. One that ended stands for none: its Job is about to make another."""
+        if pod is not None and not pods.over(pod):
             return pods.hindrance(pod)
-        if self._now() - pods.made_at(job) < NO_POD_AFTER:
+        if self._now() - pods.made_at(pod or job) < NO_POD_AFTER:
             return ""
+        if (refused := self._refused(job, pod)) or pod is not None:
+            return refused
         name = job["metadata"]["name"]
         return (
             f"no pod of its Job is made: a quota, a missing service account or pod security refuses it; "
             f"kubectl -n {self._namespace} describe job {name}"
         )
+
+    def _refused(self, job: Object, last: Object | None = None) -> str:
+        """Why no pod could be made since the last one."""
+        return failed_create(
+            self._cluster, JOB, self._namespace, job["metadata"]["name"],
+            since=last["metadata"]["creationTimestamp"] if last is not None else "", remedies=pods.REFUSALS,
+        )  # fmt: skip
 
     def _pod(self, job: Object) -> Object | None:
         return pods.newest(self._cluster.list(POD, self._namespace, {RUN_LABEL: job["metadata"]["name"]}))
@@ -152,6 +181,11 @@ def _complete(key: str, name: str, pod: Object | None) -> Run:
         id=name, key=key, state=RunState.SUCCEEDED, version=left.version, passed=left.passed,
         because=left.because, data_end=until, labelled=left.labelled,
     )  # fmt: skip
+
+
+def _remedy(because: str) -> str:
+    """What stays of a sentence while the figures in it change."""
+    return because.rpartition("; ")[2]
 
 
 def _lost(claim: Claim) -> Run:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from trimtab.adapters import hindrance
+from trimtab.adapters.failed_create import failed_create
 from trimtab.adapters.namespaced_collector.fence import NETWORK_POLICY
 from trimtab.adapters.namespaced_collector.objects import (
     CONFIG,
@@ -70,14 +71,13 @@ class NamespacedCollector:
         return said
 
     def _looked(self, namespace: str) -> str:
-        """Its pod says so; where none can be made, events do. An operator with older rights may not read these."""
+        """Its pod says so; where none can be made, events do."""
         try:
             if pods := self._cluster.list(POD, namespace, {NAME_LABEL: LABELS[NAME_LABEL]}):
                 return hindrance.of_pods(pods)
-            events = self._cluster.events(STATEFUL_SET, namespace, NAME, "FailedCreate")
         except (Refused, SurroundingsFailed):
             return ""
-        return hindrance.refused(events[-1].get("message", "")) if events else ""
+        return failed_create(self._cluster, STATEFUL_SET, namespace, NAME)
 
     def _placed(self, kind: Kind, namespace: str, wished: Object) -> Object:
         held = self._cluster.get(kind, namespace, NAME)

@@ -13,6 +13,7 @@ import numpy as np
 
 from trimtab.adapters.http import HttpServer
 from trimtab.adapters.http.refusal import refusal
+from trimtab.adapters.online.feast_token import GIVE, feast_token
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.features.columns import DTYPES, MISSING, Array, Kind, missing_column
 from trimtab.features.inputs import SEPARATOR
@@ -23,7 +24,7 @@ NOT_FOUND: Final = "NOT_FOUND"
 
 
 class FeastServer:
-    """`trimtab.ports.online.OnlineReader`. Threads may share one.
+    """`trimtab.ports.online.OnlineReader`. Threads may share one. It shows the token that `feast_token` finds.
 
     Args:
         views: of the model that is served. Feast knows each by this name, and its columns by their input names, as
@@ -77,7 +78,11 @@ class FeastServer:
     def _answers(self, asked: "_Round") -> dict[str, Mapping[str, Any]]:
         """By feature: values, statuses and times, each of all rows."""
         body = {"features": [*asked.features], "entities": asked.entities, "full_feature_names": True}
-        status, content = self._server.send("POST", "/get-online-features", body)
+        token, source = feast_token()
+        shown = {"authorization": f"Bearer {token}"} if token else {}
+        status, content = self._server.send("POST", "/get-online-features", body, shown)
+        if status in (401, 403):
+            raise self._shut_out(status, refusal(status, content), token, source)
         if status != 200:
             raise SurroundingsFailed(
                 f"{self._server.who} at {self._server.uri} refused: {refusal(status, content)}",
@@ -113,6 +118,20 @@ class FeastServer:
             except (KeyError, TypeError, ValueError, IndexError) as error:
                 raise self._odd(f"{feature} is {column.type} in the model's plan, {error}") from error
         return Found(times, columns)
+
+    def _shut_out(self, status: int, said: str, token: str, source: str) -> SurroundingsFailed:
+        if status == 403:
+            done = "let us in, and not to these features"
+            remedy = "a Permission in Feast must grant READ_ONLINE of these views to whom the token names"
+        elif token:
+            done = f"does not take the token of {source}"
+            remedy = (
+                "see that it has not expired, and that `auth` of its feature_store.yaml trusts who issued it"
+            )
+        else:
+            done, remedy = "wants a token", GIVE
+        told = said.replace(token, "***") if token else said
+        return SurroundingsFailed(f"{self._server.who} at {self._server.uri} {done} ({told})", remedy=remedy)
 
     def _odd(self, said: str) -> SurroundingsFailed:
         return SurroundingsFailed(

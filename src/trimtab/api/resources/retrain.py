@@ -47,6 +47,7 @@ class JobTemplate(Spec):
         node_selector: labels of the nodes that may run it.
         tolerations: as in a pod.
         image_pull_secrets: as in a pod.
+        security_context: as in a pod; a namespace that enforces `restricted` wants {runAsNonRoot: true}.
     """
 
     image: Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=512)]
@@ -70,6 +71,7 @@ class JobTemplate(Spec):
     node_selector: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=20)] = {}  # noqa: RUF012
     tolerations: Annotated[tuple[Json, ...], Field(max_length=20)] = ()
     image_pull_secrets: Annotated[tuple[Json, ...], Field(max_length=10)] = ()
+    security_context: Json = {}  # noqa: RUF012
 
 
 class Pipeline(Spec):

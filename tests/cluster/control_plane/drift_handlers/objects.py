@@ -62,7 +62,7 @@ def policy(namespace: str, name: str = "again", monitor: str = "watch", **spec: 
 def trainers(namespace: str, name: str = "trimtab-pipelines") -> list[Json]:
     """The service account of a policy, which may make Jobs."""
     rbac, meta = "rbac.authorization.k8s.io", {"name": name, "namespace": namespace}
-    rules = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "update", "delete"]}]
+    rules = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "patch", "delete"]}]
     role = {"apiGroup": rbac, "kind": "Role", "name": name}
     subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
     return [

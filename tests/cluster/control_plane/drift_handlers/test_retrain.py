@@ -1,6 +1,6 @@
 """A RetrainPolicy from a monitor's episode to a Job and back, on a real API server."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -187,6 +187,38 @@ def test_a_failed_run_and_a_refused_model_stand_in_the_history_in_their_own_word
     assert (first["outcome"], first["cause"]) == ("Failed", "drift")
     assert "no table s3://x" in first["because"]
     assert told(stage.again(), "CircuitOpen")[0] == "False"
+
+
+def test_a_run_whose_pods_are_refused_says_why_in_the_policys_condition(stage: "Stage") -> None:
+    begin(stage)
+    open_episode(stage)
+    stage.look_policy()
+    (job,) = jobs(stage)
+    said = 'pods "x" is forbidden: exceeded quota: small, requested: pods=1'
+    about = {key: job[key] for key in ("apiVersion", "kind")} | {
+        key: job["metadata"][key] for key in ("name", "namespace")
+    }
+    at = datetime.now(UTC)
+    stage.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "refused", "namespace": stage.namespace},
+            "involvedObject": about,
+            "reason": "FailedCreate",
+            "message": f"Error creating: {said}",
+            "type": "Warning",
+            "lastTimestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+    )
+    stage.clock.advance(at + timedelta(minutes=2))
+    stage.look_policy()
+    status, _, message = told(stage.again(), "Running")
+    assert status == "True"
+    assert f"its pods cannot be made: Error creating: {said}; lower spec.pipeline.job" in message
+    (job,) = jobs(stage)
+    assert said in job["metadata"]["annotations"]["trimtab.dev/hindered"]
+    assert told(stage.again(), "Ready")[0] == "True"
 
 
 def test_suspended_it_starts_nothing_and_goes_on_when_resumed(stage: "Stage") -> None:
