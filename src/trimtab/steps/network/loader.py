@@ -106,7 +106,7 @@ class Loader:
             if not at:
                 x = np.empty((group.rows, matrix.shape[1]), np.float32)
             to = places[at : at + len(target)]
-            x[to], y[to] = matrix, target
+            _as_one(x)[to], y[to] = _as_one(np.ascontiguousarray(matrix, np.float32)), target
             at += len(target)
         return self._placed(x), self._placed(y)
 
@@ -136,6 +136,11 @@ def in_order(
                 torch.from_numpy(x[rows]).to(device),
                 torch.from_numpy(y[rows].astype(np.float32, copy=False)).to(device),
             )
+
+
+def _as_one(matrix: Array) -> Array:
+    """The same memory with a row as one value, shape (rows,): numpy moves it as a whole, in half the time."""
+    return matrix.view(np.dtype((np.void, matrix.strides[0])))[:, 0]
 
 
 def _joined(parts: list[tuple[Any, Any]]) -> tuple[torch.Tensor, torch.Tensor]:

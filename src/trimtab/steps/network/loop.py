@@ -22,6 +22,7 @@ from trimtab.ports.blocks import Blocks
 from trimtab.steps.fitting.refusals import ModelRefused, TrainingRefused
 from trimtab.steps.network.blame import blamed, memory_is_enough
 from trimtab.steps.network.loader import Loader, in_order
+from trimtab.steps.network.memory import keep_what_steps_free
 from trimtab.steps.network.peers import Peers
 from trimtab.steps.network.seeds import put_back, random_state
 from trimtab.steps.network.usage import Meter, metrics, peak_mb
@@ -87,6 +88,7 @@ class Fit:
         """
         device = device_of(self.settings)
         with memory_is_enough(self.name, "while it learned", kept=self.watch.checkpoints is not None):
+            keep_what_steps_free()
             return self._run(blocks, validation, device)
 
     def _run(self, blocks: Blocks, validation: Blocks | None, device: torch.device) -> Place:
@@ -147,10 +149,11 @@ class Fit:
                 last, keep = place.step + 1 == steps, False
                 turn = (place.step + 1) % accumulate == 0 or last
                 where = f"in epoch {place.epoch + 1}, batch {place.step + 1}"
-                mine, weight = self.peers.share(len(y))
+                rows = len(y)
+                mine, weight = self.peers.share(rows)
                 with self._blamed(where):
                     loss = self._loss(x[mine], y[mine], device)
-                    (loss * weight / accumulate).backward()
+                    (loss if weight == accumulate else loss * weight / accumulate).backward()  # both 1: alone
                 if turn:
                     self.peers.add_gradients(self.module, self.name)
                     with self._blamed(where):
@@ -159,10 +162,10 @@ class Fit:
                         optimizer.step()
                         schedule.step()
                         optimizer.zero_grad(set_to_none=True)
-                pending.append((loss.detach(), weight * len(y)))
-                place = replace(place, step=place.step + 1, rows=place.rows + len(y))
+                pending.append((loss.detach(), weight * rows))
+                place = replace(place, step=place.step + 1, rows=place.rows + rows)
                 if last or (turn and place.step // accumulate % every == 0):
-                    seen = sum(float(value) * rows for value, rows in pending)
+                    seen = sum(float(value) * counted for value, counted in pending)
                     pending.clear()
                     seen, keep = self.peers.agreed(seen, not last and self._due())
                     total += seen
