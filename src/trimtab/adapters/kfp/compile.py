@@ -1,9 +1,13 @@
 """A project's IR: a pipeline compiled for its environment. The file that is uploaded is the file that runs here."""
 
+import contextlib
+import functools
 import importlib
+import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from trimtab import bundled
@@ -65,7 +69,25 @@ def compile_manifests(
 
 def _built(name: str, project: Project, platform: tuple[str, Platform] | None) -> Any:
     module = name.replace("-", "_")
-    return getattr(_graph(module), module)(placing(project, platform))
+    with _bare_stacks():
+        return getattr(_graph(module), module)(placing(project, platform))
+
+
+@contextlib.contextmanager
+def _bare_stacks() -> Iterator[None]:
+    """Let kfp ask for its caller's name without the source around every frame above it.
+
+    It asks a hundred times a pipeline, and inspect.stack() looks through all loaded modules for each frame that is of
+    no file: seconds in a notebook or a test, a tenth of one in a command. A contract test tells when kfp asks otherwise.
+    """
+    from kfp.dsl import pipeline_task
+
+    before = pipeline_task.inspect
+    pipeline_task.inspect = SimpleNamespace(stack=functools.partial(inspect.stack, context=0))
+    try:
+        yield
+    finally:
+        pipeline_task.inspect = before
 
 
 def placing(project: Project, platform: tuple[str, Platform] | None = None) -> Any:
