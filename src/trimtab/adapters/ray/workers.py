@@ -154,7 +154,7 @@ def trainer(*, here: bool) -> type[Any]:
 
         def _initialize_and_run_controller(self, **given: Any) -> Any:
             if here:
-                given["scaling_policy"] = AsItIs(self.scaling_config)
+                given["scaling_policy"] = AsItIs(self.scaling_config)  # type: ignore[arg-type]  # as above
             return super()._initialize_and_run_controller(**given)
 
     return Bare
