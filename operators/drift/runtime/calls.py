@@ -57,6 +57,11 @@ class Calls:
         """Have `callback` told when a call got no answer."""
         self._outage.append(callback)
 
+    def unanswered(self) -> None:
+        """Tell them."""
+        for told in self._outage:
+            told()
+
     def ended(self, request: Request, status: int, started: float) -> None:
         """Tell of it; `started` on the monotonic clock."""
         seconds = time.monotonic() - started
@@ -99,8 +104,7 @@ class Calls:
             return msgspec.json.decode(body)
         except LOST as error:
             never_left = isinstance(error, aiohttp.ClientConnectorError)
-            for told in self._outage:
-                told()
+            self.unanswered()
             raise Unavailable(
                 f"{request.method} {request.path}: {words(error)}",
                 maybe_sent=request.method != "GET" and not never_left,

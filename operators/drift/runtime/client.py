@@ -63,6 +63,10 @@ class Client:
         """
         self._calls.on_outage(callback)
 
+    def unanswered(self) -> None:
+        """Tell those callbacks of a call that its caller gave up before its time was over."""
+        self._calls.unanswered()
+
     async def close(self) -> None:
         await self._calls.session.close()
 

@@ -159,6 +159,8 @@ class Elector:
             raise
         except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing was renewed
             self._held = None  # a write without an answer may have moved the version on: read first
+            if isinstance(error, TimeoutError):  # ours, which comes before the client's
+                self._client.unanswered()
             log.warning(
                 "lease %s/%s not renewed: %s", self._namespace, self._name, error or "no answer in time"
             )

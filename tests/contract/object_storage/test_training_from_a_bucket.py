@@ -68,7 +68,7 @@ def test_killed_in_mid_epoch_it_ends_with_the_bits_that_a_folder_gives(lake: Lak
 
 
 def test_workers_of_ray_read_there_too(lake: Lake, begin: Begin) -> None:
-    folder = learned(begin("folder", 2))
     lake.proxy.told()
-    assert learned(begin("bucket", 2, lake.address)) == folder
+    folder, bucket = begin("folder", 2), begin("bucket", 2, lake.address)
+    assert learned(bucket) == learned(folder)
     assert lake.proxy.told()["served"] > 2 * 2**20, "each worker fetched the rows for itself"

@@ -99,10 +99,12 @@ def main(
     device: str = "auto",
     silence_s: str = "600",
 ) -> None:
-    (root / "model.py").write_text(MODEL.format(line=line))
+    code = root / f"code-{name}"
+    code.mkdir(exist_ok=True)
+    (code / "model.py").write_text(MODEL.format(line=line))
     project = small_project(workers=workers, where="here" if where == "here" else "kuberay", device=device)
     tables = DeltaTables(os.environ.get(BUCKET) or root / f"tables-{name}")
-    source = model_source(project, root)
+    source = model_source(project, code)
     apart = KubeRayWorkers(root / "tmp", begin_s=float(os.environ.get("BEGIN_S", "240")))
     train(
         project, source, table(tables), DuckEngine(tables, root / "scratch"), tables, None, root / name,

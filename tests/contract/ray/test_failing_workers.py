@@ -4,16 +4,27 @@ import signal
 
 import pytest
 
-from tests.contract.ray.learners import Begin
+from tests.contract.ray.learners import Begin, Learner
 
 pytestmark = pytest.mark.xdist_group("ray")
 
 SILENCE_S = 40
 HANGS = "while self.calls == 14: time.sleep(1)"
+SLOW = (
+    "self.training or self.calls > 13 or not torch.distributed.is_initialized() "
+    f"or time.sleep({0.7 * SILENCE_S})"
+)
 
 
-def test_workers_that_hang_are_ended_and_it_is_told_where(begin: Begin) -> None:
-    hanging = begin("hanging", 2, HANGS, silence_s=SILENCE_S)
+@pytest.fixture(scope="module")
+def idle(begin: Begin) -> dict[str, Learner]:
+    """Two that for the most part wait, so that they do it at the same time."""
+    lines = {"hanging": HANGS, "slow": SLOW}
+    return {name: begin(name, 2, line, silence_s=SILENCE_S) for name, line in lines.items()}
+
+
+def test_workers_that_hang_are_ended_and_it_is_told_where(idle: dict[str, Learner], begin: Begin) -> None:
+    hanging = idle["hanging"]
     assert hanging.ended() == 4, hanging.lines
     message, remedy = hanging.lines[-2:]
     assert "training.workers: 2: nothing is heard of them for 40 s, so they are ended: " in message
@@ -25,9 +36,8 @@ def test_workers_that_hang_are_ended_and_it_is_told_where(begin: Begin) -> None:
     assert hanging.left() == []
 
 
-def test_validation_rows_that_take_longer_than_silence_may_are_no_hang(begin: Begin) -> None:
-    here = "self.training or self.calls > 13 or not torch.distributed.is_initialized()"
-    slow = begin("slow", 2, f"{here} or time.sleep({0.7 * SILENCE_S})", silence_s=SILENCE_S)
+def test_validation_rows_that_take_longer_than_silence_may_are_no_hang(idle: dict[str, Learner]) -> None:
+    slow = idle["slow"]
     assert slow.ended() == 0, slow.lines
     assert sum(line.startswith("epoch ") for line in slow.lines) == 4
     assert not any("anew" in line for line in slow.lines)

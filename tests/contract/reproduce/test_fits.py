@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.reproduce.conftest import PROJECT, RUN
-from tests.contract.reproduce.test_reproduce import change, recorded, reproduced
+from tests.contract.reproduce.test_reproduce import recorded, reproduced
 
 pytestmark = pytest.mark.xdist_group("reproduce")
 
@@ -100,23 +100,6 @@ def test_a_network_comes_out_identical_and_its_threads_are_those_of_its_fit(
     assert "deterministic_algorithms" in made.recorded.determinism.torch
     (device,) = made.recorded.hardware.devices
     assert device.startswith("cpu ")
-
-
-@pytest.mark.xdist_group("ray")
-def test_two_workers_that_learned_in_pods_are_made_again_here_to_the_bit(
-    run_once: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The pods are played by processes of a local Ray, which the record calls pods."""
-    monkeypatch.setenv("TRIMTAB_WHERE", "here")
-    own = project(SPLIT, f"{SPLIT}, epochs: 2, batchRows: 64, workers: 2, where: kuberay, device: cpu")
-    folder = run_once(trimtab_yaml=own, model_py=NETWORK)
-    monkeypatch.delenv("TRIMTAB_WHERE")
-    change(recorded(folder), '"workers": "here"', '"workers": "kuberay"')
-    made = reproduced(folder)
-    assert made.identical
-    assert [str(one) for one in made.differences] == ["hardware: workers: was kuberay, is here"]
-    assert len(made.recorded.hardware.devices) == 2
-    assert made.rebuilt.determinism.threads == {"torch": "1"}
 
 
 def test_threads_of_another_fit_are_those_of_its_pools(ran: Path) -> None:

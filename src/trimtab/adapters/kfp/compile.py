@@ -1,9 +1,14 @@
 """A project's IR: a pipeline compiled for its environment. The file that is uploaded is the file that runs here."""
 
+import contextlib
 import importlib
+import inspect
+import itertools
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from trimtab import bundled
@@ -65,7 +70,31 @@ def compile_manifests(
 
 def _built(name: str, project: Project, platform: tuple[str, Platform] | None) -> Any:
     module = name.replace("-", "_")
-    return getattr(_graph(module), module)(placing(project, platform))
+    with _short_stacks():
+        return getattr(_graph(module), module)(placing(project, platform))
+
+
+@contextlib.contextmanager
+def _short_stacks() -> Iterator[None]:
+    """Let kfp ask for its caller's name without all the frames above it, and without their source.
+
+    It takes inspect.stack() a hundred times a pipeline, which looks through all loaded modules for each frame that is
+    of no file: seconds in a notebook or a test, a tenth of one in a command.
+    """
+    from kfp.dsl import pipeline_task
+
+    before = pipeline_task.inspect
+    pipeline_task.inspect = SimpleNamespace(stack=_two_frames)
+    try:
+        yield
+    finally:
+        pipeline_task.inspect = before
+
+
+def _two_frames() -> list[inspect.FrameInfo]:
+    """Who asks, and who called that."""
+    frames = itertools.islice(traceback.walk_stack(sys._getframe(1)), 2)
+    return [inspect.FrameInfo(frame, *inspect.getframeinfo(frame, context=0)) for frame, _ in frames]
 
 
 def placing(project: Project, platform: tuple[str, Platform] | None = None) -> Any:

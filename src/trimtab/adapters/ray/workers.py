@@ -109,7 +109,7 @@ class _Fit(threading.Thread):
         from ray.train import FailureConfig, RunConfig, ScalingConfig
 
         try:
-            trainer()(
+            trainer(here=ADDRESS not in os.environ)(
                 work,
                 train_loop_config=self._given,
                 scaling_config=ScalingConfig(
@@ -125,13 +125,25 @@ class _Fit(threading.Thread):
             self.error = error
 
 
-def trainer() -> type[Any]:
+def trainer(*, here: bool) -> type[Any]:
     """Ray Train's trainer without the processes that it starts for data sets and for clusters that outlive it.
 
     Nor is it TorchTrainer, which imports torch in the controller too, and lets the workers meet at an open port.
+
+    Args:
+        here: Ray is this machine alone, which does not grow: nobody is asked for more nodes, by a process that the
+            workers would wait for.
     """
     from ray.train.v2._internal.callbacks import AcceleratorSetupCallback, BackendSetupCallback
+    from ray.train.v2._internal.execution.scaling_policy.fixed import FixedScalingPolicy
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+
+    class AsItIs(FixedScalingPolicy):
+        def after_controller_start(self, *_: Any) -> None:
+            pass
+
+        def _maybe_send_resource_request(self) -> None:
+            pass
 
     class Bare(DataParallelTrainer):
         def _create_default_callbacks(self) -> list[Any]:
@@ -139,5 +151,10 @@ def trainer() -> type[Any]:
                 AcceleratorSetupCallback(self.backend_config, self.scaling_config),  # type: ignore[arg-type]  # v1's name
                 BackendSetupCallback(self.backend_config),
             ]
+
+        def _initialize_and_run_controller(self, **given: Any) -> Any:
+            if here:
+                given["scaling_policy"] = AsItIs(self.scaling_config)  # type: ignore[arg-type]  # as above
+            return super()._initialize_and_run_controller(**given)
 
     return Bare

@@ -93,7 +93,7 @@ def test_a_black_hole_is_noticed_by_any_call_and_the_watch_goes_on_after_it(
 
     async def scenario(client: "Client") -> None:
         async with await Client.connect(straight) as sure:
-            reflector = Reflector(client, maps, namespace=namespace)
+            reflector = Reflector(client, maps, namespace=namespace, quiet_s=3600)  # silence tells nothing
             elector = Elector(
                 client, namespace, "l", lease_s=300, renew_deadline_s=290, retry_s=1, leave=print
             )
