@@ -53,6 +53,7 @@ ROWS = (
     Row("training", "10. An epoch of a network"),
     Row("training_workers", "10, in several processes"),
     Row("training_memory", "10, memory against the table's size"),
+    Row("object_storage", "10, rows from object storage"),
     Row("training_gpu", "10, on a GPU", needs="nvidia-smi"),
     Row("training_ray_gpu", "10, in a worker of Ray on a GPU", needs="nvidia-smi"),
     Row("tasks", "11. What a pipeline's task costs beyond its work"),
