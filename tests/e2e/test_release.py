@@ -41,6 +41,7 @@ COLLECTOR = {
     "controllerrevision.apps",
     "endpoints",
     "endpointslice.discovery.k8s.io",
+    "networkpolicy.networking.k8s.io",
 }
 """And its collector, of these kinds, which goes on taking events."""
 
