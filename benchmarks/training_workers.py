@@ -260,31 +260,31 @@ def beside_each_other(where: Path, rows: int, epochs: int) -> tuple[str, dict[tu
 
 
 def killed(where: Path, epochs: int, whole: dict[tuple[str, int], Told]) -> str:
-    """The process killed and started again at once, and one worker of two killed."""
+    """The process killed and started again at once, and one worker of two killed, as soon as there is a checkpoint."""
 
-    def at_second(
-        end: Callable[[subprocess.Popen[str]], None],
-    ) -> Callable[[Told, subprocess.Popen[str]], None]:
-        def look(told: Told, process: subprocess.Popen[str]) -> None:
-            if len(told.epochs) == 2:
+    def cut(run: Run, end: Callable[[subprocess.Popen[str]], None]) -> tuple[Told, float]:
+        at: list[float] = []
+
+        def look(_: Told, process: subprocess.Popen[str]) -> None:
+            if not at and any(one.is_file() for one in run.kept.rglob("*")):
+                at.append(time.monotonic())
                 end(process)
 
-        return look
+        return run.told(look), at[0]
 
     lines = []
     alone = Run("alone", 1, epochs, where, where / "killed-alone")
-    alone.told(at_second(lambda process: process.send_signal(signal.SIGKILL)))
+    cut(alone, lambda process: process.send_signal(signal.SIGKILL))
     again = alone.told()
     first, uncut = again.epochs[0], whole["alone", 1]
     lines.append(resumed("the process, started again", again, again.began, first, "goes on", uncut))
     if ("ray", 2) in whole:
-        by_two = Run("ray", 2, epochs, where, where / "killed-ray").told(at_second(kill_worker))
-        at = by_two.epochs[1][3]
-        since = next(at for line, at in by_two.said if "started anew" in line)
+        by_two, at = cut(Run("ray", 2, epochs, where, where / "killed-ray"), kill_worker)
+        since = next(moment for line, moment in by_two.said if "started anew" in line)
         first = next(one for one in by_two.epochs if one[3] > since)
-        lines.append(resumed("one of 2 workers", by_two, at, first, "started anew", whole["ray", 2]))
+        lines.append(resumed("one of 2 workers", by_two, at, first, "goes on", whole["ray", 2]))
     heads = [
-        "killed after epoch 2",
+        "killed once it has a checkpoint",
         "at work again, s",
         "an epoch ended, s",
         "weights of one that was not killed",
@@ -312,7 +312,7 @@ def main() -> None:
         run = Run(asked.learn, asked.workers, asked.epochs, Path(asked.rows), Path(asked.kept), asked.device)
         (example if run.who == "example" else learn)(run)
         return
-    rows, epochs = (40_000, 4) if asked.quick else (ROWS, 12)
+    rows, epochs = (40_000, 30) if asked.quick else (ROWS, 12)
     with tempfile.TemporaryDirectory() as folder:
         where = stored(Path(folder), rows)
         shown, whole = beside_each_other(where, rows, epochs)
