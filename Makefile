@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 STAMP := $(VENV)/.ready
 ALL := $(VENV)/.ready-all
+# of make test; a fifth of its time is waiting, so one more than the cores of a small machine
 WORKERS ?= 3
 FAULTS = tests/cluster/node/faults
 KUBERAY = tests/cluster/node/kuberay
@@ -32,10 +33,10 @@ test: $(ALL) ## All tests that run unattended
 
 .PHONY: test-cluster test-faults test-kuberay test-components e2e cluster cluster-down
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
-	$(BIN)/python -m pytest tests/cluster/node -n $(WORKERS) --dist loadgroup -q --durations=10 --ignore=$(FAULTS) --ignore=$(KUBERAY) --ignore=$(COMPONENTS)
+	$(BIN)/python -m pytest tests/cluster/node -n 2 --dist loadgroup -q --durations=10 --ignore=$(FAULTS) --ignore=$(KUBERAY) --ignore=$(COMPONENTS)
 
 test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and the whole loop on pods (as root; about an hour)
-	$(BIN)/python -m pytest $(FAULTS) -n $(WORKERS) --dist loadgroup -q --durations=10
+	$(BIN)/python -m pytest $(FAULTS) -n 2 --dist loadgroup -q --durations=10
 
 test-kuberay: $(ALL) ## Training in pods of a RayCluster, beside KubeRay's own operator and Kueue (as root; 20 to 25 minutes)
 	$(BIN)/python -m pytest $(KUBERAY) -q --durations=10

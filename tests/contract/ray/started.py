@@ -36,6 +36,8 @@ class Started:
             [sys.executable, str(script), *arguments],
             stdout=subprocess.PIPE, stderr=errors.open("w"), text=True,
             env={**os.environ, MARK: mark}, start_new_session=True,
+            # a shell that runs the tests in the background has them ignore it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         return cls(process, mark)
 
