@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 STAMP := $(VENV)/.ready
 ALL := $(VENV)/.ready-all
-# of make test; a fifth of its time is waiting, so one more than the cores of a small machine
+# of make test: one more than the cores of a small machine, since some of its time is waiting
 WORKERS ?= 3
 FAULTS = tests/cluster/node/faults
 KUBERAY = tests/cluster/node/kuberay

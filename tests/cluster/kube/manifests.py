@@ -57,6 +57,12 @@ def put(cluster: Direct, objects: Iterable[Object]) -> None:
             cluster.apply(obj)
 
 
+def remove_kind(cluster: Direct, name: str) -> None:
+    """Delete a CRD, and wait until it is gone: who applies it meanwhile changes what is about to go."""
+    cluster.delete(CRD, "", name)
+    eventually(f"CRD {name} is gone", lambda: cluster.read(CRD, "", name) is None, 60)
+
+
 def wait_until_served(cluster: Direct, name: str, within_s: float = 120.0) -> None:
     def served() -> bool:
         crd = cluster.read(CRD, "", name)

@@ -11,9 +11,6 @@ from trimtab.adapters.kubernetes import parts
 from trimtab.ports.cluster import Kind
 
 pytestmark = pytest.mark.xdist_group("chart")
-CRD = Kind(
-    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
-)
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 SECRET = Kind("", "v1", "Secret", "secrets")
 STORAGE = "storageclass.kubernetes.io/is-default-class"
@@ -161,7 +158,7 @@ def test_it_sees_that_collectors_want_no_volume_or_that_there_is_a_default(docto
 def test_kinds_of_another_version_and_a_half_finished_upgrade_are_seen(doctor, bare_plane, tmp_path):
     import yaml
 
-    from tests.cluster.kube.manifests import wait_until_served
+    from tests.cluster.kube.manifests import remove_kind, wait_until_served
 
     cluster = bare_plane.cluster
     old = yaml.safe_load((ROOT / "manifests" / "crds" / "driftmonitors.yaml").read_text())
@@ -177,7 +174,7 @@ def test_kinds_of_another_version_and_a_half_finished_upgrade_are_seen(doctor, b
     try:
         _, found = doctor(bare_plane.kubeconfig)
     finally:
-        cluster.delete(CRD, "", "driftmonitors.trimtab.dev")
+        remove_kind(cluster, "driftmonitors.trimtab.dev")
         for secret in cluster.list(SECRET, SYSTEM):
             cluster.delete(SECRET, SYSTEM, secret["metadata"]["name"])
     assert found["driftmonitors"]["said"] == "the kind is of another version than this trimtab"

@@ -41,13 +41,15 @@ def release(for_group, bare_plane):
 @pytest.fixture
 def cleaned(release, bare_plane):
     """Whatever a test installed is gone after it, kinds too."""
+    from tests.cluster.kube.manifests import remove_kind
+
     yield
     for one in yaml.safe_load(release.done("list", "-A", "-o", "json")):
         release.done("uninstall", one["name"], "-n", one["namespace"], "--no-hooks")
     for pod in bare_plane.cluster.list(POD, SYSTEM):  # of a `helm test` that failed: kept for its log
         bare_plane.cluster.delete(POD, SYSTEM, pod["metadata"]["name"])
     for crd in crds(bare_plane):
-        bare_plane.cluster.delete(CRD, "", crd["metadata"]["name"])
+        remove_kind(bare_plane.cluster, crd["metadata"]["name"])
 
 
 def crds(plane):
