@@ -81,10 +81,10 @@ def test_it_is_as_light_to_pull_as_was_promised(image):
 def test_the_same_content_twice_is_the_same_image(image, built, tmp_path):
     """The second time from another folder, whose files are new, and with bytecode in it that nobody asked for."""
     word, name, first = image
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, tmp_path / name, copy_function=shutil.copyfile)
-    for name in FILES:
-        shutil.copyfile(ROOT / name, tmp_path / name)
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, tmp_path / folder, copy_function=shutil.copyfile)
+    for file in FILES:
+        shutil.copyfile(ROOT / file, tmp_path / file)
     (tmp_path / "src" / "trimtab" / "__pycache__").mkdir(exist_ok=True)
     (tmp_path / "src" / "trimtab" / "__pycache__" / "old.pyc").write_bytes(b"of another day")
     if word == "trimtab":
