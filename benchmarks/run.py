@@ -123,7 +123,9 @@ def main() -> None:
 
 
 def write(held: dict[str, str]) -> None:
-    parts = [HEAD, *(held[row.title] for row in ROWS if row.title in held)]
+    """Sections of no row, which other machines measured, stay behind those of rows."""
+    titles = [row.title for row in ROWS if row.title in held]
+    parts = [HEAD, *(held[title] for title in [*titles, *(other for other in held if other not in titles)])]
     RESULTS.write_text("\n".join(parts))
 
 

@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import ValidationError
 
-from tests.cluster.control_plane.crd_objects import (
-    BAD,
-    GOOD,
-    all_fields,
-    changed,
-    fields_of,
-    spoiled,
-)
+from tests.cluster.control_plane.crd_objects import BAD, GOOD, changed
+from tests.cluster.control_plane.crd_spoiled import all_fields, fields_of, spoiled
 from trimtab.api.resources import RESOURCES, Resource
 from trimtab.api.resources.crd import definition
 from trimtab.ports.cluster import Refused

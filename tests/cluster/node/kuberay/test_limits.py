@@ -24,11 +24,11 @@ def test_a_worker_that_outgrows_its_memory_is_told_with_what_to_raise(training: 
     log = training.ended()
     assert training.phase == "Failed", log
     *_, last = log.splitlines()
-    assert "memory" in last, log
-    assert "training.batchRows" in last or "spec.pipeline.job.memory" in last, last
-    assert list((training.shared / training.namespace / "checkpoints-small").rglob("*")), (
-        "what was good is kept"
-    )
+    # the kernel ends the worker's process alone and Ray's node lives on, so no status of its pod says OOMKilled
+    assert "a worker that is killed is often out of memory: give it more, or lower training.batchRows" in last, log
+    assert "one has died more than 3 times" in log
+    kept = training.shared / training.namespace / "checkpoints-small"
+    assert list(kept.rglob("*.checkpoint")), "what was good is kept"
     eventually("nothing is left", lambda: not training.left(), 60)
 
 
