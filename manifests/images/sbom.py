@@ -70,8 +70,11 @@ def main(lock: Path, status: Path | None = None) -> int:
 
 
 def installed() -> list[Package]:
-    """Beside this interpreter, by name."""
-    return sorted(map(Package.of, distributions()), key=lambda one: one.key)
+    """Beside this interpreter, by name: of two on its path the first, which is the one that it imports."""
+    held: dict[str, Package] = {}
+    for one in map(Package.of, distributions()):
+        held.setdefault(one.key, one)
+    return sorted(held.values(), key=lambda one: one.key)
 
 
 def bill(held: list[Package], base: list[dict[str, object]]) -> dict[str, object]:

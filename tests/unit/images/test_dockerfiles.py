@@ -121,6 +121,17 @@ def test_the_bill_of_materials_names_what_is_installed_and_the_same_twice(images
     )
 
 
+def test_of_a_package_that_is_twice_on_the_path_the_bill_names_the_one_that_is_imported(
+    images, tmp_path, monkeypatch
+):
+    """As `import ray` does, which puts its own copies of some packages before the installed ones."""
+    told = tmp_path / "NumPy-0.0.1.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: NumPy\nVersion: 0.0.1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [one.version for one in images("sbom").installed() if one.key == "numpy"] == ["0.0.1"]
+
+
 STATUS = """Package: libstdc++6
 Status: install ok installed
 Architecture: amd64
