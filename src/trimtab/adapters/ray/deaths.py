@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
+from trimtab.adapters.ray.memory_kills import in_words
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
 
 GOES_ON: Final = "run again, and it goes on from its last checkpoint"
@@ -43,6 +45,7 @@ FOLLOWS: Final = re.compile(
     r"|remote process exited"
 )
 """What a process says when another has died: no cause."""
+OUT_OF_MEMORY: Final = "give each worker more memory, or lower training.batchRows"
 WIDE: Final = 400
 KILLED: Final = re.compile(r"ActorDiedError|ActorUnavailable|died|OutOfMemory|SIGKILL|exit_type")
 
@@ -53,6 +56,7 @@ def died(
     error: BaseException | None,
     lost: Mapping[int, str],
     wrote: Sequence[str],
+    memory_kills: Mapping[str, int] = MappingProxyType({}),
 ) -> TrimtabError:
     """Why workers did not come to an answer.
 
@@ -61,6 +65,7 @@ def died(
         error: Ray Train's.
         lost: what each worker said last of the others that it lost.
         wrote: the last lines of their output.
+        memory_kills: processes that the kernel killed for want of memory, by host.
     """
     failures: Mapping[int, BaseException] = getattr(error, "worker_failures", {})
     for failure in failures.values():
@@ -70,7 +75,8 @@ def died(
     said = {rank: " ".join(text.split())[:WIDE] for rank, text in lost.items()}
     causes = [f"worker {rank} was killed" for rank in killed]
     causes += [f"worker {rank} said: {text}" for rank, text in sorted(said.items()) if rank not in killed]
-    remedy = _remedy([*said.values(), *wrote])
+    causes += [in_words(memory_kills)] if memory_kills else []
+    remedy = OUT_OF_MEMORY if memory_kills else _remedy([*said.values(), *wrote])
     if not causes or (remedy is None and not killed and not said):
         causes.append(_last(error))
         remedy = remedy or _remedy([str(error)])

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from trimtab.adapters.ray.memory_kills import note
 from trimtab.adapters.ray.output import to_room
 from trimtab.adapters.ray.room import TASK, Room
 from trimtab.api.errors import SurroundingsFailed
@@ -46,6 +47,7 @@ class TrialProcess:
 
     def write_to_room(self, who: str) -> None:
         """What this process writes goes to the room, under that name; `ready` says where there is none."""
+        note(self._room.folder, who)
         with suppress(OSError):
             to_room(self._room.folder, who)
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
 from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
+from trimtab.adapters.ray.memory_kills import in_words, noted
 from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import TASK, Room
@@ -29,6 +30,7 @@ DEATHS: Final = 2
 """Of a trial's process, after which it has failed."""
 FALSE_STARTS: Final = 3
 """In a row, after which the search ends."""
+OFTEN: Final = "one that is killed is often out of memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class RayTrials:
                 say,
                 Output(folder),
                 Every(LOOK_AFTER_S, self.look),
+                lambda: in_words(kills) if (kills := noted(folder)) else OFTEN,
             )
             for _ in range(self.count):
                 at_work.start()
@@ -103,6 +106,7 @@ class _AtWork:
         idle: processes without a trial.
         again: trials whose process died.
         started: processes so far.
+        why: processes have died, as far as anybody can say.
         false_starts: processes in a row that died before they had a trial.
     """
 
@@ -115,6 +119,7 @@ class _AtWork:
     say: Callable[[str], None]
     output: Output
     look: Every
+    why: Callable[[], str]
     awaited: dict[Any, tuple[Any, _Try | None]] = field(default_factory=dict)
     idle: list[Any] = field(default_factory=list)
     again: list[_Try] = field(default_factory=list)
@@ -208,6 +213,6 @@ class _AtWork:
             self.say(f"trial {one.asked.number}: its process died, so it is tried anew")
             self.again.append(replace(one, deaths=one.deaths + 1))
         else:
-            because = f"its process died {DEATHS} times: one that is killed is often out of memory"
+            because = f"its process died {DEATHS} times: {self.why()}"
             self.end(one.asked, Ended("failed", 0.0, because=because))
         self.start()

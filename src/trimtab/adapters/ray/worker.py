@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from trimtab.adapters.ray.memory_kills import note
 from trimtab.adapters.ray.output import to_room
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
 from trimtab.adapters.ray.whereabouts import tell_when_asked
@@ -45,6 +46,7 @@ def work(given: Mapping[str, Any]) -> None:
                 f"training.workers: worker {rank} does not see {room.folder}",
                 remedy="give every node of the Ray cluster the volume on which the project's .trimtab lies",
             )
+        note(room.folder, f"worker {rank}")
         to_room(room.folder, f"worker {rank}")
         tell_when_asked(room.folder, rank)
         task = room.get(TASK)  # imports what it needs

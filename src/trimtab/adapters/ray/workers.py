@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from trimtab.adapters.files.scratch import scratch
 from trimtab.adapters.ray.deaths import died, hangs
 from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
+from trimtab.adapters.ray.memory_kills import noted
 from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
@@ -91,7 +92,7 @@ class RayWorkers:
             if room.has(FAILURE):
                 raise room.get(FAILURE)
             if not room.has(ANSWER):
-                raise died(asked, AGAIN, fit.error, room.lost(), output.last)
+                raise died(asked, AGAIN, fit.error, room.lost(), output.last, noted(folder))
             fit.join(END_S)
             return room.get(ANSWER)
 
