@@ -19,6 +19,7 @@ from tests.cluster.kube.recipes import WRAPPERS, Recipe, recipe_of
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 HOST_CONTROLLERS = ("kserve-manager", "kwok")
 NODE = (*CONTROL_PLANE, "kubelet", "kube-proxy", "containerd", "runc", "cni", "pause", "coredns")
+POLICIES = ("kube-router",)
 
 LOCK = "build"
 

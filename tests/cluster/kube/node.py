@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.kube import images_environment, node_cgroups, node_debian, node_init, node_store
-from tests.cluster.kube.binaries import NODE, binary, ensure, folder
+from tests.cluster.kube.binaries import NODE, POLICIES, binary, ensure, folder
 from tests.cluster.kube.direct import Direct
 from tests.cluster.kube.errors import ClusterToolFailed
 from tests.cluster.kube.images import Images
@@ -39,13 +39,15 @@ _numbers = itertools.count(1)
 class Node:
     """One node and its control plane, from `start` to `stop`."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, *, keeps_policies: bool = False) -> None:
         """
         Args:
             place: an empty folder, on a disk that overlays can lie on.
+            keeps_policies: whether NetworkPolicies are more than words: kube-router enforces them.
         """
         self.place = place
         self.kubeconfig = place / "kubeconfig"
+        self._keeps_policies = keeps_policies
         self.audit_log = place / "audit.jsonl"
         self.cgroup = f"{node_cgroups.PREFIX}-{os.getpid()}-{next(_numbers)}"
         self.keys: Keys
@@ -58,7 +60,7 @@ class Node:
     def start(self) -> None:
         """Start all of it; returns when the node is Ready and names are resolved."""
         _can_run_here()
-        ensure(NODE)
+        ensure((*NODE, *POLICIES) if self._keeps_policies else NODE)
         node_cgroups.sweep()
         first = self._images.lasting()
         self._unshare()
@@ -86,6 +88,8 @@ class Node:
             self._tell(program)
         self.apply(*DNS)
         self._eventually("the node is Ready", self._is_ready)
+        if self._keeps_policies:
+            self._tell(machine.policies())
         self.wait_for_rollout("kube-system", "coredns")
 
     def stop(self) -> None:

@@ -1,8 +1,10 @@
 """Programs of Debian's packages that a node calls, unpacked into the cache; nothing is installed.
 
-nft for kube-proxy, iptables for the kubelet and the CNI plugins, debootstrap for the base image.
+nft for kube-proxy, iptables for the kubelet and the CNI plugins, both it and ipset for kube-router, debootstrap for
+the base image.
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -11,12 +13,13 @@ from tests.cluster.kube.cache import home, locked
 from tests.cluster.kube.seccomp import run
 
 PACKAGES = (
-    "nftables", "iptables", "conntrack", "debootstrap",
+    "nftables", "iptables", "ipset", "conntrack", "debootstrap",
     "libip4tc2", "libip6tc2", "libxtables12", "libmnl0", "libnetfilter-conntrack3", "libnfnetlink0",
-    "libnftnl11", "libnftables1", "libedit2", "libbsd0", "libmd0", "libjansson4", "libtinfo6",
+    "libnftnl11", "libnftables1", "libipset13", "libedit2", "libbsd0", "libmd0", "libjansson4", "libtinfo6",
 )  # fmt: skip
 WRAPPED = {
     "nft": "nft",
+    "ipset": "ipset",
     "conntrack": "conntrack",
     **{
         f"{family}{verb}": f"{family}-nft{verb}"
@@ -29,7 +32,8 @@ WRAPPED = {
 
 def unpacked() -> Path:
     """The root that the packages are unpacked under."""
-    place = home() / "debian"
+    named = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    place = home() / f"debian-{named}"
     if not place.exists():
         with locked("debian"):
             if not place.exists():

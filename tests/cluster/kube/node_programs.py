@@ -111,6 +111,24 @@ class Machine:
         written = self._write("kube-proxy", config)
         return self._program("kube-proxy", f"--config={written}", f"--hostname-override={NAME}")
 
+    def policies(self) -> Program:
+        """kube-router, and of it only what keeps NetworkPolicies.
+
+        Pods share a bridge; that netfilter sees their packets is the default of a new network namespace
+        (net.bridge.bridge-nf-call-iptables).
+        """
+        return self._program(
+            "kube-router",
+            f"--kubeconfig={self._login('kube-router', 'system:masters')}",
+            f"--hostname-override={NAME}",
+            f"--service-cluster-ip-range={arguments.SERVICES}",
+            "--run-firewall=true",
+            "--run-router=false",
+            "--run-service-proxy=false",
+            "--health-port=0",
+            "--v=1",
+        )
+
     def network(self) -> None:
         """The CNI configuration: a bridge, addresses by host-local, ports by portmap."""
         bridge = {

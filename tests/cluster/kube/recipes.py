@@ -104,6 +104,13 @@ RECIPES: Final = (
     ),
     Recipe("pause", "1", {"pause": "."}, 2, wrapper="pause"),
     Recipe("coredns", versions.COREDNS, {"coredns": "."}, 110, module="github.com/coredns/coredns"),
+    Recipe(
+        "kube-router",
+        versions.KUBE_ROUTER,
+        {"kube-router": "./cmd/kube-router"},
+        120,
+        module="github.com/cloudnativelabs/kube-router/v2",
+    ),
     kserve("kserve-manager", "./cmd/manager", 130),
     kserve("kserve-agent", "./cmd/agent", 30),
     Recipe(

@@ -12,6 +12,8 @@ CONTAINERD: Final = "v2.3.7"
 RUNC: Final = "v1.5.2"
 CNI_PLUGINS: Final = "v1.9.1"
 COREDNS: Final = "v1.14.7"
+KUBE_ROUTER: Final = "v2.1.0"
+"""The newest whose source can be had as a module."""
 
 KSERVE: Final = "v0.20.0"
 KUBERAY: Final = "v1.5.1"
