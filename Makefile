@@ -16,6 +16,7 @@ WORKERS ?= 3
 FAULTS = tests/cluster/node/faults
 KUBERAY = tests/cluster/node/kuberay
 COMPONENTS = tests/cluster/node/components
+POLICIES = tests/cluster/node/policies
 INSTALL = $(BIN)/uv pip install -q --compile-bytecode --python $(BIN)/python -c requirements.lock
 
 export DO_NOT_TRACK := 1
@@ -31,9 +32,9 @@ demo: $(STAMP) ## The main job: the whole loop over a year of real flights (abou
 test: $(ALL) ## All tests that run unattended
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -q --durations=10
 
-.PHONY: test-cluster test-faults test-kuberay test-components e2e cluster cluster-down
+.PHONY: test-cluster test-faults test-kuberay test-components test-policies e2e cluster cluster-down
 test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gateway (as root; up to 20 minutes)
-	$(BIN)/python -m pytest tests/cluster/node -n 2 --dist loadgroup -q --durations=10 --ignore=$(FAULTS) --ignore=$(KUBERAY) --ignore=$(COMPONENTS)
+	$(BIN)/python -m pytest tests/cluster/node -n 2 --dist loadgroup -q --durations=10 --ignore=$(FAULTS) --ignore=$(KUBERAY) --ignore=$(COMPONENTS) --ignore=$(POLICIES)
 
 test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and the whole loop on pods (as root; about an hour)
 	$(BIN)/python -m pytest $(FAULTS) -n 2 --dist loadgroup -q --durations=10
@@ -43,6 +44,9 @@ test-kuberay: $(ALL) ## Training in pods of a RayCluster, beside KubeRay's own o
 
 test-components: $(ALL) ## Each step of each pipeline as its IR says, a pod of its own (as root; 5 to 7 minutes)
 	$(BIN)/python -m pytest $(COMPONENTS) -q --durations=10
+
+test-policies: $(ALL) ## Whom the NetworkPolicies let in and out, on a node that keeps them (as root; 5 minutes)
+	$(BIN)/python -m pytest $(POLICIES) -q --durations=10
 
 e2e: $(ALL) ## From an empty cluster by docs/install.md: spring 2013 lived through in pods (as root, with buildah; 25 minutes)
 	$(BIN)/python -m pytest tests/e2e -q
