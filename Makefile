@@ -61,7 +61,7 @@ cluster-down: $(STAMP) ## Take it away again
 images: ## Container images with docker, podman or buildah (IMAGES="operator serving", BASE=… as you like)
 	$(PYTHON) manifests/images/build.py $(IMAGES) $(if $(BASE),--base $(BASE))
 
-test-images: $(ALL) ## Build the operator's and the model server's image on Debian, and look at them (WHOLE=1: trimtab's with torch too; as root, with buildah)
+test-images: $(ALL) ## Build the images on Debian, trimtab's without torch, and look at them (WHOLE=1: with torch too; as root, with buildah)
 	$(if $(WHOLE),TRIMTAB_IMAGES=whole )$(BIN)/python -m pytest tests/images -q
 
 ##@ While you work

@@ -63,9 +63,9 @@ ROWS = (
 )
 HEAD = """# Measured
 
-Written by `make bench` (benchmarks/run.py); nobody edits it by hand. Ratios matter: both sides of each ran in one go on
-one machine, which each section names. Where a script says CPU, other processes do not count; where it says wall time,
-the load beside it does.
+Written by `make bench` (benchmarks/run.py); no figure is edited by hand. Sections of a machine that was lent hold what
+its scripts printed there, and name it. Ratios matter: both sides of each ran in one go on one machine, which each
+section names. Where a script says CPU, other processes do not count; where it says wall time, the load beside it does.
 """
 
 

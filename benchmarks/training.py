@@ -30,7 +30,8 @@ ROWS, COLUMNS = 336_776, 20
 GROUP = 32_768
 BATCHES = (512, 8192)
 SMALL = (128, 64)
-LIBRARIES = ("torch", "numpy", *(("lightning",) if importlib.util.find_spec("lightning") else ()))
+LIGHTNING = importlib.util.find_spec("lightning") is not None
+LIBRARIES = ("torch", "numpy", *(("lightning",) if LIGHTNING else ()))
 LOADING_PROCESSES = 8
 READINGS = 5
 OF_READS = (
@@ -259,7 +260,7 @@ def peers(device: str) -> dict[str, Callable[[Case], tuple[float, float]]]:
     found: dict[str, Callable[[Case], tuple[float, float]]] = {"DataLoader loop": stock}
     if device != "cpu":
         found[f"with {LOADING_PROCESSES} loading processes"] = tuned
-    if importlib.util.find_spec("lightning"):
+    if LIGHTNING:
         found["Lightning"] = lightning
     return found | {"permuted slices": sliced, "trimtab": ours}
 
@@ -276,7 +277,12 @@ def loops(x: np.ndarray, y: np.ndarray, epochs: int) -> str:
              f"{found[-1].rows_per_s / found[0].rows_per_s:.1f}x", losses]
         )  # fmt: skip
     heads = [f"{name}{', rows a CPU s' if place == 0 else ''}" for place, name in enumerate(who)]
-    return table(["rows a batch", *heads, "over the DataLoader loop", f"loss of epoch {epochs}"], rows)
+    told = table(["rows a batch", *heads, "over the DataLoader loop", f"loss of epoch {epochs}"], rows)
+    return (
+        told
+        if LIGHTNING
+        else f"{told}\n\nLightning: not measured; `pip install lightning` beside trimtab first."
+    )
 
 
 def readers(x: np.ndarray, y: np.ndarray) -> str:

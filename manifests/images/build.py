@@ -45,6 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--base", help="the base image, with Python 3.11 to 3.13 as python3")
     parser.add_argument("--tag", default=version(), help="default: the version of trimtab")
     parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="make every layer anew; else only what changed, as the builder keeps them",
+    )
+    parser.add_argument(
         "--extras", help="of trimtab, in place of the Dockerfile's; without torch: leave out ray"
     )
     given = parser.parse_args(argv)
@@ -65,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments |= {"EXTRAS": given.extras} if given.extras else {}
             began = time.monotonic()
             built = subprocess.run(
-                command(builder, file, f"{name}:{given.tag}", arguments, secrets), cwd=ROOT, check=False
+                command(builder, file, f"{name}:{given.tag}", arguments, secrets, anew=given.no_cache),
+                cwd=ROOT,
+                check=False,
             )
             if built.returncode:
                 return built.returncode
@@ -83,16 +90,27 @@ def works(builder: str) -> bool:
 
 
 def command(
-    builder: str, file: str, image: str, arguments: Mapping[str, str], secrets: Mapping[str, Path]
+    builder: str,
+    file: str,
+    image: str,
+    arguments: Mapping[str, str],
+    secrets: Mapping[str, Path],
+    *,
+    anew: bool = False,
 ) -> list[str]:
-    """The builder's command line: no time in the result, secrets beside it."""
+    """The builder's command line: no time in the result, secrets beside it.
+
+    Args:
+        anew: no layer of an earlier build is taken.
+    """
     said = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     said += [word for name, path in secrets.items() for word in ("--secret", f"id={name},src={path}")]
+    said += ["--no-cache"] if anew else []
     if builder == "docker":
         out = f"type=docker,name={image},rewrite-timestamp=true"
         return ["docker", "buildx", "build", "-f", file, "--build-arg", "SOURCE_DATE_EPOCH=0", "--provenance=false",
                 "--output", out, *said, "."]  # fmt: skip
-    alone = ["--isolation", "chroot"] if builder == "buildah" else []
+    alone = ["--isolation", "chroot", "--layers"] if builder == "buildah" else []
     return [builder, "build", *alone, "--timestamp", "0", "-f", file, "-t", image, *said, "."]
 
 

@@ -77,6 +77,11 @@ def test_spring_is_lived_through_in_a_cluster_with_nobody_at_hand(
     assert later[-1]["outcome"] == "Promoted"
     assert len(came["promotions"]) == 2
     assert came["events"]["lost"] == 0, came["events"]
+    traffic = json.loads((MADE / "story.json").read_text())["traffic"]
+    candidate = came["promotions"][1]["revision"]
+    assert any(one["mirror"] == candidate for one in traffic), "a shadow first"
+    shares = [one["weights"][candidate] for one in traffic if candidate in one["weights"]]
+    assert shares == [20, 50, 100], "then the canary's steps, and promotion"
     report = (MADE / "report.html").read_text()
     assert came["promotions"][1]["name"] in report
 

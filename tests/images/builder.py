@@ -50,14 +50,16 @@ def base() -> str:
     return name
 
 
-def build(word: str, tag: str, extras: str = "", root: Path = ROOT) -> str:
+def build(word: str, tag: str, extras: str = "", root: Path = ROOT, *, anew: bool = True) -> str:
     """Build an image under a tag; what was said of it.
 
     Args:
         root: the tree that it is made of.
+        anew: no layer that is kept is taken.
     """
     command = [sys.executable, "manifests/images/build.py", word, "--base", base(), "--tag", tag]
     command += ["--extras", extras] if extras else []
+    command += ["--no-cache"] if anew else []
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout.splitlines()[-1]
@@ -69,7 +71,7 @@ def of_this_tree(word: str, extras: str = "") -> str:
     tag = f"tree-{_content(extras)}"
     held = buildah("images", "--format", "{{.Name}}:{{.Tag}}").splitlines()
     if f"{name}:{tag}" not in held:
-        build(word, tag, extras)
+        build(word, tag, extras, anew=False)
         for stale in held:
             if stale.startswith(f"{name}:tree-"):
                 buildah("rmi", stale)

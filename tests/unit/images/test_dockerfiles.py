@@ -48,8 +48,14 @@ def test_nothing_is_fetched_but_by_the_install_script(image):
     _, text = image
     assert "ADD " not in text
     assert "://" not in text
-    (run,) = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
-    assert re.search(r' sh manifests/images/install\.sh "\$\{EXTRAS\}"( "\$\{LEFT_OUT\}")?$', run)
+    packages, trimtab = re.findall(r"^RUN (.*)$", text, re.MULTILINE)
+    assert re.search(
+        r' sh manifests/images/install\.sh packages "\$\{EXTRAS\}"( "\$\{LEFT_OUT\}")?$', packages
+    )
+    assert packages.partition(" sh ")[0] + " sh manifests/images/install.sh trimtab" == trimtab
+    assert text.index("RUN ") < text.index("COPY src "), (
+        "what seldom changes is a layer before what often does"
+    )
 
 
 def test_extras_are_those_of_the_project_and_heavy_ones_stand_in_one_image(image):
