@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import sys
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.tracking import RunRecord, Tracking
@@ -15,6 +15,8 @@ from trimtab.steps.network.watch import Epoch, Watch
 
 AGAIN_S: Final = 60.0
 """Until a tracking server that failed is asked again; twice as long after each further failure, up to 16 times."""
+WITHIN_S: Final = 10.0
+"""Between two lines within an epoch; one that is shorter tells its end alone."""
 
 
 class Journal:
@@ -22,8 +24,9 @@ class Journal:
 
     Args:
         start: makes the tracking run, once the first epoch is done; None leaves no trace.
-        say: is told a line an epoch.
+        say: is told a line an epoch, and one every ten seconds within a long one.
         checkpoints: of this training; they keep the run's id, so that who goes on adds to the same run.
+        clock: seconds that never go back.
     """
 
     def __init__(
@@ -32,12 +35,13 @@ class Journal:
         start: Callable[[], str],
         say: Callable[[str], None],
         checkpoints: Checkpoints | None = None,
-        terminal: TextIO = sys.stderr,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run_id = checkpoints.noted() if checkpoints is not None else ""
         self._tracking, self._start, self._say = tracking, start, say
         self._checkpoints = checkpoints
-        self._terminal = terminal if terminal.isatty() else None
+        self._clock = clock
+        self._within, self._said_s = 0, 0.0
         self._waiting: list[Epoch] = []
         self._again_s, self._wait_s = 0.0, AGAIN_S
 
@@ -67,19 +71,18 @@ class Journal:
             self._say(f"{error.message}{missing}")
 
     def _epoch(self, epoch: Epoch) -> None:
-        self._clear()
         self._say(str(epoch))
         if self._tracking is None:
             return
         self._waiting.append(epoch)
-        if time.monotonic() < self._again_s:
+        if self._clock() < self._again_s:
             return
         try:
             self._tell()
         except SurroundingsFailed as error:
             if not self._again_s:
                 self._say(f"{error.message}; the training goes on, and tells it later")
-            self._again_s = time.monotonic() + self._wait_s
+            self._again_s = self._clock() + self._wait_s
             self._wait_s = min(2 * self._wait_s, 16 * AGAIN_S)
 
     def _tell(self) -> None:
@@ -99,17 +102,14 @@ class Journal:
         self._again_s, self._wait_s = 0.0, AGAIN_S
 
     def _step(self, epoch: int, share: float, loss: float, rows_per_s: float, left_s: float) -> None:
-        if self._terminal is not None:
-            line = (
-                f"epoch {epoch}, {share:.0%}: loss {loss:.5f}, {rows_per_s:,.0f} rows/s, {left_s:.0f} s left"
-            )
-            self._terminal.write(f"\r\x1b[K{line}")
-            self._terminal.flush()
-
-    def _clear(self) -> None:
-        if self._terminal is not None:
-            self._terminal.write("\r\x1b[K")
-            self._terminal.flush()
+        now = self._clock()
+        if epoch != self._within:
+            self._within, self._said_s = epoch, now
+        if now - self._said_s < WITHIN_S:
+            return
+        self._said_s = now
+        known = "" if math.isnan(loss) else f"loss {loss:.5f}, "
+        self._say(f"in epoch {epoch}, {share:.0%}: {known}{rows_per_s:,.0f} rows/s, {left_s:.0f} s left")
 
 
 def told_of(epoch: Epoch) -> dict[str, float]:
