@@ -308,9 +308,11 @@ def device_of(settings: Loop) -> torch.device:
 
 
 def autocast(settings: Loop, device: torch.device) -> Any:
-    """bfloat16 where it is asked for, or where a GPU has it."""
+    """bfloat16 where it is asked for, or where a GPU has it; not where torch would emulate it (before Ampere)."""
     mixed = settings.precision == "bfloat16" or (
-        settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+        settings.precision == "auto"
+        and device.type == "cuda"
+        and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
 
