@@ -196,6 +196,7 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
         checkpoints=place.home.checkpoints,
         say=log,
         workers=place.workers(),
+        tracking=place.tracking(),
     )
     after = place.learned(place.provenance(pointer, before.until, before.window), made.circumstances)
     told = {

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.tracking import RunRecord, Tracking
@@ -23,22 +23,26 @@ class Journal:
     """What is told of one training. A tracking server that is away does not end it: epochs wait until it is back.
 
     Args:
-        start: makes the tracking run, once the first epoch is done; None leaves no trace.
+        run: the tracking run's id; or what makes the run, once the first epoch is done, and it ends with the training.
         say: is told a line an epoch, and one every ten seconds within a long one.
-        checkpoints: of this training; they keep the run's id, so that who goes on adds to the same run.
+        checkpoints: of this training; they keep the id of a run that was made, so that who goes on adds to the same.
+        rows: what it learns from, in the names of its metrics.
         clock: seconds that never go back.
     """
 
     def __init__(
         self,
         tracking: Tracking | None,
-        start: Callable[[], str],
+        run: str | Callable[[], str],
         say: Callable[[str], None],
         checkpoints: Checkpoints | None = None,
+        rows: Literal["training", "refit"] = "training",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.run_id = checkpoints.noted() if checkpoints is not None else ""
-        self._tracking, self._start, self._say = tracking, start, say
+        self._start = None if isinstance(run, str) else run
+        noted = checkpoints.noted() if checkpoints is not None else ""
+        self.run_id = run if isinstance(run, str) else noted
+        self._tracking, self._say, self._rows = tracking, say, rows
         self._checkpoints = checkpoints
         self._clock = clock
         self._within, self._said_s = 0, 0.0
@@ -64,7 +68,7 @@ class Journal:
             return
         try:
             self.done()
-            if self.run_id:
+            if self.run_id and self._start is not None:
                 self._tracking.finish(self.run_id, failed=True)
         except SurroundingsFailed as error:
             missing = f"; {_numbers(self._waiting)} will be missing there" if self._waiting else ""
@@ -88,13 +92,13 @@ class Journal:
     def _tell(self) -> None:
         """All epochs that wait, to the tracking server."""
         assert self._tracking is not None
-        if not self.run_id:
+        if self._start is not None and not self.run_id:
             self.run_id = self._start()
             if self._checkpoints is not None:
                 self._checkpoints.note(self.run_id)
         while self._waiting:
             epoch = self._waiting[0]
-            history = {name: [value] for name, value in told_of(epoch).items()}
+            history = {name: [value] for name, value in told_of(epoch, self._rows).items()}
             self._tracking.add(self.run_id, RunRecord(history=history, first_epoch=epoch.number - 1))
             del self._waiting[0]
         if self._again_s:
@@ -112,13 +116,17 @@ class Journal:
         self._say(f"in epoch {epoch}, {share:.0%}: {known}{rows_per_s:,.0f} rows/s, {left_s:.0f} s left")
 
 
-def told_of(epoch: Epoch) -> dict[str, float]:
-    """The metrics of an epoch."""
+def told_of(epoch: Epoch, rows: Literal["training", "refit"] = "training") -> dict[str, float]:
+    """The metrics of an epoch; those of a refit stand beside those of the training, in one run."""
+    system = {
+        name.replace("system/", "system/refit/") if rows == "refit" else name: value
+        for name, value in epoch.system.items()
+    }
     told = {
-        "training.loss.by_epoch": epoch.loss,
-        "training.learning_rate": epoch.learning_rate,
-        "training.rows_per_s": epoch.rows_per_s,
-        **epoch.system,
+        f"{rows}.loss.by_epoch": epoch.loss,
+        f"{rows}.learning_rate": epoch.learning_rate,
+        f"{rows}.rows_per_s": epoch.rows_per_s,
+        **system,
     }
     if epoch.validation is not None:
         told["validation.loss.by_epoch"] = epoch.validation
