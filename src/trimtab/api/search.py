@@ -121,7 +121,9 @@ class Search(Spec):
         description="trials at a time, each in a process of Ray, where training.where says; 1: this process alone",
     )
     space: Annotated[Space, Field(max_length=64)] | None = Field(
-        None, description="parameters by family, or those of model.py; {} for a family's own default"
+        None,
+        description="parameters by family, or those of model.py; {} for a family's own default. "
+        "By itself: gradient_boosting and, for classes, logistic; mlp only where it is named",
     )
     folds: Folds = Field(default_factory=Folds)
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="default: training.seed")

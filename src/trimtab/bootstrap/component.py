@@ -73,6 +73,8 @@ def featurize(project: str, until: str, rows_version: str, rows: Any, features: 
     file = place.loaded.project.features
     definition = load_features(place.loaded.root / file) if file else None
     made = step(place.loaded.project, definition, read_pointers(rows), place.engine, place.tables, end)
+    for warning in made.warnings:
+        log(f"warning: {warning}")
     return Versioned(write_pointers({"features": made.pointer}, features))
 
 
@@ -194,6 +196,7 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
         checkpoints=place.home.checkpoints,
         say=log,
         workers=place.workers(),
+        tracking=place.tracking(),
     )
     after = place.learned(place.provenance(pointer, before.until, before.window), made.circumstances)
     told = {

@@ -40,3 +40,19 @@ def calibration(labels: Array, predictions: Array, bins: int = 10) -> tuple[Cali
         CalibrationBin(end - start, float(p[start:end].mean()), float(y[start:end].mean()))
         for start, end in pairwise(edges.tolist())
     )
+
+
+def calibration_of_confidence(labels: Array, probabilities: Array) -> tuple[CalibrationBin, ...]:
+    """The same of several classes: how probable the likeliest class was said to be, and how often it was right.
+
+    Confidence calibration of Guo, Pleiss, Sun and Weinberger 2017, here in bins of equal rows.
+
+    Args:
+        labels: class index, shape (rows,).
+        probabilities: shape (rows, classes).
+
+    >>> calibration_of_confidence(np.array([0, 1] * 30), np.array([[0.75, 0.25]] * 60))
+    (CalibrationBin(rows=60, predicted=0.75, observed=0.5),)
+    """
+    right = probabilities.argmax(axis=1) == labels
+    return calibration(right.astype(float), probabilities.max(axis=1))

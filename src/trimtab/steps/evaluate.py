@@ -15,7 +15,7 @@ from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
 from trimtab.ports.tracking import RunRecord, Tracking
 from trimtab.quality.bootstrap import Interval, metric_interval
-from trimtab.quality.calibration import CalibrationBin, calibration
+from trimtab.quality.calibration import CalibrationBin, calibration, calibration_of_confidence
 from trimtab.quality.fairness import Fairness, LimitResult
 from trimtab.quality.gates import Difference, GateResult, paired_difference
 from trimtab.quality.importance import Importance, permutation_importance
@@ -58,6 +58,7 @@ class Evaluated:
         searched: slices where the loss is highest; None where they were not asked for.
         importances: of each feature, by the loss.
         loss: the metric of both.
+        calibration: of the positive class, or of the likeliest of several; empty for a regression.
         cheaper: what became of the smaller form; None where none was asked for.
     """
 
@@ -146,7 +147,7 @@ def evaluate(
             ask, held.rows.features, held.labels, loss, held.blocks, seed, held.beside
         ),
         loss=loss.name,
-        calibration=calibration(held.labels, found.answers) if rows.plan.task == "binary" else (),
+        calibration=_calibration(rows.plan.task, held.labels, found.answers),
         cheaper=consider(project, model, held, found, take(rows.features, split(project, rows).training)),
     )
     small = evaluated.cheaper
@@ -197,6 +198,12 @@ def _searched(project: Project, held: Held, answers: Array, loss: Metric) -> Sea
     losses = loss.losses(held.labels, answers, held.beside)
     columns = {**held.rows.features, **held.rows.slices}
     return worst_slices(columns, losses, held.blocks, project.training.seed)
+
+
+def _calibration(task: str, labels: Array, answers: Array) -> tuple[CalibrationBin, ...]:
+    if task == "binary":
+        return calibration(labels, answers)
+    return calibration_of_confidence(labels, answers) if task == "multiclass" else ()
 
 
 def _reached(metrics: Mapping[str, float]) -> str:

@@ -22,7 +22,8 @@ METHODS: Final = (
     "block bootstrap by day with expanded percentiles (Hesterberg 2015); paired differences by day; slices as in "
     "SliceFinder (Chung et al. 2019) and SliceLine (Sagadeeva & Boehm 2021), with sign flips by day and the largest "
     "statistic (Westfall & Young 1993); permutation importance (Breiman 2001); equal opportunity and odds (Hardt et "
-    "al. 2016); behaviour tests (Ribeiro et al. 2020)."
+    "al. 2016); behaviour tests (Ribeiro et al. 2020); calibration in bins of equal rows, of several classes that "
+    "of the likeliest (Guo et al. 2017)."
 )
 
 

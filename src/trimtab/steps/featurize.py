@@ -43,13 +43,13 @@ class Featurized:
             or value, null where unknown), `trimtab_slice_<column>`, then the features by name.
         plan: the serving plan; it stands in the table's metadata too.
         labelled: rows with a label.
-        missing: share of missing values by feature.
+        warnings: a sentence for each feature without a value in any row; they stand in the table's metadata too.
     """
 
     pointer: Pointer
     plan: ServingPlan
     labelled: int
-    missing: Mapping[str, float]
+    warnings: tuple[str, ...]
 
 
 def featurize(
@@ -116,6 +116,7 @@ def featurize(
         ),
         time_zone=project.time_zone,
     )
+    warnings = _warnings(features, definition, name)
     table = _table(rows, values, features, project.evaluation.kept_columns, examples.time is not None)
     metadata = {
         "step": "featurize",
@@ -123,12 +124,12 @@ def featurize(
         "until": until.isoformat() if until else None,
         "reads": {table: asdict(pointer) for table, pointer in pointers.items() if table in held},
         "samples": _samples(rows, definition.request),
+        "warnings": warnings,
         "order": ROW,
     }
     version = tables.overwrite(TABLE.format(name), _content(table, plan, metadata))
     pointer = Pointer(version.name, version.version, version.rows, version.digest)
-    missing = {feature: float(is_missing(held).mean()) for feature, held in features.items()}
-    return Featurized(pointer, plan, int(np.isfinite(values).sum()), missing)
+    return Featurized(pointer, plan, int(np.isfinite(values).sum()), warnings)
 
 
 def whole_table(project: Project, held: Mapping[str, ColumnType]) -> FeatureDefinition:
@@ -169,6 +170,23 @@ def _check_names(features: Mapping[str, Array], definition: FeatureDefinition) -
         raise DataRefused(
             f"{definition.path}: feature '{wrong[0]}' takes a reserved name", remedy="rename it"
         )
+
+
+def _warnings(features: Mapping[str, Array], definition: FeatureDefinition, examples: str) -> tuple[str, ...]:
+    """What a person should look at: a model takes a feature without values, and learns nothing from it."""
+    viewed = {name: view.name for view in definition.views for name in view.columns.values()}
+    told = []
+    for name, values in features.items():
+        if not is_missing(values).all():
+            continue
+        view = viewed.get(name)
+        mend = (
+            f"mend what makes it in table '{examples}' or in {definition.path}"
+            if view is None
+            else f"see by, time and max_age of the view of '{view}', and what that table holds"
+        )
+        told.append(f"feature '{name}' has no value in any of {len(values):,} rows; {mend}, or leave it out")
+    return tuple(told)
 
 
 def _known(label: Labels, rows: "pa.Table", known_at: str | None, until: datetime | None) -> Array:

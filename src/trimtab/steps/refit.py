@@ -5,16 +5,18 @@ the way, by fits that stop before the days that they score (verdicts.md 3).
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
+from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.features.columns import Array
 from trimtab.ports.tables import Pointer, Tables
+from trimtab.ports.tracking import Tracking
 from trimtab.ports.workers import Workers
 from trimtab.quality.blocks import local_days
 from trimtab.quality.climatology import climatology, mature_days
@@ -60,6 +62,7 @@ def refit(
     checkpoints: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
     workers: Workers | None = None,
+    tracking: Tracking | None = None,
 ) -> Refitted:
     """Fit the tested model anew on all usable rows.
 
@@ -69,9 +72,11 @@ def refit(
         checkpoints: root of those of networks; None keeps none.
         say: is told how a network's training goes.
         workers: where a network learns the final model, as in `train`.
+        tracking: is told a network's epochs, in the run of the tested model; None leaves no trace.
 
     Raises:
         ModelRefused: build or fit raised.
+        SurroundingsFailed: the tracking server is away when all is learned; what was learned is in the checkpoints.
     """
     model = FittedModel.load(tested)
     source = model.source(source)
@@ -81,13 +86,17 @@ def refit(
     kept = checkpoints_of(
         checkpoints, identity_of(project, source, features, rows.until, window, "refit", **model.frozen), say
     )
-    watch = Journal(None, str, say, kept).watch
+    journal = Journal(tracking if model.run_id else None, model.run_id, say, kept, rows="refit")
     at_once = 1 if model.one_at_a_time else project.training.resources.cpu
     with ThreadPoolExecutor(max_workers=at_once) as pool:
         everything = np.arange(len(rows))
-        whole = pool.submit(_fit, project, source, model, rows, everything, watch, workers) if again else None
+        whole = (
+            pool.submit(_fit, project, source, model, rows, everything, journal.watch, workers)
+            if again
+            else None
+        )
         skills = _reference_skills(project, source, model, rows, pool)
-        made = model if whole is None else whole.result()
+        made = model if whole is None else _ended(whole, journal)
     made = replace(
         made,
         run_id=model.run_id,
@@ -102,6 +111,17 @@ def refit(
     if kept is not None:
         kept.clear()
     return Refitted(folder, again, len(labels) if again else model.rows, skills, made.circumstances)
+
+
+def _ended(fit: Future[FittedModel], journal: Journal) -> FittedModel:
+    """What was fitted, once all that is to be told of it is told."""
+    try:
+        made = fit.result()
+    except TrimtabError:
+        journal.failed()
+        raise
+    journal.done()
+    return made
 
 
 def _fit(

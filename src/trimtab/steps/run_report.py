@@ -21,6 +21,9 @@ table { border-collapse: collapse; width: 100%; } td, th { text-align: left; pad
 {% for table in tables %}<tr><td>{{ table.name }}<td>{{ table.version }}
 <td>{{ "{:,}".format(table.rows) }}<td><code>{{ table.digest[:12] }}</code></tr>
 {% endfor %}</table>
+{% for table in tables %}{% for warning in table.metadata.get("warnings", ()) %}
+<p>Warning: {{ warning }}.</p>
+{% endfor %}{% endfor %}
 <h2>Model versions</h2>
 <table><tr><th>version<th>data until<th>log loss<th>verdict of the gates</tr>
 {% for one in versions %}<tr><td>{{ one.version }}<td>{{ one.tags.get("trimtab.until", "") }}

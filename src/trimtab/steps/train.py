@@ -95,7 +95,7 @@ def train(
         means: what a search works with; its page lies in `folder` then.
         chosen: by an earlier search; it is fitted, and nothing is searched.
         checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
-        say: is told how a network's training goes, a line an epoch.
+        say: is told how a network's training goes, a line an epoch and more within a long one.
         workers: where a network learns if `training.workers` is more than 1 or `training.where` kuberay; trials of a
             search do not.
 

@@ -82,6 +82,10 @@ def test_a_model_of_each_task_is_judged_and_explained(
     assert found.searched is not None
     assert found.searched.looked_at > 5
     assert "What the model goes by" in page.read_text()
+    numeric = label == "spent"
+    assert sum(one.rows for one in found.calibration) == (0 if numeric else found.rows)
+    assert ('aria-label="Calibration"' in page.read_text()) is not numeric
+    assert ("likeliest class was said to be" in page.read_text()) is (label == "level")
     servable = export(project, folder, places[0], None, *places[1:], tmp_path / "models").folder.path
     background = open_folder(servable).background()
     assert all(len(values) == 16 for values in background.values())

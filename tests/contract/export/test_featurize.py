@@ -73,6 +73,26 @@ def test_a_wrong_column_is_named_with_those_that_exist(flights: Any) -> None:
         flights.featurize(renamed)
 
 
+def test_a_view_that_finds_nothing_is_told(small: Any) -> None:
+    import pyarrow as pa
+
+    number = {"k": "string", "x": "number"}
+    small.add(
+        "t", pa.table({"k": ["a", "b"], "x": [1.0, 2.0], "y": [True, False]}), {**number, "y": "boolean"}
+    )
+    small.add("shops", pa.table({"k": ["A", "B"], "x": [1.0, 2.0]}), number)
+    features = """from trimtab.features import Request, View
+REQUEST = Request(k="string", x="number")
+VIEWS = (View("shops", by="k", columns={"x": "size"}),)
+"""
+    examples = {"table": "t", "key": ["k"], "label": {"column": "y"}}
+    made = small.featurize(features, None, tables={"t": "t.sql"}, examples=examples, evaluation={})
+    assert made.warnings == (
+        "feature 'size' has no value in any of 2 rows; see by, time and max_age of the view of 'shops', and what "
+        "that table holds, or leave it out",
+    )
+
+
 def test_a_key_that_comes_twice_is_refused(small: Any) -> None:
     import pyarrow as pa
 

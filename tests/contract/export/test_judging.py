@@ -94,6 +94,9 @@ def test_intervals_importances_and_the_search_are_told(judge: Any) -> None:
     assert {one.feature for one in found.importances} >= {"carrier", "local_hour", "distance"}
     assert found.importances[0].mean > 0
     assert f"{found.searched.looked_at} slices" in page
+    assert sum(one.rows for one in found.calibration) == found.rows
+    assert 'aria-label="Calibration"' in page
+    assert page.count("came true 0.") == len(found.calibration) == 10
     assert "<script" not in page
     assert judge({"metrics": ["log_loss"], "findSlices": False})[0].searched is None
 

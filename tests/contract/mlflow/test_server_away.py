@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +24,52 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerPr
     made.stop()
 
 
-@pytest.fixture
-def trained(tmp_path: Path, server: ServerProcess) -> Callable[[Callable[[str], None]], Any]:
-    """The train step, of six epochs, whose lines somebody hears as they come."""
-    from tests.contract.ray.learner import MODEL, small_project, table
-    from trimtab.adapters.delta import DeltaTables
-    from trimtab.adapters.duckdb import DuckEngine
-    from trimtab.adapters.mlflow import MlflowTracking
-    from trimtab.steps.train import model_source, train
+@dataclass
+class Shop:
+    """A small table and project, whose network learns for six epochs; each step's lines somebody hears as they come."""
 
-    (tmp_path / "model.py").write_text(MODEL.format(line="pass"))
-    project = small_project(epochs=6, patience=None)
-    tables = DeltaTables(tmp_path / "tables")
-    pointer = table(tables)
+    root: Path
+    address: str
 
-    def run(say: Callable[[str], None]) -> Any:
+    def __post_init__(self) -> None:
+        from tests.contract.ray.learner import small_project, table
+        from trimtab.adapters.delta import DeltaTables
+
+        self.model("pass")
+        self.project = small_project(epochs=6, patience=None)
+        self.tables = DeltaTables(self.root / "tables")
+        self.features = table(self.tables)
+
+    def model(self, line: str) -> None:
+        from tests.contract.ray.learner import MODEL
+
+        (self.root / "model.py").write_text(MODEL.format(line=line))
+
+    def train(self, say: Callable[[str], None]) -> Any:
+        from trimtab.adapters.duckdb import DuckEngine
+        from trimtab.adapters.mlflow import MlflowTracking
+        from trimtab.steps.train import model_source, train
+
         return train(
-            project, model_source(project, tmp_path), pointer, DuckEngine(tables, tmp_path / "scratch"), tables,
-            MlflowTracking(server.address), tmp_path / "made", checkpoints=tmp_path / "kept", say=say,
+            self.project, model_source(self.project, self.root), self.features,
+            DuckEngine(self.tables, self.root / "scratch"), self.tables, MlflowTracking(self.address),
+            self.root / "made", checkpoints=self.root / "kept", say=say,
         )  # fmt: skip
 
-    return run
+    def refit(self, say: Callable[[str], None]) -> Any:
+        from trimtab.adapters.mlflow import MlflowTracking
+        from trimtab.steps.refit import refit
+        from trimtab.steps.train import model_source
+
+        return refit(
+            self.project, model_source(self.project, self.root), self.root / "made", self.features, self.tables,
+            self.root / "again", checkpoints=self.root / "kept", say=say, tracking=MlflowTracking(self.address),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def shop(tmp_path: Path, server: ServerProcess) -> Shop:
+    return Shop(tmp_path, server.address)
 
 
 def steps(server: ServerProcess, run_id: str, name: str) -> list[int]:
@@ -53,7 +79,7 @@ def steps(server: ServerProcess, run_id: str, name: str) -> list[int]:
 
 
 def test_it_is_seen_while_it_runs_and_a_server_that_is_away_meanwhile_misses_nothing(
-    server: ServerProcess, trained: Any
+    server: ServerProcess, shop: Shop
 ) -> None:
     from trimtab.adapters.mlflow.client import client
 
@@ -69,7 +95,7 @@ def test_it_is_seen_while_it_runs_and_a_server_that_is_away_meanwhile_misses_not
         if line.startswith("epoch 5 of 6"):
             server.start()
 
-    done = trained(hear)
+    done = shop.train(hear)
     assert [run.info.status for run in seen] == ["RUNNING"]
     told = seen[0].data.metrics
     assert 10 < told["system/cpu_utilization_percentage"] < 6400
@@ -82,7 +108,7 @@ def test_it_is_seen_while_it_runs_and_a_server_that_is_away_meanwhile_misses_not
 
 
 def test_one_that_stays_away_costs_the_step_but_not_what_was_learned(
-    server: ServerProcess, trained: Any, tmp_path: Path
+    server: ServerProcess, shop: Shop, tmp_path: Path
 ) -> None:
     lines: list[str] = []
 
@@ -92,24 +118,21 @@ def test_one_that_stays_away_costs_the_step_but_not_what_was_learned(
             server.stop(signal.SIGKILL)
 
     with pytest.raises(SurroundingsFailed, match="MLflow at http"):
-        trained(hear)
+        shop.train(hear)
     assert sum(line.startswith("epoch ") for line in lines) == 6
     assert list((tmp_path / "kept").rglob("*.checkpoint"))
     server.start()
     again: list[str] = []
-    done = trained(again.append)
+    done = shop.train(again.append)
     assert again[0].startswith("goes on from its checkpoint: epoch 7")
     assert len(again) == 1, "it learned again"
     assert steps(server, done.run_id, "validation.log_loss")
 
 
-def test_a_training_that_fails_says_so_though_the_server_is_away(
-    server: ServerProcess, trained: Any, tmp_path: Path
-) -> None:
-    from tests.contract.ray.learner import MODEL
+def test_a_training_that_fails_says_so_though_the_server_is_away(server: ServerProcess, shop: Shop) -> None:
     from trimtab.api.errors import InputRefused
 
-    (tmp_path / "model.py").write_text(MODEL.format(line="assert self.calls < 36, 'too often'"))
+    shop.model("assert self.calls < 36, 'too often'")
     lines: list[str] = []
 
     def hear(line: str) -> None:
@@ -118,5 +141,36 @@ def test_a_training_that_fails_says_so_though_the_server_is_away(
             server.stop(signal.SIGKILL)
 
     with pytest.raises(InputRefused, match="too often"):
-        trained(hear)
+        shop.train(hear)
     assert lines[-1].endswith("will be missing there"), lines
+
+
+def test_a_refit_is_seen_while_it_runs_in_the_run_of_the_model_that_was_judged(
+    server: ServerProcess, shop: Shop
+) -> None:
+    from trimtab.adapters.mlflow import MlflowTracking
+    from trimtab.adapters.mlflow.client import client
+
+    run_id = shop.train(lambda _: None).run_id
+    MlflowTracking(server.address).finish(run_id)  # as evaluate does
+    mlflow = client(server.address)
+    before = mlflow.get_metric_history(run_id, "training.loss.by_epoch")
+    seen: list[list[int]] = []
+
+    def hear(line: str) -> None:
+        if line.startswith("epoch 3 of 6"):
+            seen.append(steps(server, run_id, "refit.loss.by_epoch"))
+            server.stop(signal.SIGKILL)
+        if line.startswith("epoch 5 of 6"):
+            server.start()
+
+    made = shop.refit(hear)
+    assert made.refitted
+    assert seen == [[0, 1]]  # the line comes before MLflow hears of its epoch
+    for name in ("loss.by_epoch", "rows_per_s", "learning_rate"):
+        assert steps(server, run_id, f"refit.{name}") == [0, 1, 2, 3, 4, 5]
+    assert steps(server, run_id, "system/refit/peak_memory_megabytes") == [0, 1, 2, 3, 4, 5]
+    assert mlflow.get_metric_history(run_id, "training.loss.by_epoch") == before
+    assert mlflow.get_run(run_id).info.status == "FINISHED"
+    experiment = mlflow.get_experiment_by_name("small").experiment_id
+    assert len(mlflow.search_runs([experiment])) == 1

@@ -1,6 +1,7 @@
 """What the loop of training does with settings, hooks, and a model.py that is wrong."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -212,6 +213,29 @@ def test_bfloat16_learns_what_float32_does(tmp_path: Path, rows: Any) -> None:
     right = [float(((net.predict_proba(x)[:, 1] > 0.5) == y).mean()) for net in (plain, mixed)]
     assert abs(right[0] - right[1]) < 0.03 < 0.7 < min(right)
     assert not np.array_equal(weights(plain), weights(mixed))
+
+
+@pytest.mark.parametrize(("card", "capability", "mixed"), [("T4", (7, 5), False), ("A100", (8, 0), True)])
+def test_auto_takes_bfloat16_where_the_gpu_has_it_and_not_where_torch_emulates_it(
+    monkeypatch: pytest.MonkeyPatch, card: str, capability: tuple[int, int], mixed: bool
+) -> None:
+    """No such card is here: torch's questions to the driver are answered as it would answer them."""
+    import torch
+
+    from trimtab.api.training import Loop
+    from trimtab.steps.network.loop import autocast
+
+    major, minor = capability
+    described = SimpleNamespace(name=card, major=major, minor=minor)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: described)
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda _: True)  # emulated, as on a T4
+    assert torch.cuda.is_bf16_supported()
+    gpu = torch.device("cuda")
+    assert isinstance(autocast(Loop(precision="auto"), gpu), torch.autocast) is mixed
+    assert isinstance(autocast(Loop(precision="bfloat16"), gpu), torch.autocast)  # who asks for it gets it
+    assert not isinstance(autocast(Loop(precision="float32"), gpu), torch.autocast)
 
 
 def test_a_regression_learns_in_the_units_of_its_target(tmp_path: Path, rows: Any) -> None:

@@ -1,5 +1,6 @@
 """`init`, `check`, `run` on a table that is not flights; resuming; Python; a model from elsewhere; the endpoint."""
 
+import html
 import json
 import os
 import signal
@@ -146,6 +147,24 @@ def test_a_step_that_fails_says_why_and_mended_files_want_a_new_run(copied, run_
     (copied / "model.py").write_text("def build(schema):\n    return None\n")
     with pytest.raises(InputRefused, match="the project changed since"):
         run_here(copied, resume=True)
+
+
+def test_a_feature_without_a_value_is_told_while_it_runs_in_its_log_and_on_its_page(copied, run_here):
+    (data,) = (copied / "data").iterdir()
+    head, *rows = data.read_text().splitlines()
+    data.write_text("\n".join([f"{head},note", *(f"{row}," for row in rows)]) + "\n")
+    events = []
+    run = run_here(copied, hear=events.append)
+    told = (
+        "feature 'note' has no value in any of 600 rows; "
+        "mend what makes it in table 'data' or in trimtab.yaml, or leave it out"
+    )
+    lines = [(event["task"], event["line"]) for event in events if event["event"] == "task_progress"]
+    assert lines == [("featurize", f"warning: {told}")]
+    assert run.passed
+    folder = next(copied.glob(".trimtab/runs/*/run.json")).parent
+    assert told in next(folder.rglob("featurize.log")).read_text()
+    assert told in html.unescape((folder / "report.html").read_text())
 
 
 def test_a_killed_run_goes_on_where_it_was(copied, run_here, tmp_path):

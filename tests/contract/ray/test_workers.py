@@ -47,7 +47,10 @@ def test_two_workers_learn_what_one_process_does(whole: Whole, begin: Begin, roo
     one, two = np.load(root / "one.npy"), np.load(root / "two.npy")
     assert np.abs(one - two).max() < 1e-5
     assert not np.array_equal(one, np.zeros_like(one))
-    epochs = [[line.split(",")[0] for line in run.lines if "epoch" in line] for run in (alone, whole.learner)]
+    epochs = [
+        [line.split(",")[0] for line in run.lines if line.startswith("epoch")]
+        for run in (alone, whole.learner)
+    ]
     assert len(epochs[0]) == 4
     assert epochs[0] == epochs[1]
 

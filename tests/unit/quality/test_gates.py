@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.quality.calibration import calibration
+from trimtab.quality.calibration import calibration, calibration_of_confidence
 from trimtab.quality.gates import Gate, judge, paired_difference
 from trimtab.quality.metrics import METRICS
 from trimtab.quality.slices import slices
@@ -105,6 +105,19 @@ def test_calibration_keeps_every_row_and_the_mean(seed, rows):
     assert sum(cell.rows for cell in table) == rows
     assert sum(cell.rows * cell.predicted for cell in table) == pytest.approx(p.sum())
     assert all(a.predicted < b.predicted for a, b in pairwise(table))
+
+
+def test_a_model_of_several_classes_that_knows_how_sure_it_may_be_is_on_the_line():
+    rng = np.random.default_rng(5)
+    said = rng.dirichlet([1.0, 2.0, 3.0], 60_000)
+    labels = (said.cumsum(axis=1) < rng.random((len(said), 1))).sum(axis=1)  # drawn as it is said
+    honest = calibration_of_confidence(labels, said)
+    assert sum(one.rows for one in honest) == len(said)
+    assert all(one.observed == pytest.approx(one.predicted, abs=0.03) for one in honest)  # 4 standard errors
+    too_sure = said**3 / (said**3).sum(axis=1, keepdims=True)
+    assert all(
+        one.observed < one.predicted - 0.03 for one in calibration_of_confidence(labels, too_sure)[1:-1]
+    )
 
 
 def test_slices_are_ordered_by_rows_and_scored_alone():

@@ -139,7 +139,7 @@ class Fit:
         self.module.train()
         steps, accumulate = loader.steps, self.settings.accumulate
         began = said = time.monotonic()
-        before = place.rows
+        before = looked = place.rows
         total, pending = place.loss, []
         quick = device.type == "cpu" and self.peers.world == 1
         every = 1 if quick or not self.settings.checkpoint_every else LOOKED_EVERY
@@ -168,14 +168,15 @@ class Fit:
                     seen = sum(float(value) * counted for value, counted in pending)
                     pending.clear()
                     seen, keep = self.peers.agreed(seen, not last and self._due())
-                    total += seen
+                    total, looked = total + seen, place.rows
                     self._check(total, place)
                 now = time.monotonic()
                 rate = (place.rows - before) / max(now - began, 1e-9)
                 if now - said > TOLD_EVERY_S:
                     said, share = now, place.step / steps
                     left = (self.last_epoch - place.epoch - share) * steps * self.settings.batch_rows / rate
-                    self.watch.step(place.epoch + 1, share, total / place.rows, rate, left)
+                    mean = total / looked if looked else math.nan
+                    self.watch.step(place.epoch + 1, share, mean, rate, left)
                 if keep:
                     place = replace(place, loss=total)
                     self._keep(place, loader, optimizer, schedule, best)
@@ -307,9 +308,11 @@ def device_of(settings: Loop) -> torch.device:
 
 
 def autocast(settings: Loop, device: torch.device) -> Any:
-    """bfloat16 where it is asked for, or where a GPU has it."""
+    """bfloat16 where it is asked for, or where a GPU has it; not where torch would emulate it (before Ampere)."""
     mixed = settings.precision == "bfloat16" or (
-        settings.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+        settings.precision == "auto"
+        and device.type == "cuda"
+        and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return torch.autocast(device.type, torch.bfloat16) if mixed else contextlib.nullcontext()
 

@@ -50,7 +50,8 @@ class Watch:
 
     Attributes:
         epoch: is told of each epoch when it ends.
-        step: is told, now and then within an epoch: epoch, share of it that is done, loss so far, rows/s, seconds left.
+        step: is told, now and then within an epoch: epoch, share of it that is done, mean loss up to the last look at
+            it (NaN before the first), rows/s, seconds left.
         alive: is called, now and then, where there is nothing to tell: on validation rows.
         say: is told sentences, such as that it goes on from a checkpoint.
         checkpoints: None keeps none.

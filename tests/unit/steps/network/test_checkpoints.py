@@ -1,5 +1,7 @@
 """Checkpoints are whole or not there, and of one training."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -87,3 +89,47 @@ def test_a_full_disk_is_a_sentence_and_the_last_good_one_stands(tmp_path: Path) 
     assert "remedy: free some disk" in done.stdout
     assert done.stdout.splitlines()[-1] == "{'place': {'epoch': 1}}"
     assert [path.name for path in (tmp_path / "kept").iterdir()] == ["000000000001.checkpoint"]
+
+
+NO_SPACE = """
+import os
+import sys
+from pathlib import Path
+import torch
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.steps.network.checkpoints import Checkpoints
+disk = Path(sys.argv[1])
+kept = Checkpoints(disk / "kept", "ab" * 32)
+kept.write(1, {"place": {"epoch": 1}})
+free = os.statvfs(disk).f_bavail
+try:
+    kept.write(2, {"weights": torch.zeros(200_000)})
+except SurroundingsFailed as full:
+    print(full)
+print(kept.last(), os.statvfs(disk).f_bavail == free, os.listdir(kept.folder))
+kept.write(3, {"place": {"epoch": 3}})
+print(kept.last())
+"""
+
+
+def alone() -> list[str]:
+    """What runs a command among mounts of its own, which go with it."""
+    own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    tried = [*own, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    if shutil.which("unshare") is None or subprocess.run(tried, capture_output=True, check=False).returncode:
+        pytest.skip("nobody may mount a disk here")
+    return own
+
+
+def test_a_disk_without_space_is_a_sentence_and_holds_no_half_of_a_checkpoint(tmp_path: Path) -> None:
+    """A disk of its own, 512 KiB of memory: the kernel says ENOSPC."""
+    run = 'mount -t tmpfs -o size=512k tmpfs "$1" && exec "$2" -c "$3" "$1"'
+    done = subprocess.run(
+        [*alone(), "sh", "-c", run, "sh", str(tmp_path), sys.executable, NO_SPACE],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said, remedy, held, again = done.stdout.splitlines()
+    assert "cannot be written (No space left on device); 000000000001.checkpoint stands" in said
+    assert "remedy: free some disk" in remedy
+    assert held == "{'place': {'epoch': 1}} True ['000000000001.checkpoint']"
+    assert again == "{'place': {'epoch': 3}}"

@@ -1,5 +1,7 @@
 """The order in which a network sees its rows."""
 
+import contextlib
+import threading
 from typing import Any
 
 import numpy as np
@@ -92,3 +94,53 @@ def test_only_the_groups_that_are_needed_are_read(torch: Any) -> None:
     counted = Loader(Counted(), 10, 7, torch.device("cpu"))
     assert len(list(counted.batches(0, 36))) == 4
     assert len(read) == 4
+
+
+class Watched:
+    """Blocks that say when each begins to be read."""
+
+    def __init__(self, blocks: Any) -> None:
+        self.counts, self.mixed = blocks.counts, blocks.mixed
+        self.begun = [threading.Event() for _ in self.counts]
+        self._blocks = blocks
+
+    def read(self, block: int) -> Any:
+        self.begun[block].set()
+        return self._blocks.read(block)
+
+
+def test_the_next_group_is_read_while_one_is_learned_from_and_no_further_one(torch: Any) -> None:
+    from trimtab.steps.network.loader import Loader
+
+    watched = Watched(loader(400, 10, 10, 4).blocks)
+    own = Loader(watched, 10, 7, torch.device("cpu"))
+    groups = [group.blocks for group in own._groups(0)]
+    with contextlib.closing(own.batches(0)) as batches:
+        next(batches)  # of the first group, which nobody has learned from to its end
+        assert all(watched.begun[block].wait(30) for block in groups[1])
+        assert not any(watched.begun[block].is_set() for group in groups[2:] for block in group)
+
+
+def test_what_goes_to_a_gpu_is_pinned_a_group_at_a_time_and_copied_beside_what_is_computed(
+    torch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page-locked memory is the driver's to give: who has no GPU sees here that it is asked for, and how it is sent."""
+    from trimtab.steps.network.loader import Loader
+
+    sent: list[tuple[int, Any, bool]] = []
+
+    class Pinned:
+        def __init__(self, tensor: Any) -> None:
+            self.tensor = tensor
+
+        def to(self, device: Any, non_blocking: bool = False) -> Any:
+            sent.append((len(self.tensor), device, non_blocking))
+            return self.tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: Pinned(tensor))
+    gpu = torch.device("cuda")
+    cpu = loader(95, 10, 10, 4)
+    batches = list(Loader(cpu.blocks, 10, 7, gpu).batches(0))
+    assert seen(batches) == seen(cpu.batches(0))
+    rows = [group.rows for group in cpu._groups(0)]
+    assert sent == [(count, gpu, True) for count in rows for _ in ("matrix", "target")]
