@@ -10,8 +10,9 @@ from typing import Any, Final
 from trimtab.ports.cluster import Object
 
 IMAGE: Final = "see the image's name, that its registry answers the nodes, and imagePullSecrets"
+LOG: Final = "see its log (kubectl logs --previous)"
 FATAL_WAITS: Final[Mapping[str, str]] = {
-    "CrashLoopBackOff": "see its log (kubectl logs --previous)",
+    "CrashLoopBackOff": LOG,
     "ImagePullBackOff": IMAGE,
     "ErrImagePull": IMAGE,
     "ErrImageNeverPull": IMAGE,

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trimtab.adapters.kubectl import Kubectl
+from trimtab.adapters import hindrance
+from trimtab.adapters.kubectl import Kubectl, NotAllowed
 from trimtab.api.resources.crd import definition
 from trimtab.api.resources.meta import GROUP
 from trimtab.local.cluster_doctor.reading import CRDS, OPERATOR, Deployments, Json, image, operators
@@ -15,6 +16,9 @@ IN_PODS: Final = (
     "helm upgrade trimtab helm/trimtab -n trimtab-system --reuse-values --set config.collector.storage="
 )
 """Or `config.collector.storageClass=NAME`."""
+IMAGES: Final = (
+    "make images, give them to the nodes or to a registry, and name them there: docs/install.md#with-helm"
+)
 UNDER_WAY: Final = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling", "failed")
 LAID: Final = "storageclass.kubernetes.io/is-default-class"
 ENFORCED: Final = "pod-security.kubernetes.io/enforce"
@@ -46,14 +50,46 @@ def operator(kubectl: Kubectl, deployments: Deployments) -> Iterator[Finding]:
     if not ours:
         yield Finding("operator", "not installed, or runs beside the cluster", False, UPGRADE, True)
     for one in ours:
-        meta, status = one["metadata"], one.get("status") or {}
-        ready, wished = status.get("availableReplicas", 0), one["spec"].get("replicas", 1)
-        said = f"{image(one)}: {ready} of {wished} replicas in {meta['namespace']}"
-        remedy = f"kubectl describe deployment,pods -n {meta['namespace']} -l {OPERATOR[0]}={OPERATOR[1]}"
-        yield Finding("operator", said, ready >= 1, remedy, True)
+        yield _replicas(kubectl, one)
     places = {one["metadata"]["namespace"] for one in ours} or {"trimtab-system"}
     for place in sorted(places):
         yield from _releases(kubectl, place)
+
+
+def _replicas(kubectl: Kubectl, deployment: Json) -> Finding:
+    """How many of an operator's are Ready; where it is not all of the newest, why."""
+    namespace, status = deployment["metadata"]["namespace"], deployment.get("status") or {}
+    ready, wished = status.get("availableReplicas", 0), deployment["spec"].get("replicas", 1)
+    all_well = ready >= wished and not status.get("unavailableReplicas")
+    because = "" if all_well else _hindrance(kubectl, deployment)
+    said = f"{image(deployment)}: {ready} of {wished} replicas in {namespace}"
+    return Finding(
+        "operator", f"{said}: {because}" if because else said, ready >= 1 and not because,
+        _to_start(because, namespace), needed=ready < 1,
+    )  # fmt: skip
+
+
+def _hindrance(kubectl: Kubectl, deployment: Json) -> str:
+    """What keeps a Deployment's pods from being made or from starting; "" if nothing is known."""
+    if said := hindrance.of_deployments([deployment]):
+        return said
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    of_it = ",".join(f"{key}={value}" for key, value in labels.items())
+    try:
+        pods = kubectl.list("pods", "--namespace", deployment["metadata"]["namespace"], "-l", of_it)
+    except NotAllowed:
+        return ""
+    return hindrance.of_pods(pods)
+
+
+def _to_start(because: str, namespace: str) -> str:
+    """The line that helps an operator whose pods are kept like that, or shows more of it."""
+    of_it = f"-n {namespace} -l {OPERATOR[0]}={OPERATOR[1]}"
+    if hindrance.IMAGE in because:
+        return f"{IMAGES} (kubectl describe pods {of_it})"
+    if hindrance.LOG in because:
+        return f"kubectl logs --previous {of_it}"
+    return f"kubectl describe deployment,pods {of_it}"
 
 
 def _releases(kubectl: Kubectl, namespace: str) -> Iterator[Finding]:
