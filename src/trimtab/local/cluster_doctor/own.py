@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from trimtab.adapters import hindrance
+from trimtab.adapters.kserve.told import MODEL_FORMAT, takes
 from trimtab.adapters.kubectl import Kubectl, NotAllowed
+from trimtab.adapters.kubernetes import parts
 from trimtab.api.resources.crd import definition
 from trimtab.api.resources.meta import GROUP
-from trimtab.local.cluster_doctor.reading import CRDS, OPERATOR, Deployments, Json, image, operators
+from trimtab.local.cluster_doctor.reading import CRDS, OPERATOR, Deployments, Json, image, listed, operators
 from trimtab.local.doctor import Finding
 
 UPGRADE: Final = "helm upgrade --install trimtab helm/trimtab -n trimtab-system"
@@ -90,6 +92,28 @@ def _to_start(because: str, namespace: str) -> str:
     if hindrance.LOG in because:
         return f"kubectl logs --previous {of_it}"
     return f"kubectl describe deployment,pods {of_it}"
+
+
+def runtime(kubectl: Kubectl) -> Iterator[Finding]:
+    """Whether KServe, if it is there, knows what serves a model of ours in the rollouts' namespace."""
+    if kubectl.find(CRDS, "inferenceservices.serving.kserve.io") is None:
+        return
+    held = [
+        *listed(kubectl, "clusterservingruntimes.serving.kserve.io"),
+        *listed(kubectl, "servingruntimes.serving.kserve.io", "--all-namespaces"),
+    ]
+    fitting = {one["metadata"].get("namespace", ""): one for one in held if takes(one, MODEL_FORMAT, None)}
+    here = kubectl.namespace()
+    found = fitting.get(here) or fitting.get("")
+    if found is not None:
+        where = f"{found['kind']} {found['metadata']['name']}"
+        yield Finding("serving runtime", f"{where} serves model format {MODEL_FORMAT}", True)
+        return
+    elsewhere = f"in {here}; there is one in {', '.join(sorted(fitting))}" if fitting else "yet"
+    yield Finding(
+        "serving runtime", f"nothing serves model format {MODEL_FORMAT} {elsewhere}", False, parts.RUNTIME,
+        needed=not fitting,
+    )  # fmt: skip
 
 
 def _releases(kubectl: Kubectl, namespace: str) -> Iterator[Finding]:

@@ -106,6 +106,7 @@ def test_what_is_there_is_told_with_its_version(doctor, full_plane):
     )
     assert found["kserve"] == {**found["kserve"], "said": "v0.20.0 in kserve", "well": True}
     assert "Serverless; revisions say Standard themselves" in found["kserve config"]["said"]
+    assert found["serving runtime"]["said"] == "ClusterServingRuntime trimtab serves model format trimtab"
     assert found["gateway api"]["said"].startswith("v1.5.1, channel standard")
     assert "class envoy of Envoy Gateway: 0 of 0 programmed" in found["gateway"]["said"]
     assert found["gateway"]["needed"]
