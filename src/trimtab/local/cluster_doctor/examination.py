@@ -31,7 +31,7 @@ def examine_cluster(kubectl: Kubectl) -> list[Finding]:
         lambda: kserve(kubectl, deployments),
         lambda: runtime(kubectl),
         lambda: gateway_api(kubectl),
-        lambda: gateways(kubectl),
+        lambda: gateways(kubectl, deployments),
         lambda: (optional(kubectl, part, deployments) for part in OPTIONAL),
         lambda: storage(kubectl, deployments),
         lambda: pod_security(kubectl),
