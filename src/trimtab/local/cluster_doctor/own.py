@@ -75,13 +75,17 @@ def _hindrance(kubectl: Kubectl, deployment: Json) -> str:
     """What keeps a Deployment's pods from being made or from starting; "" if nothing is known."""
     if said := hindrance.of_deployments([deployment]):
         return said
-    labels = deployment["spec"]["selector"]["matchLabels"]
+    labels, namespace = deployment["spec"]["selector"]["matchLabels"], deployment["metadata"]["namespace"]
     of_it = ",".join(f"{key}={value}" for key, value in labels.items())
     try:
-        pods = kubectl.list("pods", "--namespace", deployment["metadata"]["namespace"], "-l", of_it)
+        pods = kubectl.list("pods", "--namespace", namespace, "-l", of_it)
+        if said := hindrance.of_pods(pods):
+            return said
+        waiting = [pod for pod in pods if pod.get("status", {}).get("phase") == "Pending"]
+        order = ("--field-selector=reason=FailedMount", "--sort-by=.metadata.creationTimestamp")
+        return hindrance.of_mounts(kubectl.list("events", "--namespace", namespace, *order), waiting)
     except NotAllowed:
         return ""
-    return hindrance.of_pods(pods)
 
 
 def _to_start(because: str, namespace: str) -> str:

@@ -104,6 +104,19 @@ def test_what_keeps_the_operator_from_starting_is_named(doctor, plane, status, s
     assert found["operator"]["remedy"].startswith(remedy)
 
 
+def test_a_secret_that_values_name_and_nobody_made_is_named(doctor, plane):
+    found = pods(plane)
+    for pod in found:
+        plane.cluster.write_status({**pod, "status": {"phase": "Pending", **waits("ContainerCreating")}})
+    said = 'MountVolume.SetUp failed for volume "secrets" : secret "mlflow-token" not found'
+    about = {"apiVersion": "v1", "kind": "Pod", "name": found[0]["metadata"]["name"], "namespace": SYSTEM}
+    event = {"type": "Warning", "reason": "FailedMount", "message": said, "involvedObject": about}
+    meta = {"name": "trimtab-operator.1", "namespace": SYSTEM}
+    plane.cluster.create({"apiVersion": "v1", "kind": "Event", "metadata": meta, **event})
+    told = doctor(plane.kubeconfig)[1]["operator"]["said"]
+    assert told.endswith(f"FailedMount: {said}; make the Secrets and ConfigMaps that it names")
+
+
 def test_pods_that_a_quota_refuses_are_said_to_be(doctor, plane):
     from tests.cluster.kube.poll import eventually
 
