@@ -1,4 +1,4 @@
-"""Renders manifests/base and overlays/standard from the chart, and says whether they still are what it makes.
+"""Renders manifests/base, and what overlays add to it, from the chart, and says whether they still are what it makes.
 
     python manifests/render.py              render anew; wants helm, builds it if it is not on the PATH
     python manifests/render.py --check      wants none: compares digests with those that were written beside
@@ -27,6 +27,7 @@ TAKEN: Final[Mapping[str, tuple[str, ...]]] = {
         "namespace", "serviceaccount", "rbac", "config", "deployment", "service", "poddisruptionbudget", "admission",
         "networkpolicies",
     ),
+    "overlays/local": ("servingruntimes",),
     "overlays/standard": ("monitors", "alerts", "dashboards", "servingruntimes"),
 }  # fmt: skip
 """Folder to the templates whose objects it holds; each is a file of the template's name."""

@@ -10,13 +10,15 @@ from typing import Any, Final
 from trimtab.ports.cluster import Object
 
 IMAGE: Final = "see the image's name, that its registry answers the nodes, and imagePullSecrets"
+LOG: Final = "see its log (kubectl logs --previous)"
+NAMED: Final = "make the Secrets and ConfigMaps that it names"
 FATAL_WAITS: Final[Mapping[str, str]] = {
-    "CrashLoopBackOff": "see its log (kubectl logs --previous)",
+    "CrashLoopBackOff": LOG,
     "ImagePullBackOff": IMAGE,
     "ErrImagePull": IMAGE,
     "ErrImageNeverPull": IMAGE,
     "InvalidImageName": IMAGE,
-    "CreateContainerConfigError": "make the Secrets and ConfigMaps that it names",
+    "CreateContainerConfigError": NAMED,
     "CreateContainerError": "see its volumes, its command and its user",
 }
 """Why a container waits that does not start by itself, and what to look at."""
@@ -56,6 +58,17 @@ def of_pods(pods: Sequence[Object]) -> str:
                 said = one_line(one.get("message", ""))
                 return f"{one.get('reason', 'Unschedulable')}: {said}; {_room(said)}"
     return ""
+
+
+def of_mounts(events: Sequence[Object], pods: Sequence[Object]) -> str:
+    """What was said last of a volume that one of these pods waits for; "" if nothing was.
+
+    Args:
+        events: those of reason FailedMount, oldest first.
+    """
+    names = {pod["metadata"]["name"] for pod in pods}
+    said = [one.get("message", "") for one in events if one.get("involvedObject", {}).get("name") in names]
+    return f"FailedMount: {one_line(said[-1])}; {NAMED}" if said else ""
 
 
 def of_deployments(deployments: Sequence[Object]) -> str:

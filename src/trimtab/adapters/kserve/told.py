@@ -11,8 +11,11 @@ from typing import Any, Final
 
 from trimtab.adapters.kserve.kinds import CLUSTER_SERVING_RUNTIME, SERVING_RUNTIME
 from trimtab.adapters.kserve.template import Template, TemplateRefused, mapping
+from trimtab.adapters.kubernetes import parts
 from trimtab.ports.cluster import Cluster, Object
 
+MODEL_FORMAT: Final = "trimtab"
+"""That of the chart's runtime."""
 OWN_MODULE: Final = "trimtab.bootstrap.serving"
 MLSERVER_VARIABLE: Final = "MLSERVER_MODEL_NAME"
 
@@ -79,12 +82,20 @@ def told(cluster: Cluster, namespace: str, template: Template) -> Told:
         for runtime in cluster.list(kind, where)
         if takes(runtime, wanted, model.get("protocolVersion"))
     ]
+    if not fitting:
+        spoken = f" and protocol '{protocol}'" if (protocol := model.get("protocolVersion")) else ""
+        own = f"{parts.RUNTIME}; or " if wanted == MODEL_FORMAT else ""
+        raise TemplateRefused(
+            f"no runtime of namespace '{namespace}' or of the cluster serves model format '{wanted}'{spoken}",
+            reason="RuntimeNotFound",
+            remedy=f"{own}name one in predictor.model.runtime",
+        )
     ways = {told_by_runtime(runtime) for runtime in fitting}
     if len(ways) != 1:
-        known = ", ".join(sorted(runtime["metadata"]["name"] for runtime in fitting)) or "none"
+        known = ", ".join(sorted(runtime["metadata"]["name"] for runtime in fitting))
         raise TemplateRefused(
             f"which runtime serves model format '{wanted}' is open ({known})",
-            reason="RuntimeUnclear" if fitting else "RuntimeNotFound",
+            reason="RuntimeUnclear",
             remedy="name one in predictor.model.runtime",
         )
     return ways.pop()

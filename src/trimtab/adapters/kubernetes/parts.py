@@ -67,6 +67,11 @@ PROMETHEUS: Final = (
     "helm upgrade --install prometheus kube-prometheus-stack --repo "
     "https://prometheus-community.github.io/helm-charts -n monitoring --create-namespace"
 )
+RUNTIME: Final = (
+    "helm upgrade trimtab helm/trimtab -n trimtab-system --reuse-values (or kubectl apply --server-side -f "
+    "manifests/overlays/standard/servingruntimes.yaml)"
+)
+"""The chart makes its ServingRuntime where it finds KServe: one that was installed before KServe has made none."""
 KINDS: Final = "kubectl apply --server-side -k manifests/crds"
 
 _BY_GROUP: Final = {

@@ -5,7 +5,7 @@ from typing import Final
 
 from trimtab.adapters.kubectl import Kubectl, NotAllowed
 from trimtab.local.cluster_doctor.others import OPTIONAL, gateway_api, gateways, kserve, optional
-from trimtab.local.cluster_doctor.own import kinds, operator, pod_security, storage
+from trimtab.local.cluster_doctor.own import kinds, operator, pod_security, runtime, storage
 from trimtab.local.cluster_doctor.reading import number, text
 from trimtab.local.doctor import Finding
 
@@ -29,8 +29,9 @@ def examine_cluster(kubectl: Kubectl) -> list[Finding]:
         lambda: kinds(kubectl),
         lambda: operator(kubectl, deployments),
         lambda: kserve(kubectl, deployments),
+        lambda: runtime(kubectl),
         lambda: gateway_api(kubectl),
-        lambda: gateways(kubectl),
+        lambda: gateways(kubectl, deployments),
         lambda: (optional(kubectl, part, deployments) for part in OPTIONAL),
         lambda: storage(kubectl, deployments),
         lambda: pod_security(kubectl),

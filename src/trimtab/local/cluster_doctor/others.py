@@ -14,6 +14,7 @@ from trimtab.local.cluster_doctor.reading import (
     because,
     deployment,
     holds,
+    image,
     listed,
     number,
     tag,
@@ -24,15 +25,18 @@ from trimtab.local.doctor import Finding
 GATEWAY_API: Final = (1, 4)
 KSERVE: Final = (0, 20)
 GATEWAYS: Final = {
-    "gateway.envoyproxy.io": "Envoy Gateway",
-    "istio.io": "Istio",
-    "projectcontour.io": "Contour",
-    "io.cilium": "Cilium",
-    "traefik.io": "Traefik",
-    "gateway.nginx.org": "NGINX Gateway Fabric",
-    "networking.gke.io": "GKE",
+    "gateway.envoyproxy.io": ("Envoy Gateway", "envoyproxy/gateway"),
+    "istio.io": ("Istio", "istio/pilot"),
+    "projectcontour.io": ("Contour", "projectcontour/contour"),
+    "io.cilium": ("Cilium", "cilium/operator"),
+    "traefik.io": ("Traefik", "traefik"),
+    "gateway.nginx.org": ("NGINX Gateway Fabric", "nginx-gateway-fabric"),
+    "networking.gke.io": ("GKE", ""),
 }
-"""Controller names begin so."""
+"""How a controller's name begins, to what it is called and what its image's name holds; "" where it runs elsewhere.
+
+Not its Deployment's name: those of a Gateway's own proxies begin likewise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def gateway_api(kubectl: Kubectl) -> Iterator[Finding]:
     yield Finding("gateway api", said, not old, f"upgrade it to {text(GATEWAY_API)} or newer: {get}", True)
 
 
-def gateways(kubectl: Kubectl) -> Iterator[Finding]:
+def gateways(kubectl: Kubectl, deployments: Deployments) -> Iterator[Finding]:
     classes = listed(kubectl, "gatewayclasses.gateway.networking.k8s.io")
     gateways = listed(kubectl, "gateways.gateway.networking.k8s.io", "--all-namespaces")
     if not classes:
@@ -131,13 +135,21 @@ def gateways(kubectl: Kubectl) -> Iterator[Finding]:
     reached = [one for one in gateways if holds(one, "Programmed")]
     for one in classes:
         name, controller = one["metadata"]["name"], one["spec"]["controllerName"]
-        names = (known for start, known in GATEWAYS.items() if controller.startswith(start))
         of = [gateway for gateway in gateways if gateway["spec"]["gatewayClassName"] == name]
         programmed = sum(gateway in reached for gateway in of)
-        said = f"class {name} of {next(names, controller)}: {programmed} of {len(of)} programmed"
+        said = f"class {name} of {_maker(controller, deployments)}: {programmed} of {len(of)} programmed"
         if of and not programmed:
             said += f": {because(of[0], 'Programmed')}"
         yield Finding("gateway", said, programmed > 0, _to_program(name, of), needed=not reached)
+
+
+def _maker(controller: str, deployments: Deployments) -> str:
+    """Who answers to a GatewayClass, with the version of what runs; without where that is not seen."""
+    name, held = next(
+        (known for start, known in GATEWAYS.items() if controller.startswith(start)), (controller, "")
+    )
+    runs = [one for one in deployments or () if held and held in image(one)]
+    return f"{name} {tag(runs[0])}" if runs else name
 
 
 def _to_program(name: str, of: Sequence[Json]) -> str:

@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from trimtab.adapters.kubectl import Kubectl
+from trimtab.adapters import hindrance
+from trimtab.adapters.kserve.told import MODEL_FORMAT, takes
+from trimtab.adapters.kubectl import Kubectl, NotAllowed
+from trimtab.adapters.kubernetes import parts
 from trimtab.api.resources.crd import definition
 from trimtab.api.resources.meta import GROUP
-from trimtab.local.cluster_doctor.reading import CRDS, OPERATOR, Deployments, Json, image, operators
+from trimtab.local.cluster_doctor.reading import CRDS, OPERATOR, Deployments, Json, image, listed, operators
 from trimtab.local.doctor import Finding
 
 UPGRADE: Final = "helm upgrade --install trimtab helm/trimtab -n trimtab-system"
@@ -15,6 +18,9 @@ IN_PODS: Final = (
     "helm upgrade trimtab helm/trimtab -n trimtab-system --reuse-values --set config.collector.storage="
 )
 """Or `config.collector.storageClass=NAME`."""
+IMAGES: Final = (
+    "make images, give them to the nodes or to a registry, and name them there: docs/install.md#with-helm"
+)
 UNDER_WAY: Final = ("pending-install", "pending-upgrade", "pending-rollback", "uninstalling", "failed")
 LAID: Final = "storageclass.kubernetes.io/is-default-class"
 ENFORCED: Final = "pod-security.kubernetes.io/enforce"
@@ -46,14 +52,72 @@ def operator(kubectl: Kubectl, deployments: Deployments) -> Iterator[Finding]:
     if not ours:
         yield Finding("operator", "not installed, or runs beside the cluster", False, UPGRADE, True)
     for one in ours:
-        meta, status = one["metadata"], one.get("status") or {}
-        ready, wished = status.get("availableReplicas", 0), one["spec"].get("replicas", 1)
-        said = f"{image(one)}: {ready} of {wished} replicas in {meta['namespace']}"
-        remedy = f"kubectl describe deployment,pods -n {meta['namespace']} -l {OPERATOR[0]}={OPERATOR[1]}"
-        yield Finding("operator", said, ready >= 1, remedy, True)
+        yield _replicas(kubectl, one)
     places = {one["metadata"]["namespace"] for one in ours} or {"trimtab-system"}
     for place in sorted(places):
         yield from _releases(kubectl, place)
+
+
+def _replicas(kubectl: Kubectl, deployment: Json) -> Finding:
+    """How many of an operator's are Ready; where it is not all of the newest, why."""
+    namespace, status = deployment["metadata"]["namespace"], deployment.get("status") or {}
+    ready, wished = status.get("availableReplicas", 0), deployment["spec"].get("replicas", 1)
+    all_well = ready >= wished and not status.get("unavailableReplicas")
+    because = "" if all_well else _hindrance(kubectl, deployment)
+    said = f"{image(deployment)}: {ready} of {wished} replicas in {namespace}"
+    return Finding(
+        "operator", f"{said}: {because}" if because else said, ready >= 1 and not because,
+        _to_start(because, namespace), needed=ready < 1,
+    )  # fmt: skip
+
+
+def _hindrance(kubectl: Kubectl, deployment: Json) -> str:
+    """What keeps a Deployment's pods from being made or from starting; "" if nothing is known."""
+    if said := hindrance.of_deployments([deployment]):
+        return said
+    labels, namespace = deployment["spec"]["selector"]["matchLabels"], deployment["metadata"]["namespace"]
+    of_it = ",".join(f"{key}={value}" for key, value in labels.items())
+    try:
+        pods = kubectl.list("pods", "--namespace", namespace, "-l", of_it)
+        if said := hindrance.of_pods(pods):
+            return said
+        waiting = [pod for pod in pods if pod.get("status", {}).get("phase") == "Pending"]
+        order = ("--field-selector=reason=FailedMount", "--sort-by=.metadata.creationTimestamp")
+        return hindrance.of_mounts(kubectl.list("events", "--namespace", namespace, *order), waiting)
+    except NotAllowed:
+        return ""
+
+
+def _to_start(because: str, namespace: str) -> str:
+    """The line that helps an operator whose pods are kept like that, or shows more of it."""
+    of_it = f"-n {namespace} -l {OPERATOR[0]}={OPERATOR[1]}"
+    if hindrance.IMAGE in because:
+        return f"{IMAGES} (kubectl describe pods {of_it})"
+    if hindrance.LOG in because:
+        return f"kubectl logs --previous {of_it}"
+    return f"kubectl describe deployment,pods {of_it}"
+
+
+def runtime(kubectl: Kubectl) -> Iterator[Finding]:
+    """Whether KServe, if it is there, knows what serves a model of ours in the rollouts' namespace."""
+    if kubectl.find(CRDS, "inferenceservices.serving.kserve.io") is None:
+        return
+    held = [
+        *listed(kubectl, "clusterservingruntimes.serving.kserve.io"),
+        *listed(kubectl, "servingruntimes.serving.kserve.io", "--all-namespaces"),
+    ]
+    fitting = {one["metadata"].get("namespace", ""): one for one in held if takes(one, MODEL_FORMAT, None)}
+    here = kubectl.namespace()
+    found = fitting.get(here) or fitting.get("")
+    if found is not None:
+        where = f"{found['kind']} {found['metadata']['name']}"
+        yield Finding("serving runtime", f"{where} serves model format {MODEL_FORMAT}", True)
+        return
+    elsewhere = f"in {here}; there is one in {', '.join(sorted(fitting))}" if fitting else "yet"
+    yield Finding(
+        "serving runtime", f"nothing serves model format {MODEL_FORMAT} {elsewhere}", False, parts.RUNTIME,
+        needed=not fitting,
+    )  # fmt: skip
 
 
 def _releases(kubectl: Kubectl, namespace: str) -> Iterator[Finding]:

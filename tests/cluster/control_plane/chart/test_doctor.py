@@ -106,6 +106,7 @@ def test_what_is_there_is_told_with_its_version(doctor, full_plane):
     )
     assert found["kserve"] == {**found["kserve"], "said": "v0.20.0 in kserve", "well": True}
     assert "Serverless; revisions say Standard themselves" in found["kserve config"]["said"]
+    assert found["serving runtime"]["said"] == "ClusterServingRuntime trimtab serves model format trimtab"
     assert found["gateway api"]["said"].startswith("v1.5.1, channel standard")
     assert "class envoy of Envoy Gateway: 0 of 0 programmed" in found["gateway"]["said"]
     assert found["gateway"]["needed"]
@@ -117,6 +118,55 @@ def test_what_is_there_is_told_with_its_version(doctor, full_plane):
     assert found["storage class"]["needed"]
     assert f"kubectl annotate storageclass fast {STORAGE}=true" in found["storage class"]["remedy"]
     assert "shop enforces restricted" in found["pod security"]["said"]
+
+
+OPERATORS = {
+    "kuberay": ("kuberay-operator", "kuberay-system", "quay.io/kuberay/operator:v1.5.1"),
+    "feast operator": (
+        "feast-operator-controller-manager", "feast-operator-system", "quay.io/feastdev/feast-operator:0.67.0",
+    ),
+    "prometheus": (
+        "prometheus-kube-prometheus-operator", "monitoring",
+        "quay.io/prometheus-operator/prometheus-operator:v0.87.0@sha256:" + "0" * 64,
+    ),
+}  # fmt: skip
+"""Name, namespace and image of each operator's Deployment, as its project's release or chart makes it."""
+
+
+def test_operators_are_found_by_what_runs_with_its_version(doctor, full_plane):
+    for name, namespace, image in OPERATORS.values():
+        deployed(full_plane.cluster, name, namespace, image)
+    try:
+        _, found = doctor(full_plane.kubeconfig)
+    finally:
+        for name, namespace, _ in OPERATORS.values():
+            full_plane.cluster.delete(DEPLOYMENT, namespace, name)
+    said = {what: found[what]["said"] for what in OPERATORS}
+    assert said == {
+        "kuberay": "v1.5.1 in kuberay-system",
+        "feast operator": "0.67.0 in feast-operator-system",
+        "prometheus": "v0.87.0 in monitoring",
+    }
+    assert all(found[what]["well"] for what in OPERATORS)
+
+
+def test_a_gateway_s_proxies_are_not_taken_for_what_makes_them(doctor, full_plane):
+    kind = Kind("gateway.networking.k8s.io", "v1", "GatewayClass", "gatewayclasses", namespaced=False)
+    made = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": "of-two"},
+    }
+    spec = {"controllerName": "gateway.envoyproxy.io/gatewayclass-controller"}
+    full_plane.cluster.create({**made, "spec": spec})
+    proxy = ("envoy-gateways-public-1a2b3c", "proxies", "docker.io/envoyproxy/envoy:distroless-v1.37.0")
+    deployed(full_plane.cluster, *proxy)
+    try:
+        said = doctor(full_plane.kubeconfig)[1]["gateway"]["said"]
+    finally:
+        full_plane.cluster.delete(DEPLOYMENT, proxy[1], proxy[0])
+        full_plane.cluster.delete(kind, "", "of-two")
+    assert said == "class of-two of Envoy Gateway: 0 of 0 programmed"
 
 
 def test_a_gateway_is_needed_until_one_is_programmed_and_the_line_makes_one(doctor, full_plane):

@@ -8,7 +8,6 @@ pytestmark = pytest.mark.xdist_group("chart")
 
 
 def test_the_page_runs_in_order(own_control_plane, tmp_path):
-    own_control_plane.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
     script = "\n".join(install_page())
     assert script.count("helm ") > 6
     person(script, tmp_path, own_control_plane.kubeconfig)

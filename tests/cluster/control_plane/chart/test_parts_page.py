@@ -85,8 +85,10 @@ def with_envoy_gateway(own_control_plane, tmp_path):
 
 
 def test_the_gateway_of_the_page_is_taken_strictly_and_is_the_one_that_the_samples_name(
-    with_envoy_gateway, tmp_path
+    with_envoy_gateway, tmp_path, doctor
 ):
+    from tests.cluster.kube import versions
+
     plane = with_envoy_gateway
     there = kubectl(plane.kubeconfig, "get", "gatewayclasses,gateways", "-A", "-o", "name").stdout
     assert there == "", "the chart makes none, as the page says"
@@ -99,3 +101,5 @@ def test_the_gateway_of_the_page_is_taken_strictly_and_is_the_one_that_the_sampl
     kind = made["spec"]["infrastructure"]["parametersRef"]["kind"]
     name = made["spec"]["infrastructure"]["parametersRef"]["name"]
     assert kubectl(plane.kubeconfig, "get", kind, name, "-n", "gateways", "-o", "name").stdout
+    found = doctor(plane.kubeconfig)[1]["gateway"]
+    assert f"class envoy of Envoy Gateway {versions.ENVOY_GATEWAY}: 0 of 1 programmed" in found["said"]

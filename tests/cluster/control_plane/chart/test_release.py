@@ -9,7 +9,15 @@ from contextlib import contextmanager
 import pytest
 import yaml
 
-from tests.cluster.control_plane.chart.release import CHART, DEFAULT_ACCOUNT, SYSTEM, former, helm, kubectl
+from tests.cluster.control_plane.chart.release import (
+    CHART,
+    DEFAULT_ACCOUNT,
+    SYSTEM,
+    former,
+    helm,
+    kubectl,
+    person,
+)
 from trimtab.ports.cluster import Kind
 
 pytestmark = pytest.mark.xdist_group("chart")
@@ -109,8 +117,46 @@ def test_without_kserve_gateway_and_prometheus_it_installs_and_says_what_is_miss
     assert "KServe is not in this cluster" in said
     assert "Gateway API is not in this cluster" in said
     assert "monitors and alerts were left out" in said
+    assert (
+        "The ServingRuntime, which serves models of format trimtab, is of KServe's kinds and was left out"
+        in said
+    )
     commands = [line for line in said.splitlines() if line.startswith(("  kubectl", "  trimtab"))]
     assert len(commands) == 3
+
+
+def test_once_kserve_has_come_the_doctor_s_line_makes_the_runtime(
+    release, bare_plane, cleaned, doctor, tmp_path
+):
+    from tests.cluster.control_plane.chart.conftest import light_crds
+    from tests.cluster.kube.manifests import put, remove_kind, wait_until_served
+
+    release.done("install", "trimtab", str(CHART), "-n", SYSTEM)
+    assert "serving runtime" not in doctor(bare_plane.kubeconfig)[1], "KServe is what is missing"
+    came = [one for one in light_crds() if one["spec"]["group"] == "serving.kserve.io"]
+    names = [one["metadata"]["name"] for one in came]
+    put(bare_plane.cluster, came)
+    try:
+        for name in names:
+            wait_until_served(bare_plane.cluster, name)
+        missed = doctor(bare_plane.kubeconfig, "-n", "shop")[1]["serving runtime"]
+        assert missed["said"] == "nothing serves model format trimtab yet"
+        assert (missed["well"], missed["needed"]) == (False, True)
+        line, _, without_helm = missed["remedy"].partition(" (or ")
+        person(f"{line} --set 'namespaces={{shop}}'", tmp_path, bare_plane.kubeconfig)
+        here, there = (
+            doctor(bare_plane.kubeconfig, "-n", name)[1]["serving runtime"] for name in ("shop", "team-b")
+        )
+        assert here["said"] == "ServingRuntime trimtab serves model format trimtab"
+        assert there["said"] == "nothing serves model format trimtab in team-b; there is one in shop"
+        assert (here["well"], there["well"], there["needed"]) == (True, False, False)
+        person(without_helm.removesuffix(")"), tmp_path, bare_plane.kubeconfig)
+        there = doctor(bare_plane.kubeconfig, "-n", "team-b")[1]["serving runtime"]
+        assert there["said"] == "ClusterServingRuntime trimtab serves model format trimtab"
+        release.done("uninstall", "trimtab", "-n", SYSTEM)
+    finally:
+        for name in names:
+            remove_kind(bare_plane.cluster, name)
 
 
 def test_a_second_release_for_everything_is_refused_and_told_why(release, bare_plane, cleaned):
