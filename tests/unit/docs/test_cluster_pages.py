@@ -10,7 +10,7 @@ from documentation_pages import PAGES, ROOT, blocks, commands, name
 KUBERNETES = ROOT / "docs" / "kubernetes.md"
 DAY_TWO = ROOT / "docs" / "day-two.md"
 SPOKEN = (
-    "operators/drift/handlers",
+    "operators/drift",
     "src/trimtab/adapters",
     "src/trimtab/control",
     "src/trimtab/retrain",
