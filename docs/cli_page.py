@@ -7,17 +7,19 @@ HEAD = """<!-- Generated from src/trimtab/cli by `make generate`. -->
 # Every verb and option
 
 `trimtab --version` prints the version; every verb takes `--help`. What the exit statuses mean:
-[exit-status.md](exit-status.md).
+[exit-status.md](exit-status.md). The verbs of `kubectl trimtab`, for a cluster, come last.
 """
 
 
 def cli_page() -> str:
-    """Markdown: a section a verb, in the order of `trimtab --help`."""
+    """Markdown: a section a verb, in the order of `trimtab --help` and then of `kubectl trimtab --help`."""
     import typer
 
-    from trimtab.cli.app import build
+    from trimtab.cli import app, kubectl
 
-    return "\n".join([HEAD, *sections("trimtab", typer.main.get_command(build()))])
+    programs = {"trimtab": app.build(), "kubectl trimtab": kubectl.build()}
+    parts = (sections(name, typer.main.get_command(program)) for name, program in programs.items())
+    return "\n".join([HEAD, *(section for part in parts for section in part)])
 
 
 def sections(name: str, command: Any) -> Iterator[str]:

@@ -55,6 +55,14 @@ def resource_reference() -> str:
     return resource_page()
 
 
+def metrics_reference() -> str:
+    """docs/reference/metrics.md: what Prometheus may ask of the operator, a collector and a model server."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+    from metrics_page import metrics_page
+
+    return metrics_page()
+
+
 def definition(kind: str) -> str:
     """The CustomResourceDefinition of a kind: for kubectl in manifests/, and the very same in the chart."""
     from trimtab.api.resources import RESOURCES
@@ -117,6 +125,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/exit-status.md": exit_status_reference,
     "docs/reference/resources.md": resource_reference,
     "docs/reference/rights.md": rights_reference,
+    "docs/reference/metrics.md": metrics_reference,
     "helm/trimtab/files/rules.yaml": operator_rules,
     "helm/trimtab/values.schema.json": chart_schema,
     "helm/trimtab/README.md": chart_reference,

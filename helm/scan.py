@@ -1,4 +1,5 @@
-"""A security scanner over all that trimtab installs: what the chart renders, and the collector that the operator makes.
+"""A security scanner over all that trimtab installs: what the chart renders, what the operator makes beside it (a
+collector, and the Job of a RetrainPolicy as the samples have it), and the MLflow of manifests/overlays/local.
 
     python helm/scan.py
 
@@ -18,6 +19,8 @@ from typing import Any, Final
 import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+MLFLOW: Final = ROOT / "manifests" / "overlays" / "local" / "mlflow.yaml"
+SAMPLE: Final = ROOT / "manifests" / "samples" / "retrainpolicy.yaml"
 ACCEPTED: Final = ROOT / "helm" / "accepted.yaml"
 SCANNER: Final = "checkov==3.3.30"
 WANTED: Final = "monitoring.monitors=always,monitoring.alerts=always,servingRuntime.create=always"
@@ -29,7 +32,7 @@ def main() -> int:
     """Scan, and say what is new and what is gone."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "installed.yaml"
-        file.write_text(rendered() + "---\n" + collectors())
+        file.write_text("\n---\n".join((rendered(), collectors(), job(), MLFLOW.read_text())))
         said = scanned(file)
     found, answered = findings(said), accepted(yaml.safe_load(ACCEPTED.read_text()))
     names = {one["check_id"]: one["check_name"] for one in said["results"]["failed_checks"]}
@@ -69,6 +72,18 @@ def collectors() -> str:
 
     settings = CollectorSettings("trimtab-operator:0.1.0", fence=Fence("trimtab-system"))
     return yaml.safe_dump_all(one for one in collector_objects("shop", settings) if one is not None)
+
+
+def job() -> str:
+    """What the operator makes of the samples' RetrainPolicy."""
+    from trimtab.adapters.jobs.job import job_of
+    from trimtab.api.resources.retrain import RetrainPolicy
+
+    policy = RetrainPolicy.model_validate(yaml.safe_load(SAMPLE.read_text()))
+    pipeline = policy.spec.pipeline
+    assert pipeline.job is not None
+    made = job_of("flights", "shop", "0" * 64, pipeline, pipeline.job, {"until": ""}, {}, None)
+    return yaml.safe_dump(made)
 
 
 def scanned(file: Path) -> Mapping[str, Any]:

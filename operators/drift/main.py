@@ -9,9 +9,9 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from operators.drift import logs, watches
 from operators.drift.caches import Caches
@@ -24,6 +24,7 @@ from operators.drift.metrics import Metrics
 from operators.drift.posting import Postbox
 from operators.drift.reporting import Reporter
 from operators.drift.runtime import Client, Controller, Elector, Looked
+from operators.drift.served_kinds import ServedKinds
 from operators.drift.surroundings import Surroundings
 from operators.drift.traces import Tracing
 from operators.drift.web import serving
@@ -91,7 +92,13 @@ async def run(configuration: Configuration, kubeconfig: str | None) -> None:
             renew_deadline_s=lease.renew_deadline.total_seconds(),
         )
         caches = Caches(client, watches.WATCHED, configuration.namespaces)
-        controllers = _controllers(configuration, client, elector, caches, metrics, tracing)
+        served = ServedKinds(client)
+        controllers = _controllers(configuration, client, elector, caches, metrics, tracing, served)
+
+        def look_again(kind: str) -> None:
+            for controller in (one for one in controllers if one.name == kind):
+                controller.look_at_all()
+
         hanging = lambda: _hanging(controllers)  # noqa: E731
         ready = lambda: "" if caches.synced else "caches are being filled"  # noqa: E731
 
@@ -108,7 +115,8 @@ async def run(configuration: Configuration, kubeconfig: str | None) -> None:
         ) as port:
             log.info("listens", extra={"port": port, "identity": elector.identity})
             filling = group.create_task(caches.run())
-            leading = group.create_task(_lead(elector, controllers))
+            working = (lambda: served.run(look_again), *(controller.run for controller in controllers))
+            leading = group.create_task(_lead(elector, working))
             stop = asyncio.Event()
             for name in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -121,11 +129,11 @@ async def run(configuration: Configuration, kubeconfig: str | None) -> None:
     tracing.close()
 
 
-async def _lead(elector: Elector, controllers: Sequence[Controller]) -> None:
+async def _lead(elector: Elector, tasks: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
-            for controller in controllers:
-                group.create_task(controller.run())
+            for task in tasks:
+                group.create_task(task())
 
     with contextlib.suppress(asyncio.CancelledError):
         await elector.lead(work)
@@ -138,6 +146,7 @@ def _controllers(
     caches: Caches,
     metrics: Metrics,
     tracing: Tracing,
+    served: ServedKinds,
 ) -> tuple[Controller, ...]:
     """One a kind, each woken by its own objects and by what they rest on."""
     loop, fenced = asyncio.get_running_loop(), client.behind(elector.fence)
@@ -148,7 +157,7 @@ def _controllers(
     machine, rehearsal = WallClock(), configuration.rehearsal
     clock = rehearsal.clock() if rehearsal else machine
     handed = (
-        configuration, cluster, surroundings, clock, lambda: elector.epoch, metrics, tracing, machine,
+        configuration, cluster, surroundings, clock, lambda: elector.epoch, metrics, tracing, machine, served.lacks,
     )  # fmt: skip
     handlers: dict[Kind, Callable[[str, str], float | None]] = {
         MODEL_ROLLOUT: RolloutHandler(*handed).look,

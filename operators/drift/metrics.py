@@ -96,7 +96,11 @@ class Metrics:
             registry=registry,
         )
         self._call_seconds = Histogram(
-            "trimtab_api_call_seconds", "How long they took", ["verb"], buckets=_BUCKETS_S, registry=registry
+            "trimtab_api_call_seconds",
+            "How long calls of the API server took, watches left out",
+            ["verb"],
+            buckets=_BUCKETS_S,
+            registry=registry,
         )
         self._hanging = Gauge(
             "trimtab_provider_hangs",

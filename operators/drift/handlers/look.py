@@ -100,6 +100,7 @@ class Handler(ABC, Generic[R, H]):
         clock: the loop's time, by which specs count.
         epoch: names this process's leadership.
         machine: by which calls and pods are waited for; default `clock`. They differ in a rehearsal.
+        lacks: which fields of a kind the API server does not know, as a sentence; "" for none, None if not known.
     """
 
     kind: ClassVar[Kind]
@@ -115,8 +116,9 @@ class Handler(ABC, Generic[R, H]):
         metrics: Metrics,
         tracing: Tracing,
         machine: Clock | None = None,
+        lacks: Callable[[Kind], str | None] = lambda kind: None,
     ) -> None:
-        self._machine = machine or clock
+        self._machine, self._lacks = machine or clock, lacks
         self._configuration, self._cluster, self._surroundings = configuration, cluster, surroundings
         self._clock, self._epoch, self._metrics, self._tracing = clock, epoch, metrics, tracing
         self._parsed, self._troubled = Parsed(self.model), Troubled()
@@ -165,6 +167,7 @@ class Handler(ABC, Generic[R, H]):
         """A look's outcome, its time so that trouble is met again soon, not often."""
         try:
             outcome = self._looked(key, span)
+            self._say_whether_current(key)
         except Conflict as conflict:
             return Outcome(CONFLICT_AGAIN_S, str(conflict)), "conflict"
         if not outcome.trouble:
@@ -224,6 +227,18 @@ class Handler(ABC, Generic[R, H]):
 
     def _say(self, key: Key, because: str, reason: str, now: datetime) -> None:
         self._state(key).publish(self._unattended(key, because, reason), now)
+
+    def _say_whether_current(self, key: Key) -> None:
+        """KindCurrent, where its kind lacks fields or did."""
+        lacks, state = self._lacks(self.kind), self._state(key)
+        obj = state.resource()
+        if lacks is None or obj is None:
+            return
+        status = obj.get("status", {})
+        if lacks or any(one["type"] == "KindCurrent" for one in status.get("conditions", ())):
+            told = condition("KindCurrent", not lacks, "FieldsMissing" if lacks else "AsReleased", lacks)
+            with suppress(SurroundingsFailed, Refused):
+                state.publish((told,), self._clock.now())
 
     def _state(self, key: Key) -> ResourceState:
         held = self._held.get(key)

@@ -105,16 +105,20 @@ class Controller:
 
         reflector.subscribe(changed)
 
+    def look_at_all(self) -> None:
+        """At the keys of all objects that are watched. On the event loop's thread only."""
+        for reflector, keys in self._sources:
+            for obj in reflector.store.list():
+                for key in keys(None, obj):
+                    self.queue.add(key)
+
     async def run(self) -> None:
         """Until cancelled. Begins once all caches are full, with a look at everything."""
         for reflector, _ in self._sources:
             await reflector.wait_synced(float("inf"))
         self.queue = self._make_queue()
         self._running = True
-        for reflector, keys in self._sources:
-            for obj in reflector.store.list():
-                for key in keys(None, obj):
-                    self.queue.add(key)
+        self.look_at_all()
         pool = ThreadPoolExecutor(self._workers, thread_name_prefix=self.name)
         working = [asyncio.ensure_future(self._work(pool)) for _ in range(self._workers)]
         try:

@@ -3,7 +3,6 @@
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -17,52 +16,16 @@ SELECTED = re.compile(r"\b(trimtab_\w+)(?:\{([^}]*)\})?")
 GROUPED = re.compile(r"\bby \(([^)]*)\)")
 
 
-def operator_s():
-    from operators.drift.metrics import Metrics
-
-    for metric in vars(Metrics()).values():
-        if hasattr(metric, "describe"):
-            family = next(iter(metric.describe()))
-            endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
-                family.type, [""]
-            )
-            yield from ((family.name + ending, {*metric._labelnames, "le"}) for ending in endings)
-
-
-def collector_s(folder):
-    from prometheus_client.parser import text_string_to_metric_families
-
-    from trimtab.collector.event import Inference, Rows
-    from trimtab.collector.ledger import Ledger
-    from trimtab.collector.log import Log
-    from trimtab.collector.metrics import exposition
-
-    ledger = Ledger()
-    rows = Rows(ids=["1"], times=[10**15], features={"x": [1.0]}, predictions=[0.5])
-    ledger.take(Inference("aaaaaaaa", "pod", "1", 10**15, 200, 2.0, 1, rows))
-    text = exposition(ledger, Log(folder / "log", lambda: ()), {"disk": 1})
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            yield sample.name, set(sample.labels)
-
-
-def server_s():
-    from trimtab.serving.metrics import ServiceMetrics
-
-    service = SimpleNamespace(model_name="m", revision="r", statuses={200: 1}, seconds=1.0, predictions=1, warmups=0,
-                              explanations=0, payloads=None)  # fmt: skip
-    lookup = SimpleNamespace(null_keys={"v": 1}, unknown_keys={"v": 1})
-    for family in ServiceMetrics(service, lookup).collect():  # type: ignore[arg-type]  # plain integers are all it reads
-        for sample in family.samples:
-            yield sample.name, set(sample.labels)
-
-
 @pytest.fixture(scope="module")
-def exposed(tmp_path_factory):
-    """Series to labels."""
-    found = {}
-    for name, labels in (*operator_s(), *collector_s(tmp_path_factory.mktemp("collector")), *server_s()):
-        found[name] = found.get(name, set()) | labels
+def exposed():
+    """Series to labels, of what docs/reference/metrics.md lists."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    from metrics_page import TITLES, families, metrics_page
+
+    page, found = metrics_page(), {}
+    for family in (one for process in TITLES for one in families(process)):
+        assert f"| `{family.name}` | {family.kind} |" in page
+        found |= {name: {*family.labels, "le"} for name in family.series}
     assert len(found) > 40
     return found
 

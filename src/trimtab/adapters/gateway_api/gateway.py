@@ -256,7 +256,7 @@ class GatewayApi:
 
     def _finding(self) -> Finding:
         if self._mirrorings is None:
-            return Finding(Mirroring(True, True), "NotAsked")
+            return Finding(Mirroring(True, True), "Supported")
         return self._mirrorings.of(self._spec.parents, self._place.namespace)
 
     def _see_to_preview(self, split: Split, legs: Mapping[str, Leg]) -> bool:

@@ -13,6 +13,8 @@ RUN_LABEL: Final = "trimtab.dev/run"
 CONTAINER: Final = "run"
 HOME: Final = "/trimtab"
 """Where a run keeps `.trimtab`: a volume mounted here by the policy outlives the pod, so a retry goes on."""
+WRITABLE: Final = {HOME: "trimtab-home", "/tmp": "trimtab-tmp"}
+"""All of the file system that a run writes to, with the volume's name where the policy mounts none itself."""
 
 _POLICY_CHARACTERS: Final = 40
 
@@ -82,9 +84,11 @@ def _pod(
 ) -> dict[str, Any]:
     mounts = [dict(mount) for mount in template.volume_mounts]
     volumes = [dict(volume) for volume in template.volumes]
-    if all(mount.get("mountPath") != HOME for mount in mounts):
-        mounts.append({"name": "trimtab-home", "mountPath": HOME})
-        volumes.append({"name": "trimtab-home", "emptyDir": {}})
+    taken = {str(mount.get("mountPath")).rstrip("/") for mount in mounts}
+    for path, name in WRITABLE.items():
+        if path not in taken:
+            mounts.append({"name": name, "mountPath": path})
+            volumes.append({"name": name, "emptyDir": {}})
     said = json.dumps(dict(parameters), sort_keys=True)
     told = {"HOME": HOME, "TRIMTAB_IMAGE": template.image, "TRIMTAB_PARAMETERS": said, **environment}
     run = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
@@ -110,7 +114,7 @@ def _pod(
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
+            "readOnlyRootFilesystem": True,
         },
     }
     return {
@@ -121,7 +125,7 @@ def _pod(
         "nodeSelector": dict(template.node_selector),
         "tolerations": [dict(one) for one in template.tolerations],
         "imagePullSecrets": [dict(one) for one in template.image_pull_secrets],
-        "securityContext": dict(template.security_context),
+        "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}, **template.security_context},
     }
 
 

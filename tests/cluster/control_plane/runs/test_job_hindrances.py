@@ -289,7 +289,8 @@ def test_by_the_remedy_a_restricted_namespace_takes_the_pod(
     job = {**PIPELINE["job"], "securityContext": {"runAsNonRoot": True, "fsGroup": 65532}}
     runs({**PIPELINE, "job": job}).start(KEY, UNTIL)
     (made,) = eventually("its pod is made", lambda: plane.cluster.list(POD, space, {"trimtab.dev/run": NAME}))
-    assert made["spec"]["securityContext"] == {"runAsNonRoot": True, "fsGroup": 65532}
+    said = {"seccompProfile": {"type": "RuntimeDefault"}, "runAsNonRoot": True, "fsGroup": 65532}
+    assert made["spec"]["securityContext"] == said
 
 
 def test_a_second_pod_that_is_refused_is_told_after_a_first_that_failed(

@@ -47,7 +47,9 @@ def test_the_job_of_a_key_is_made_once_as_the_policys_account(
     assert variables["TRIMTAB_MLFLOW"] == "http://mlflow:5000"
     assert variables["REGION"] == "eu"
     assert json.loads(variables["TRIMTAB_PARAMETERS"]) == {"stable": "2", **UNTIL}
-    assert [one["mountPath"] for one in container["volumeMounts"]] == ["/trimtab"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert [one["mountPath"] for one in container["volumeMounts"]] == ["/trimtab", "/tmp"]
+    assert pod["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
     created = [
         call
         for call in plane.calls(since=before)
@@ -59,6 +61,24 @@ def test_the_job_of_a_key_is_made_once_as_the_policys_account(
     assert [c["impersonatedUser"]["username"] for c in mine] == [
         f"system:serviceaccount:{space}:trimtab-pipelines"
     ]
+
+
+def test_what_a_policy_mounts_and_says_of_its_pod_goes_before_the_jobs_own(
+    runs: Callable[..., JobRuns], plane: Any, space: str
+) -> None:
+    local = {"type": "Localhost", "localhostProfile": "own.json"}
+    asked = {
+        "volumes": [{"name": "fast", "emptyDir": {"medium": "Memory"}}],
+        "volumeMounts": [{"name": "fast", "mountPath": "/tmp/"}],
+        "securityContext": {"runAsUser": 1000, "seccompProfile": local},
+    }
+    runs({**PIPELINE, "job": {**PIPELINE["job"], **asked}}).start(KEY, UNTIL)
+    pod = plane.cluster.read(JOB, space, NAME)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    mounted = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+    assert mounted == {"/tmp/": "fast", "/trimtab": "trimtab-home"}
+    assert pod["securityContext"] == {"runAsUser": 1000, "seccompProfile": local}
+    assert "seccompProfile" not in container["securityContext"]
 
 
 @pytest.mark.parametrize(

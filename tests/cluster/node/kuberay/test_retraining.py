@@ -108,6 +108,8 @@ def test_a_policys_job_trains_in_pods_that_are_taken_away_once_and_registers_a_c
         until("the monthly run has begun", lambda: operator.list("jobs", namespace), 180)
         until("it learns in pods", lambda: "epoch 1 of" in said(), 300)
         assert len(operator.list("pods", namespace, "ray.io/node-type=worker")) == 2
+        for made_by in (RUNS, "ray.io/cluster"):
+            assert all(unwritable(pod) for pod in operator.list("pods", namespace, made_by))
         queue.offer(cpu="1", stop="HoldAndDrain")
         until("they are taken away", lambda: TAKEN in said(), 60)
         until("the next try waits", lambda: "is inactive" in said(), 180)
@@ -120,6 +122,12 @@ def test_a_policys_job_trains_in_pods_that_are_taken_away_once_and_registers_a_c
         until("its Job is complete", lambda: tries(operator, namespace, made) == (1, 1), 60)
         until("nothing of Ray is left", lambda: not rays(operator, namespace), 60)
     queue.delete()
+
+
+def unwritable(pod: Mapping[str, Any]) -> bool:
+    """Whether no container of it can write outside its volumes."""
+    containers = pod["spec"]["containers"]
+    return all(one["securityContext"].get("readOnlyRootFilesystem") for one in containers)
 
 
 def tries(node: "Node", namespace: str, job: Mapping[str, Any]) -> tuple[int, int]:
