@@ -49,15 +49,31 @@ class Bundle(Stored):
 
 
 class Code(Stored):
-    """Where the project's files were taken from.
+    """Where the project's files were taken from. False where nothing is known of it.
 
     Attributes:
-        commit: of the checkout that the run was started in; "" outside one.
-        changed: there were changes on top of it.
+        commit: of the checkout that they were packed in; "" outside one.
+        changed: they differ from those of the commit.
     """
 
     commit: str = ""
     changed: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> "Code":
+        """Read back what `str` wrote.
+
+        >>> Code.of("8c1f+changes")
+        Code(commit='8c1f', changed=True)
+        """
+        commit, _, changes = text.partition("+")
+        return cls(commit=commit, changed=bool(changes))
+
+    def __str__(self) -> str:
+        return f"{self.commit}{'+changes' if self.changed else ''}"
+
+    def __bool__(self) -> bool:
+        return bool(self.commit)
 
 
 class Libraries(Stored):
@@ -204,10 +220,9 @@ class Provenance(Stored):
 
     def tags(self) -> dict[str, str]:
         """The short of it, for the registry and MLflow."""
-        changes = "+changes" if self.code.changed else ""
         return {
             "trimtab.bundle": self.bundle.name,
-            "trimtab.commit": f"{self.code.commit}{changes}",
+            "trimtab.commit": str(self.code),
             "trimtab.lock": self.libraries.digest,
             "trimtab.image": self.image,
             "trimtab.hardware": ", ".join(

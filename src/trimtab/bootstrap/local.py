@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from trimtab.ports.state import State
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
-COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,26 +94,11 @@ def graph_digest() -> str:
     return whole.hexdigest()
 
 
-def pipeline_host(loaded: Loaded, home: Home) -> "PipelineHost":
+def pipeline_host(home: Home) -> "PipelineHost":
     """A host whose fork server imports what this project's steps need; ready when its imports are done."""
     from trimtab.adapters.kfp.client import PipelineHost
 
-    os.environ.setdefault(COMMIT_VARIABLE, commit_of(loaded.root))
     return PipelineHost(home.runs / "host.log")
-
-
-def commit_of(folder: Path) -> str:
-    """The commit of the code in a folder; "" outside a checkout, marked where there are changes on top."""
-    try:
-        head = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
-        )
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "."], cwd=folder, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")
 
 
 def registry(home: Home) -> "MlflowRegistry":

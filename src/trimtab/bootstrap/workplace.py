@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,13 +14,14 @@ from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.files import LocalFiles
 from trimtab.adapters.kubernetes.own_image import own_image
 from trimtab.adapters.projects.bundle import content, digest
+from trimtab.adapters.projects.commit import noted
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
 from trimtab.api.document import read, validate
 from trimtab.api.errors import InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
-from trimtab.api.provenance import Bundle, Code, Provenance
+from trimtab.api.provenance import Bundle, Provenance
 from trimtab.api.sources import Source
 from trimtab.bootstrap.artefacts import digest_of
 from trimtab.ports.tables import Pointer
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from trimtab.steps.fitting.circumstances import Circumstances
 
 PLATFORM_VARIABLE = "TRIMTAB_PLATFORM"
-COMMIT_VARIABLE = "TRIMTAB_COMMIT"
 MLFLOW_VARIABLE = "TRIMTAB_MLFLOW"
 """Address of an MLflow server that tracks and registers in place of `.trimtab/mlflow`; `none` tracks nothing."""
 UNTRACKED = "none"
@@ -185,7 +184,7 @@ class Workplace:
         """
         root = self.loaded.root
         files = content(self.loaded)
-        commit, _, changes = os.environ.get(COMMIT_VARIABLE, "").partition("+")
+        whole = digest(root, files)
         return Provenance(
             project=self.loaded.project.name,
             recorded_at=datetime.now(UTC).isoformat(),
@@ -193,10 +192,10 @@ class Workplace:
             window=window,
             bundle=Bundle(
                 name=root.name,
-                digest=digest(root, files),
+                digest=whole,
                 files={name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in files},
             ),
-            code=Code(commit=commit, changed=bool(changes)),
+            code=noted(root, whole),
             data=data_versions(features, self.tables),
             libraries=machine.libraries(),
             image=own_image(),
@@ -229,8 +228,7 @@ def fetched_bundle(address: str) -> Path:
         InputRefused: no bundle there, not the one that its address says, or no place that tasks share.
         SurroundingsFailed: the storage cannot be reached.
     """
-    from trimtab.adapters.projects.archive import bundle_name, unarchived
-    from trimtab.adapters.projects.bundle import pack
+    from trimtab.adapters.projects.archive import bundle_name, unpacked
 
     root = os.environ.get(HOME_VARIABLE)
     if not root:
@@ -238,16 +236,9 @@ def fetched_bundle(address: str) -> Path:
             f"{address} is an address, and {HOME_VARIABLE} names no folder that all tasks share",
             remedy="give pods.volume in platform.yaml, and compile with --platform",
         )
-    home, named = Home.of(Path(root)), bundle_name(address)
-    if not (home.bundles / named).exists():
-        with tempfile.TemporaryDirectory(prefix="trimtab-bundle-") as scratch:
-            held = pack(unarchived(address, Path(scratch)), home.bundles)
-        if held.name != named:
-            raise InputRefused(
-                f"{address} holds {held.name}: somebody changed it",
-                remedy="make it anew: trimtab pipeline bundle",
-            )
-    return home.bundles / named
+    bundles = Home.of(Path(root)).bundles
+    there = bundles / bundle_name(address)
+    return there if there.exists() else unpacked(address, bundles)
 
 
 def tracking_uri(home: Home) -> str:

@@ -12,14 +12,14 @@ import json
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from trimtab.adapters.jobs.message import Ended
-from trimtab.adapters.projects.archive import bundle_name, unarchived
+from trimtab.adapters.projects.archive import unpacked
 from trimtab.adapters.projects.home import Home
+from trimtab.adapters.projects.load import load
 from trimtab.api.errors import ExitStatus, InputRefused, SurroundingsFailed, TrimtabError
 from trimtab.ports.runs import RunState
 
@@ -82,19 +82,11 @@ def run(address: str, home: Home, parameters: Mapping[str, Any]) -> Ended:
     from trimtab.local.training import ended
 
     need("a run", *RUN)
-    named = bundle_name(address)
-    with tempfile.TemporaryDirectory(prefix="trimtab-bundle-") as folder:
-        loaded = unarchived(address, Path(folder))
-        prepared = prepare(loaded, home)
-    if prepared.bundle.name != named:
-        raise InputRefused(
-            f"{address} holds {prepared.bundle.name}: somebody changed it",
-            remedy="make it anew: trimtab pipeline bundle",
-        )
+    prepared = prepare(load(unpacked(address, home.bundles)), home)
     identity = run_id(str(parameters["key"]))
     record = Record.read(home.runs / identity)
     if record is None or record.state != RunState.SUCCEEDED.value:
-        with pipeline_host(loaded, home) as host:
+        with pipeline_host(home) as host:
             record = LocalRuns(prepared, lambda: host, tell).run(identity, parameters)
     if any(task.name == "admit" and task.outputs.get("Output") is False for task in record.tasks):
         return Ended(skipped=True, because="another run holds the claim of its key")

@@ -74,14 +74,13 @@ def _runs(folder: Path, platform: str | None, ending: ExitStack) -> BackgroundRu
 
     The warm host comes with the first of them, and anew where it died.
     """
-    loaded, home = local.open_project(folder, platform)
-
+    _, home = local.open_project(folder, platform)
     warm: PipelineHost | None = None
 
     def host() -> "PipelineHost":
         nonlocal warm
         if warm is None or not warm.alive:
-            warm = ending.enter_context(local.pipeline_host(loaded, home))
+            warm = ending.enter_context(local.pipeline_host(home))
         return warm
 
     def run(key: str, asked: Mapping[str, str]) -> None:

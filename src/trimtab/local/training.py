@@ -46,7 +46,7 @@ def train(
         transport(openlineage)  # refuses what it cannot be, before anything runs
     identity = new_id()
     on_event({"event": "run_started", "run": identity, "project": loaded.project.name, "kept": []})
-    with pipeline_host(loaded, home) as host:
+    with pipeline_host(home) as host:
         prepared = prepare(loaded, home)
         asked = replace(prepared, openlineage=openlineage or prepared.openlineage)
         return ended(LocalRuns(asked, lambda: host, on_event).run(identity, parameters), home)
@@ -71,7 +71,7 @@ def go_on(loaded: Loaded, home: Home, on_event: Callable[[Mapping[str, Any]], No
     before = LocalRuns.resumable(prepared, found)
     kept = [task.name for task in before.tasks if task.succeeded and task.name != "report"]
     on_event({"event": "run_started", "run": found, "project": loaded.project.name, "kept": kept})
-    with pipeline_host(loaded, home) as host:
+    with pipeline_host(home) as host:
         return ended(LocalRuns(prepared, lambda: host, on_event).resume(before), home)
 
 

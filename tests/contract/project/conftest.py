@@ -26,6 +26,22 @@ def trimtab(folder, *arguments, status=0, timeout=240):
     return done
 
 
+def commit(folder):
+    """A checkout of the folder's files; its commit."""
+
+    def git(*arguments):
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(
+            ["git", *who, *arguments], cwd=folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "as it runs")
+    return git("rev-parse", "HEAD")
+
+
 @pytest.fixture(scope="session")
 def table(tmp_path_factory):
     """A csv with a key, a naive time, another time, nulls, spaces and umlauts, a word as the label."""
@@ -49,8 +65,9 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def project(table, tmp_path_factory):
-    """The project after `init`, `check` and `run`; with what `run` printed."""
+    """The project after `init`, `check`, `git commit` and `run`; with what `run` printed."""
     folder = tmp_path_factory.mktemp("made")
     trimtab(folder, "init", "churn", "--from", str(table), "--label", "left", "--time", "seen")
     trimtab(folder / "churn", "check")
+    commit(folder / "churn")
     return folder / "churn", trimtab(folder / "churn", "run").stdout

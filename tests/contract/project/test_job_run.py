@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.project.conftest import trimtab
 from trimtab.adapters.jobs.message import Ended
+from trimtab.api.provenance import PROVENANCE, Provenance
 
 pytestmark = pytest.mark.xdist_group("kfp")
 KEY = "0123456789abcdef" * 4
@@ -17,12 +19,9 @@ UNTIL = "2025-01-01T00:00:00+00:00"
 
 @pytest.fixture(scope="session")
 def archive(project, tmp_path_factory):
-    from trimtab.adapters.projects.archive import archive
-    from trimtab.adapters.projects.bundle import pack
-    from trimtab.bootstrap.local import open_project
-
-    loaded, home = open_project(project[0])
-    return archive(pack(loaded, home.bundles), tmp_path_factory.mktemp("storage"))
+    storage = tmp_path_factory.mktemp("storage")
+    trimtab(project[0], "pipeline", "bundle", "-o", str(storage))
+    return next(storage.iterdir())
 
 
 @pytest.fixture
@@ -52,11 +51,11 @@ def pod(tmp_path):
     return run
 
 
-def test_a_pod_runs_the_bundle_and_leaves_what_it_registered(archive, table, pod, tmp_path):
+def test_a_pod_runs_the_bundle_and_leaves_what_it_registered(archive, project, table, pod, tmp_path):
     home = tmp_path / "home"
     (home / "data").mkdir(parents=True)
     (home / "data" / table.name).write_bytes(table.read_bytes())
-    ended, events = pod(archive.as_uri(), TRIMTAB_PLATFORM="")
+    ended, events = pod(archive.as_uri(), TRIMTAB_PLATFORM="", PATH=str(tmp_path))  # with no git
     assert ended.version == "1"
     assert ended.passed
     assert ended.until == UNTIL
@@ -65,6 +64,16 @@ def test_a_pod_runs_the_bundle_and_leaves_what_it_registered(archive, table, pod
     done = [event["task"] for event in events if event["event"] == "task_ended" and event["succeeded"]]
     assert done[0] == "admit"
     assert {"train", "register", "report"} <= set(done)
+    (there,) = (
+        Provenance.from_json(path.read_bytes()) for path in home.glob(f".trimtab/runs/*/{PROVENANCE}")
+    )
+    (here,) = (
+        Provenance.from_json(path.read_bytes()) for path in project[0].glob(f".trimtab/runs/*/{PROVENANCE}")
+    )
+    assert there.code == here.code
+    assert len(there.code.commit) == 40
+    assert there.bundle == here.bundle
+    assert there.libraries.digest == here.libraries.digest != ""
     again, events = pod(archive.as_uri())
     assert again == ended
     assert events == []

@@ -5,9 +5,11 @@ The local runner takes the same files that Kubeflow Pipelines takes; only the po
 
 import json
 import sqlite3
+import subprocess
 
 import pytest
 
+from tests.contract.project.conftest import commit
 from tests.contract.redis_server import RedisServer
 
 pytestmark = pytest.mark.xdist_group("kfp")
@@ -92,6 +94,7 @@ def run(shop, tmp_path_factory):
     folder, _ = shop
     scratch = tmp_path_factory.mktemp("runs")
     loaded = load(folder)
+    commit(folder)
     address = archive(pack(loaded, scratch / "bundles"), scratch / "projects").as_uri()
     with PipelineHost(scratch / "host.log") as host:
 
@@ -117,6 +120,15 @@ def run(shop, tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(run):
     return run("training", until=UNTIL)
+
+
+def test_what_a_pipeline_made_tells_the_commit_of_the_checkout_that_was_packed(shop, trained):
+    folder, volume = shop
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    made = [json.loads(path.read_text()) for path in volume.glob(".trimtab/models/*/manifest.json")]
+    assert {one["metadata"]["trimtab.commit"] for one in made} == {head.stdout.strip()}
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from trimtab.api.provenance import Code
 
 pytestmark = pytest.mark.xdist_group("kfp")
 
@@ -58,6 +61,24 @@ def test_one_provenance_travels_with_pipeline_run_mlflow_run_and_model(project, 
     assert first.refitted
     assert first.libraries.packages["scikit-learn"]
     assert first.hardware.cores >= 1
+
+
+def test_a_run_in_a_checkout_records_its_commit_and_what_was_installed(project, named):
+    from trimtab.adapters import machine
+    from trimtab.bootstrap.local import open_project, registry
+    from trimtab.local.reproduce.recorded import provenance_named
+
+    loaded, home = open_project(project[0])
+    made, held = provenance_named(named[0], loaded, home), registry(home)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=project[0], capture_output=True, text=True, check=True
+    )
+    assert made.code == Code(commit=head.stdout.strip())
+    assert made.libraries.digest == machine.libraries().digest
+    version = held.version("churn", "1")
+    for tags in (held.run_tags(named[1]), version.tags):
+        assert tags["trimtab.commit"] == made.code.commit
+        assert tags["trimtab.lock"] == made.libraries.digest
 
 
 def test_a_version_is_walked_down_to_its_source(project, named, asked):

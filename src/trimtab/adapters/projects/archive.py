@@ -1,22 +1,30 @@
-"""A bundle as one file: `<name>-<digest16>.tar.gz`, for storage from which a cluster's runs take it."""
+"""A bundle as one file: `<name>-<digest16>.tar.gz`, for storage from which a cluster's runs take it.
+
+It holds the note of the commit too, which is in no digest: the address stays while the commit changes.
+"""
 
 import gzip
 import io
+import os
 import re
 import tarfile
+import tempfile
+import zlib
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
-from trimtab.adapters.projects.bundle import MAX_BYTES
+from trimtab.adapters.projects.bundle import MAX_BYTES, pack
+from trimtab.adapters.projects.commit import NOTE, newer, read
 from trimtab.adapters.projects.load import Loaded, load
 from trimtab.api.errors import InputRefused, SurroundingsFailed
+from trimtab.api.provenance import Code
 
 SUFFIX: Final = ".tar.gz"
 _NAMED: Final = re.compile(r"(?P<bundle>[a-z][a-z0-9-]*-[0-9a-f]{16})\.tar\.gz")
 
 
 def archive(bundle: Path, folder: Path) -> Path:
-    """Write a bundle as `<folder>/<its name>.tar.gz`; the same bundle gives the same bytes."""
+    """Write a bundle as `<folder>/<its name>.tar.gz`; the same bundle of one commit gives the same bytes."""
     target = folder / f"{bundle.name}{SUFFIX}"
     folder.mkdir(parents=True, exist_ok=True)
     target.write_bytes(packed(bundle))
@@ -24,7 +32,7 @@ def archive(bundle: Path, folder: Path) -> Path:
 
 
 def packed(bundle: Path) -> bytes:
-    """A bundle as a tar.gz; the same bundle gives the same bytes."""
+    """A bundle as a tar.gz; the same bundle of one commit gives the same bytes."""
     made = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as zipped,
@@ -39,7 +47,9 @@ def packed(bundle: Path) -> bytes:
 
 
 def put(bundle: Path, storage: str) -> str:
-    """Write a bundle's archive under an address (s3, gs, file); returns its own. One that is there already stays.
+    """Write a bundle's archive under an address (s3, gs, file); returns its own.
+
+    One that is there already stays, unless this one tells a newer commit of the same files.
 
     Raises:
         InputRefused: no such kind of address.
@@ -49,13 +59,15 @@ def put(bundle: Path, storage: str) -> str:
     from pyarrow import fs
 
     address = f"{storage.rstrip('/')}/{bundle.name}{SUFFIX}"
+    content = packed(bundle)
     try:
         store, path = fs.FileSystem.from_uri(address)
-        if store.get_file_info(path).type is not fs.FileType.File:
-            if isinstance(store, fs.LocalFileSystem):
-                store.create_dir(path.rpartition("/")[0])
-            with store.open_output_stream(path, compression=None) as stream:
-                stream.write(packed(bundle))
+        if store.get_file_info(path).type is fs.FileType.File:
+            with store.open_input_stream(path, compression=None) as stream:
+                held = commit_in(stream.read(2 * MAX_BYTES), bundle.name)
+            if not newer(commit_in(content, bundle.name), held):
+                return address
+        _write_whole(store, path, content)
     except (pa.ArrowInvalid, ValueError) as error:
         raise InputRefused(
             f"'{address}' cannot be written: {error}",
@@ -67,6 +79,35 @@ def put(bundle: Path, storage: str) -> str:
             remedy="see that this machine has the storage's credentials, and may write there",
         ) from error
     return address
+
+
+def _write_whole(store: Any, path: str, content: bytes) -> None:
+    """So that who reads meanwhile gets the one or the other; a bucket does so by itself."""
+    from pyarrow import fs
+
+    if not isinstance(store, fs.LocalFileSystem):
+        with store.open_output_stream(path, compression=None) as stream:
+            stream.write(content)
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    making = target.with_name(f".{target.name}.{os.getpid()}")
+    making.write_bytes(content)
+    making.replace(target)
+
+
+def commit_in(archive: bytes, name: str) -> Code:
+    """What an archive's note says of the commit of its files; none of an archive that has none, or of no archive.
+
+    Args:
+        name: the bundle's.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            held = tar.extractfile(NOTE)
+            return read(held.read().decode(), name[-16:]) if held else Code()
+    except (tarfile.TarError, EOFError, OSError, KeyError, UnicodeDecodeError, zlib.error):
+        return Code()
 
 
 def bundle_name(address: str) -> str:
@@ -107,6 +148,24 @@ def unarchived(address: str, folder: Path) -> Loaded:
             f"{address} is no bundle ({error})", remedy="make it anew: trimtab pipeline bundle"
         ) from error
     return load(folder)
+
+
+def unpacked(address: str, bundles: Path) -> Path:
+    """The bundle of the archive at an address, under `bundles` and proven to be the one that its address says.
+
+    Raises:
+        InputRefused: no bundle there, or another one.
+        SurroundingsFailed: the storage cannot be reached, or refuses.
+    """
+    named = bundle_name(address)
+    with tempfile.TemporaryDirectory(prefix="trimtab-bundle-") as scratch:
+        held = pack(unarchived(address, Path(scratch)), bundles)
+    if held.name != named:
+        raise InputRefused(
+            f"{address} holds {held.name}: somebody changed it",
+            remedy="make it anew: trimtab pipeline bundle",
+        )
+    return held
 
 
 def _write(tar: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path, address: str) -> None:

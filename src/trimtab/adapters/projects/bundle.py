@@ -1,4 +1,4 @@
-"""Bundles: trimtab.yaml and the files that it names, packed by content and never changed.
+"""Bundles: trimtab.yaml and the files that it names, packed by content and never changed, their commit beside them.
 
 A pipeline's `project` parameter is a bundle's address, which ends in its digest: kfp's caches key on the
 string, so a folder that can change would give back a stale model.
@@ -9,18 +9,20 @@ import hashlib
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from trimtab.adapters.projects.commit import NOTE, code_of, note
 from trimtab.adapters.projects.load import FILE, PLATFORM_FILE, Loaded
 from trimtab.api.errors import InputRefused
 
 MAX_BYTES = 50_000_000
-NEVER = (".env", ".env.*", ".trimtab", ".trimtab/*", ".git", ".git/*", "*.pyc")
+NEVER = (".env", ".env.*", ".trimtab", ".trimtab/*", ".git", ".git/*", "*.pyc", NOTE)
 IGNORE_FILE = ".trimtabignore"
 
 
 def pack(loaded: Loaded, bundles: Path) -> Path:
-    """The project's bundle under `bundles`, made if it is not there: `<name>-<digest16>/`.
+    """The project's bundle under `bundles`, made if it is not there: `<name>-<digest16>/`, and its commit in it.
 
     Raises:
         InputRefused: over 50 MB, or a named file that must never be packed.
@@ -33,8 +35,12 @@ def pack(loaded: Loaded, bundles: Path) -> Path:
             f"the bundle would be {total / 1e6:.0f} MB, more than {MAX_BYTES // 10**6}; the largest file is {largest}",
             remedy=f"read data through `sources:`, or name the file in {IGNORE_FILE}",
         )
-    target = bundles / f"{loaded.project.name}-{digest(loaded.root, files)[:16]}"
+    whole = digest(loaded.root, files)
+    code = code_of(loaded.root, files, whole)
+    target = bundles / f"{loaded.project.name}-{whole[:16]}"
     if target.exists():
+        with suppress(OSError):  # another user's: it says less of its commit, and no run fails for that
+            note(target, code, whole)
         return target
     bundles.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=bundles))
@@ -42,6 +48,7 @@ def pack(loaded: Loaded, bundles: Path) -> Path:
         for file in files:
             (making / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(loaded.root / file, making / file)
+        note(making, code, whole)
         os.chmod(making, 0o755)
         os.rename(making, target)
     except FileExistsError:

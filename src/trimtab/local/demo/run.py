@@ -124,7 +124,7 @@ def live(folder: Path, span: str, shown: Shown, finish: Callable[[Lived], None])
     loaded, home = local.open_project(project, prepare.PLATFORM)
     with ExitStack() as ending:
         shown.say("starting the pipeline host, the gateway and the collector")
-        host = ending.enter_context(local.pipeline_host(loaded, home))
+        host = ending.enter_context(local.pipeline_host(home))
         home.path.mkdir(parents=True, exist_ok=True)
         clock_file = home.path / "clock"
         clock = ReplayClock(SPANS[span][0][0], clock_file)

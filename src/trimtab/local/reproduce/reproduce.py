@@ -19,7 +19,6 @@ from trimtab.api.errors import ExitStatus, SurroundingsFailed, TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
 from trimtab.bootstrap.local import tables_here
 from trimtab.bootstrap.workplace import (
-    COMMIT_VARIABLE,
     MLFLOW_VARIABLE,
     MODELS_VARIABLE,
     UNTRACKED,
@@ -132,8 +131,7 @@ def _rebuilt(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
 def _environment(recorded: Provenance) -> Mapping[str, str]:
     """This process's, with the switches of the run, without a tracking server or pods of their own."""
     own = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, MODELS_VARIABLE)}
-    commit = recorded.code.commit + ("+changes" if recorded.code.changed else "")
-    ours = {MLFLOW_VARIABLE: UNTRACKED, COMMIT_VARIABLE: commit, WHERE_VARIABLE: "here"}
+    ours = {MLFLOW_VARIABLE: UNTRACKED, WHERE_VARIABLE: "here"}
     return own | recorded.determinism.variables | ours
 
 
