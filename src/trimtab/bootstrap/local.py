@@ -17,7 +17,7 @@ from trimtab.api.platform import Platform
 if TYPE_CHECKING:
     from trimtab.adapters.delta import DeltaTables
     from trimtab.adapters.kfp.client import PipelineHost
-    from trimtab.adapters.mlflow import MlflowRegistry
+    from trimtab.adapters.mlflow import MlflowRegistry, MlflowServer
     from trimtab.control import Loop
     from trimtab.ports.clock import Clock
     from trimtab.ports.evidence import Evidence
@@ -106,6 +106,22 @@ def registry(home: Home) -> "MlflowRegistry":
     from trimtab.adapters.mlflow.client import local_uri
 
     return MlflowRegistry(local_uri(home.mlflow / "mlflow.db"))
+
+
+def mlflow_server(loaded: Loaded) -> "MlflowServer | None":
+    """The MLflow server that registers the chosen platform's runs; None where `.trimtab/mlflow` does.
+
+    The platform says where its tasks reach it; TRIMTAB_MLFLOW says where this process does.
+    """
+    from trimtab.adapters.http import REACHABLE
+    from trimtab.adapters.mlflow import MlflowServer
+    from trimtab.bootstrap.workplace import MLFLOW_VARIABLE, UNTRACKED
+
+    address = os.environ.get(MLFLOW_VARIABLE) or platform_of(loaded).mlflow
+    if address is None or address == UNTRACKED:
+        return None
+    forwarded = f"kubectl port-forward and {MLFLOW_VARIABLE}=http://127.0.0.1:PORT reach one inside a cluster"
+    return MlflowServer(address, remedy=f"{REACHABLE}; {forwarded}")
 
 
 def stable_version(loaded: Loaded, home: Home) -> str:

@@ -36,7 +36,14 @@ def lineage(
         typer.Argument(metavar="MODEL|PREDICTION", help="NAME/VERSION, NAME@ALIAS, or a prediction's id."),
     ],
     platform: Annotated[
-        str | None, typer.Option(help="A name in platform.yaml: where the tables lie.")
+        str | None,
+        typer.Option(
+            help="A name in platform.yaml: where the tables lie, and which MLflow server registers."
+        ),
+    ] = None,
+    collector: Annotated[
+        Path | None,
+        typer.Option(help="A folder with the log of a collector, such as a copy of a cluster's."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
@@ -46,6 +53,7 @@ def lineage(
     trimtab lineage flights/3
     trimtab lineage flights@candidate --json
     trimtab lineage UA-1545-EWR-201301011015
+    trimtab lineage flights/3 --platform cluster
 
     A model leads to its run (project files, code, libraries, hardware, switches), to its features table and on to the
     versions of tables and sources. A prediction's id is its key, or the first characters of it; it leads to each
@@ -58,7 +66,7 @@ def lineage(
 
     loaded, home = open_project(Path.cwd(), platform)
     need("trimtab lineage", "train")
-    found = walk(target, loaded, home)
+    found = walk(target, loaded, home, collector)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1, default=str))
         return

@@ -31,7 +31,10 @@ def reproduce(
         Path | None, typer.Option("--keep", help="Leave what was rebuilt in this folder, with its log.")
     ] = None,
     platform: Annotated[
-        str | None, typer.Option(help="A name in platform.yaml: where the tables lie.")
+        str | None,
+        typer.Option(
+            help="A name in platform.yaml: where the tables lie, and which MLflow server registers."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> int:
@@ -42,6 +45,7 @@ def reproduce(
     trimtab reproduce flights/3
     trimtab reproduce flights@stable --json
     trimtab reproduce 20130701-000000-123 --keep again
+    trimtab reproduce flights/3 --platform cluster
 
     The same bundle over the same table versions, with the same until, window, seed and threads, in a scratch folder:
     tables, registry and what is in service stay as they are. Files of the project and of its sources may have changed
@@ -52,7 +56,7 @@ def reproduce(
       bundle → data versions → libraries → hardware → determinism switches
         → search → tables → features → trained model → fitted model → exported files → predictions
 
-    Exit status: 0 identical, 1 it differs, 2 no such run, 4 its bundle or a data version is gone.
+    Exit status: 0 identical, 1 it differs, 2 no such run, 4 its bundle or a data version is gone, or a server is away.
     """
     from trimtab.bootstrap.local import open_project
     from trimtab.local.extras import RUN, need

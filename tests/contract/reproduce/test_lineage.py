@@ -94,6 +94,27 @@ def test_a_row_that_is_nowhere_says_so(ran: Path) -> None:
     assert view.facts["because"] == "there was none at that time"
 
 
+def test_versions_of_one_profile_are_not_told_apart_by_a_collector_s_revision(copy: Path) -> None:
+    import hashlib
+
+    from trimtab.adapters.projects.home import Home
+    from trimtab.adapters.projects.load import load
+    from trimtab.bootstrap.local import registry
+    from trimtab.local.lineage.walk import _served
+    from trimtab.local.versions import OwnVersions
+    from trimtab.steps.model_folder import write_model_folder
+
+    home, made = Home.of(copy), provenance(copy)
+    profile = (home.models / made.results.exported[:16] / "profile.json").read_bytes()
+    profiles = {"visits-0a1b2c3d": hashlib.sha256(profile).hexdigest(), "visits-other": "0" * 64}
+    for model in (b"one", b"two"):
+        folder = write_model_folder(home.models, {"model.onnx": model}, {"provenance": made.to_dict()})
+        registry(home).register("visits", str(folder.path), folder.digest, {})
+    served = _served({"visits-0a1b2c3d", "visits-other"}, profiles, OwnVersions(load(copy), home))
+    assert [one.version for one in served["visits-0a1b2c3d"]] == ["1", "2"]
+    assert served["visits-other"] == ()
+
+
 def test_a_version_that_is_gone_is_told_and_the_rest_is_shown(copy: Path) -> None:
     for file in (copy / ".trimtab/tables/regions").glob("*.parquet"):
         file.unlink()

@@ -138,7 +138,7 @@ def test_a_bundle_that_is_gone_is_packed_anew_from_files_that_are_the_same(copy:
     shutil.rmtree(bundle)
     change(copy / "model.py", "max_depth=3", "max_depth=4")
     with pytest.raises(
-        SurroundingsFailed, match=r"bundle visits-\w+ is gone, and the project's files have changed"
+        SurroundingsFailed, match=r"bundle visits-\w+ is not here, and the project's files are others"
     ):
         reproduced(copy)
 

@@ -14,6 +14,7 @@ from trimtab.api.errors import InputRefused, SurroundingsFailed
 
 MAX_ANSWER_BYTES: Final = 64_000_000
 CHUNK_BYTES: Final = 1 << 16
+REACHABLE: Final = "see that it runs and can be reached from here"
 
 
 class HttpServer:
@@ -25,6 +26,7 @@ class HttpServer:
         ca_file: certificates to trust; None for the system's.
         timeout_s: in which a whole call ends.
         passing: around each call; may refuse to let it through.
+        remedy: for who cannot reach it.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class HttpServer:
         ca_file: Path | None = None,
         timeout_s: float = 10.0,
         passing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        remedy: str = REACHABLE,
     ) -> None:
         parts = urllib.parse.urlsplit(uri)
         if parts.scheme not in ("http", "https") or parts.hostname is None:
@@ -44,7 +47,7 @@ class HttpServer:
         self._https, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
         self._prefix = parts.path.rstrip("/")
         self._token_file, self._ca_file, self._timeout_s = token_file, ca_file, timeout_s
-        self._passing = passing
+        self._passing, self._remedy = passing, remedy
 
     def send(
         self, method: str, target: str, body: object = None, headers: Mapping[str, str] | None = None
@@ -71,7 +74,7 @@ class HttpServer:
         except (OSError, http.client.HTTPException) as error:
             raise SurroundingsFailed(
                 f"{self.who} at {self.uri} does not answer ({error or type(error).__name__})",
-                remedy="see that it runs and can be reached from here",
+                remedy=self._remedy,
             ) from error
 
     def read(self, content: bytes) -> Any:
@@ -84,7 +87,7 @@ class HttpServer:
         except ValueError as error:
             raise SurroundingsFailed(
                 f"what answers at {self.uri} is not {self.who}: {content[:80]!r}",
-                remedy="see the provider's url in the operator's configuration",
+                remedy=f"give the address of {self.who}: in platform.yaml, or in the operator's configuration",
             ) from error
 
     def _once(self, method: str, target: str, body: object, headers: Mapping[str, str]) -> tuple[int, bytes]:

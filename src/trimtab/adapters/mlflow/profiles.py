@@ -79,33 +79,45 @@ class MlflowProfiles:
         try:
             return kept.read_bytes()
         except FileNotFoundError:
-            content = self._fetched(told["run_id"], digest, number, file)
+            content = proven(self._server, told, file)
             keep(kept, content)
             return content
 
-    def _fetched(self, run: str, digest: str, number: str, file: str) -> bytes:
-        try:
-            manifest = self._server.artefact(run, f"{FOLDER}/{MANIFEST}")
-            content = self._server.artefact(run, f"{FOLDER}/{file}")
-        except Missing as missing:
-            raise InputRefused(
-                f"run {run} of version {number} of {self._name} holds no {FOLDER}/{file}",
-                remedy="export and register the model again",
-            ) from missing
-        listed = files_of(manifest)
-        if folder_digest(listed) != digest:
-            raise InputRefused(
-                f"run {run} holds the files of another model than version {number} of {self._name}: its manifest is "
-                f"of {folder_digest(listed)[:12]}, the version says {DIGEST} {digest[:12]}",
-                remedy="export and register the model again",
-            )
-        if hashlib.sha256(content).hexdigest() != listed.get(file):
-            raise InputRefused(
-                f"{file} in run {run} is not the one of version {number} of {self._name}: its digest is "
-                f"{hashlib.sha256(content).hexdigest()[:12]}, the manifest says {str(listed.get(file))[:12]}",
-                remedy="export and register the model again",
-            )
-        return content
+
+def proven(server: MlflowServer, told: Mapping[str, Any], file: str) -> bytes:
+    """A file of a version's model folder, proven to be this model's.
+
+    Args:
+        told: the version, as `versions_of` gives it, with a digest and a run.
+        file: one of KEPT.
+
+    Raises:
+        InputRefused: the version's run holds no such file, or another model's.
+        SurroundingsFailed: the server cannot be reached, or fails.
+    """
+    name, number, run, digest = told["name"], told["version"], told["run_id"], version_of(told).digest
+    try:
+        manifest = server.artefact(run, f"{FOLDER}/{MANIFEST}")
+        content = manifest if file == MANIFEST else server.artefact(run, f"{FOLDER}/{file}")
+    except Missing as missing:
+        raise InputRefused(
+            f"run {run} of version {number} of {name} holds no {FOLDER}/{file}",
+            remedy="export and register the model again",
+        ) from missing
+    listed = files_of(manifest)
+    if folder_digest(listed) != digest:
+        raise InputRefused(
+            f"run {run} holds the files of another model than version {number} of {name}: its manifest is "
+            f"of {folder_digest(listed)[:12]}, the version says {DIGEST} {digest[:12]}",
+            remedy="export and register the model again",
+        )
+    if file != MANIFEST and hashlib.sha256(content).hexdigest() != listed.get(file):
+        raise InputRefused(
+            f"{file} in run {run} is not the one of version {number} of {name}: its digest is "
+            f"{hashlib.sha256(content).hexdigest()[:12]}, the manifest says {str(listed.get(file))[:12]}",
+            remedy="export and register the model again",
+        )
+    return content
 
 
 def files_of(manifest: bytes) -> dict[str, str]:

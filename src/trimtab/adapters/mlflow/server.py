@@ -9,10 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from trimtab.adapters.http import HttpServer
+from trimtab.adapters.http import REACHABLE, HttpServer
 from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
 
 API: Final = "/api/2.0/mlflow"
+TOKEN: Final = "MLFLOW_TRACKING_TOKEN"
+USER: Final = "MLFLOW_TRACKING_USERNAME"
+PASSWORD: Final = "MLFLOW_TRACKING_PASSWORD"
 
 
 class Missing(InputRefused):
@@ -31,6 +34,7 @@ class MlflowServer:
             MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, as MLflow's own client reads them.
         ca_file: certificates to trust; None for the system's.
         passing: around each call; may refuse to let it through.
+        remedy: for who cannot reach it.
 
     Every method raises SurroundingsFailed where the server cannot be reached or fails, Missing and Exists as they
     say, and InputRefused for whatever else it refuses.
@@ -44,9 +48,16 @@ class MlflowServer:
         ca_file: Path | None = None,
         timeout_s: float = 10.0,
         passing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        remedy: str = REACHABLE,
     ) -> None:
         self._http = HttpServer(
-            "MLflow", uri, token_file=token_file, ca_file=ca_file, timeout_s=timeout_s, passing=passing
+            "MLflow",
+            uri,
+            token_file=token_file,
+            ca_file=ca_file,
+            timeout_s=timeout_s,
+            passing=passing,
+            remedy=remedy,
         )
         self._own_token = token_file is not None
         self.uri = self._http.uri
@@ -83,7 +94,8 @@ class MlflowServer:
         if code == "RESOURCE_ALREADY_EXISTS":
             return Exists(message)
         if status in (401, 403):
-            return SurroundingsFailed(message, remedy="see the provider's tokenFile, and what it may do")
+            shown = "the provider's tokenFile" if self._own_token else f"{TOKEN}, or {USER} and {PASSWORD}"
+            return SurroundingsFailed(message, remedy=f"see {shown}, and what may be done with it")
         if status >= 500 or status == 429:
             return SurroundingsFailed(message, remedy="see MLflow's log")
         return InputRefused(message)
@@ -91,9 +103,9 @@ class MlflowServer:
 
 def from_environment() -> dict[str, str]:
     """The credentials that MLflow's own client would use."""
-    if token := os.environ.get("MLFLOW_TRACKING_TOKEN"):
+    if token := os.environ.get(TOKEN):
         return {"authorization": f"Bearer {token}"}
-    if user := os.environ.get("MLFLOW_TRACKING_USERNAME"):
-        pair = f"{user}:{os.environ.get('MLFLOW_TRACKING_PASSWORD', '')}"
+    if user := os.environ.get(USER):
+        pair = f"{user}:{os.environ.get(PASSWORD, '')}"
         return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return {}

@@ -57,13 +57,12 @@ def load_platform(folder: Path, name: str | None) -> Platform:
     """
     if name is None:
         return Platform()
-    path = folder / PLATFORM_FILE
-    if not path.exists():
+    if not (folder / PLATFORM_FILE).exists():
         raise InputRefused(
             f"--platform {name}: there is no {PLATFORM_FILE} in {folder}",
             remedy=f"write one with `platforms: {{{name}: {{…}}}}`, or leave --platform out",
         )
-    platforms = validate(Platforms, read(_text(path), PLATFORM_FILE)).platforms
+    platforms = load_platforms(folder)
     if name not in platforms:
         near = difflib.get_close_matches(name, platforms, n=1)
         known = ", ".join(sorted(platforms)) or "none"
@@ -72,6 +71,16 @@ def load_platform(folder: Path, name: str | None) -> Platform:
             remedy=f"did you mean '{near[0]}'?" if near else None,
         )
     return platforms[name]
+
+
+def load_platforms(folder: Path) -> dict[str, Platform]:
+    """Every platform of platform.yaml, by name; none where there is no such file.
+
+    Raises:
+        FilesRefused: platform.yaml is wrong.
+    """
+    path = folder / PLATFORM_FILE
+    return validate(Platforms, read(_text(path), PLATFORM_FILE)).platforms if path.exists() else {}
 
 
 def _unreadable(folder: Path, document: Document, files: list[str]) -> list[Problem]:

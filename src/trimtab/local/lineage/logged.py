@@ -1,13 +1,18 @@
-"""Predictions as the collector logged them, read from its log beside it: by id, newest first."""
+"""Predictions as the collector logged them, read from its log or a copy of it: by id, newest first."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trimtab.api.errors import InputRefused, SurroundingsFailed
+
+if TYPE_CHECKING:
+    from trimtab.collector.log import Kind
 
 SHOWN: Final = 5
 
@@ -50,38 +55,58 @@ def predictions(text: str, collector: Path) -> list[Logged]:
     if not begun:
         some = _some_ids(collector)
         raise InputRefused(
-            f"no prediction '{text}' was logged here",
+            f"no prediction '{text}' was logged in {collector}",
             remedy=f"a prediction's id is its key; the last ones are {', '.join(some)}"
             if some
-            else "no prediction was logged yet: trimtab up, and send requests; a model is named as NAME/3",
+            else "no prediction was logged yet: trimtab up, and send requests; --collector names a copy of the log of "
+            "a cluster's collector; a model is named as NAME/3",
         )
     chosen = exact or [one for one in found if one.id == begun[0]]
     return sorted(chosen, key=lambda one: one.at, reverse=True)
 
 
+def profile_digests(collector: Path) -> dict[str, str]:
+    """sha256 of the profile.json that the collector was given of each revision, hex.
+
+    Raises:
+        SurroundingsFailed: the log cannot be read.
+    """
+    import msgspec
+
+    from trimtab.collector.log import Kind
+    from trimtab.collector.replay import RevisionPut
+
+    puts = (msgspec.json.decode(one, type=RevisionPut) for one in _payloads(collector, Kind.REVISION))
+    return {put.name: hashlib.sha256(base64.b64decode(put.profile)).hexdigest() for put in puts}
+
+
 def _rows(collector: Path, text: str) -> Iterator[Logged]:
     """Rows whose id begins with a text."""
+    from trimtab.collector.log import Kind
+
     written = {text.encode(), json.dumps(text)[1:-1].encode()}
-    for payload in _payloads(collector):
+    for payload in _payloads(collector, Kind.EVENTS):
         if any(one in payload for one in written):
             yield from (one for one in _decoded(payload) if one.id.startswith(text))
 
 
 def _some_ids(collector: Path) -> list[str]:
+    from trimtab.collector.log import Kind
+
     last: bytes | None = None
-    for payload in _payloads(collector):
+    for payload in _payloads(collector, Kind.EVENTS):
         last = payload
     return [] if last is None else [one.id for one in _decoded(last)][-3:]
 
 
-def _payloads(collector: Path) -> Iterator[bytes]:
-    """The batches of events in the log, oldest first; a tail that is being written is left out."""
-    from trimtab.collector.log import Kind, frames
+def _payloads(collector: Path, kind: "Kind") -> Iterator[bytes]:
+    """The records of one kind in the log, oldest first; a tail that is being written is left out."""
+    from trimtab.collector.log import frames
 
     try:
         for segment in sorted(collector.glob("[0-9]*.log")):
             for _, record in frames(memoryview(segment.read_bytes())):
-                if record.kind is Kind.EVENTS:
+                if record.kind is kind:
                     yield record.payload
     except OSError as error:
         raise SurroundingsFailed(f"{collector}: the log cannot be read ({error.strerror})") from error

@@ -4,17 +4,15 @@ from trimtab.adapters.projects.home import Home
 from trimtab.api.provenance import DataVersion, Provenance
 from trimtab.local.lineage.node import Node
 from trimtab.local.runs import recorded
-from trimtab.local.versions import provenance_in
 from trimtab.ports.registry import ModelVersion
 
 
-def model_node(version: ModelVersion, home: Home) -> Node:
+def model_node(version: ModelVersion, made: Provenance | None, home: Home) -> Node:
     """
-    Raises:
-        SurroundingsFailed: its folder cannot be read.
+    Args:
+        made: what made it; None for a model from elsewhere.
     """
-    name, made = f"{version.name}/{version.version}", provenance_in(version)
-    tags = version.tags
+    name, tags = f"{version.name}/{version.version}", version.tags
     facts = {
         "digest": version.digest,
         "learnedFrom": tags.get("trimtab.learned.from", ""),

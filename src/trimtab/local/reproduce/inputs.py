@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from trimtab.adapters.object_store import there
+from trimtab.adapters.projects.archive import SUFFIX, unpacked
 from trimtab.adapters.projects.bundle import content, digest, pack
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
-from trimtab.api.errors import InputRefused, SurroundingsFailed, TrimtabError
+from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.api.provenance import DataVersion, Provenance
 from trimtab.local.reproduce.comparison import NOTHING, Cause, Difference
 from trimtab.ports.engine import Engine, SqlFailed
@@ -16,21 +18,29 @@ from trimtab.ports.tables import Pointer, Tables
 from trimtab.steps.content import sums
 
 
-def bundle_of(recorded: Provenance, loaded: Loaded, home: Home) -> Path:
-    """The run's bundle; packed anew where it is gone and the project's files still are the same.
+def bundle_of(recorded: Provenance, loaded: Loaded, home: Home, projects: str | None) -> Path:
+    """The run's bundle; where it is not here, packed anew of files that still are the same, else its archive.
+
+    Args:
+        projects: the address under which the platform has archives.
 
     Raises:
-        SurroundingsFailed: it is gone, and the files have changed.
+        SurroundingsFailed: there is none, and the files have changed; or the storage cannot be reached.
     """
     folder = home.bundles / recorded.bundle.name
     if folder.is_dir():
         return folder
     if digest(loaded.root, content(loaded)) == recorded.bundle.digest:
         return pack(loaded, home.bundles)
-    commit = f"check out commit {recorded.code.commit[:12]}" if recorded.code.commit else "restore its files"
+    archive = f"{recorded.bundle.name}{SUFFIX}"
+    if projects:
+        with suppress(InputRefused):  # none there, or another one
+            return unpacked(f"{projects.rstrip('/')}/{archive}", home.bundles)
+    commit = f"check out commit {recorded.code.commit[:12]}" if recorded.code else "restore its files"
+    where = f", or put {archive} under {projects}" if projects else ""
     raise SurroundingsFailed(
-        f"bundle {recorded.bundle.name} is gone, and the project's files have changed since",
-        remedy=f"{commit}, and try again: it is packed anew",
+        f"bundle {recorded.bundle.name} is not here, and the project's files are others",
+        remedy=f"{commit}, and try again: it is packed anew{where}",
     )
 
 
@@ -69,7 +79,12 @@ def _demand(name: str, held: DataVersion, tables: Tables) -> None:
     try:
         tables.at(held.table, held.version)
         files = tables.files(held.table, held.version)
-    except TrimtabError as error:
+    except InputRefused as error:
+        if tables.head(held.table) is None:
+            remedy = (
+                "make the run again where its tables lie: in its own folder, or with --platform and the name of the "
+                "platform whose bucket has them"
+            )
         raise SurroundingsFailed(
             f"version {held.version} of source '{name}' is gone: {error.message}", remedy=remedy
         ) from error

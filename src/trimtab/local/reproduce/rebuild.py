@@ -40,7 +40,7 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     bundle = place.bundles / recorded.bundle.name
     shutil.copytree(home.bundles / recorded.bundle.name, bundle)
     # what it makes lies here, wherever the platform has the tables that it reads
-    tables = tables_of(load_platform(bundle, os.environ.pop(PLATFORM_VARIABLE, None)), home)
+    tables = tables_of(load_platform(home.path.parent, os.environ.pop(PLATFORM_VARIABLE, None)), home)
     sources = recorded.sources()
     for held in sources.values():
         tables.bring(held.table, held.version, place.tables)

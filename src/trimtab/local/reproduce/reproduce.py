@@ -17,7 +17,7 @@ from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.api.errors import ExitStatus, SurroundingsFailed, TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
-from trimtab.bootstrap.local import tables_here
+from trimtab.bootstrap.local import platform_of, tables_here
 from trimtab.bootstrap.workplace import (
     MLFLOW_VARIABLE,
     MODELS_VARIABLE,
@@ -88,7 +88,9 @@ def reproduce(
         return Reproduction(run, recorded, rebuilt, found, time.monotonic() - began)
 
     tell("bundle")
-    if found := tuple(changed_files(recorded, bundle_of(recorded, loaded, home))):
+    if found := tuple(
+        changed_files(recorded, bundle_of(recorded, loaded, home, platform_of(loaded).projects))
+    ):
         return ended(None, found)
     tell("data versions")
     tables = tables_here(loaded, home)
