@@ -5,10 +5,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from trimtab.api.errors import SurroundingsFailed
+from trimtab.api.values import format_duration
 from trimtab.ports.tracking import RunRecord, Tracking
 from trimtab.steps.network.checkpoints import Checkpoints
 from trimtab.steps.network.watch import Epoch, Watch
@@ -113,7 +115,8 @@ class Journal:
             return
         self._said_s = now
         known = "" if math.isnan(loss) else f"loss {loss:.5f}, "
-        self._say(f"in epoch {epoch}, {share:.0%}: {known}{rows_per_s:,.0f} rows/s, {left_s:.0f} s left")
+        left = format_duration(timedelta(seconds=round(left_s)))
+        self._say(f"in epoch {epoch}, {share:.0%}: {known}{rows_per_s:,.0f} rows/s, {left} left")
 
 
 def told_of(epoch: Epoch, rows: Literal["training", "refit"] = "training") -> dict[str, float]:

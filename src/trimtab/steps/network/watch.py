@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from trimtab.api.values import format_duration
 
 if TYPE_CHECKING:
     from trimtab.steps.network.checkpoints import Checkpoints
@@ -40,7 +43,7 @@ class Epoch:
         judged = "" if self.validation is None else f", validation {self.validation:.5f}"
         return (
             f"epoch {self.number} of {self.of}: loss {self.loss:.5f}{judged}{' (best)' if self.best else ''}, "
-            f"{self.rows_per_s:,.0f} rows/s, {self.left_s:.0f} s left"
+            f"{self.rows_per_s:,.0f} rows/s, {format_duration(timedelta(seconds=round(self.left_s)))} left"
         )
 
 
