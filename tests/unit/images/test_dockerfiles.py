@@ -73,7 +73,9 @@ def test_the_ignore_file_lets_in_what_is_copied(image):
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = [words.split() for words in re.findall(r"^COPY (?!--from)(.*)$", text, re.MULTILINE)]
     for source in (source for words in copied for source in words[:-1]):
-        assert any(one == source or one.startswith(f"{source}/") for one in let_in), source
+        assert any(f"{one}/".startswith(f"{source}/") or source.startswith(f"{one}/") for one in let_in), (
+            source
+        )
 
 
 @pytest.fixture
