@@ -52,6 +52,16 @@ def searched(how: str) -> str:
     return f"{PROJECT}search: {{{how}, space: {{{TREES}}}}}\n"
 
 
+def test_a_run_that_exports_the_tested_model_itself_comes_out_identical(
+    run_once: Callable[..., Path],
+) -> None:
+    made = reproduced(
+        run_once(trimtab_yaml=project(SPLIT, SPLIT.replace("}", ", refit: false}")), model_py=FOREST)
+    )
+    assert made.identical
+    assert made.differences == ()
+
+
 @pytest.mark.parametrize("how", ["budget: 4s", "trials: 6"])
 def test_what_a_search_chose_is_fitted_again_and_nothing_is_searched(
     run_once: Callable[..., Path], tmp_path: Path, how: str

@@ -16,7 +16,8 @@ def test_two_workers_that_learned_in_pods_are_made_again_here_to_the_bit(
 ) -> None:
     """The pods are played by processes of a local Ray, which the record calls pods."""
     monkeypatch.setenv("TRIMTAB_WHERE", "here")
-    own = project(SPLIT, f"{SPLIT}, epochs: 2, batchRows: 64, workers: 2, where: kuberay, device: cpu")
+    split = SPLIT.replace("}", ", refit: false}")  # which would start Ray twice more
+    own = project(SPLIT, f"{split}, epochs: 2, batchRows: 64, workers: 2, where: kuberay, device: cpu")
     folder = run_once(trimtab_yaml=own, model_py=NETWORK)
     monkeypatch.delenv("TRIMTAB_WHERE")
     change(recorded(folder), '"workers": "here"', '"workers": "kuberay"')

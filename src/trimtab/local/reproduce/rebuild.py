@@ -61,14 +61,14 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     features, model, final = artefact("features"), artefact("model"), artefact("final")
     component.featurize(project, until, "", named["good"], features)
     component.train(project, until, window, "", features, model, artefact("metrics"), recorded.chosen)
-    if recorded.refitted:
-        component.refit(project, window, recorded.run, features, model, final)
-    fitted = final if recorded.refitted else model
+    component.refit(
+        project, window, recorded.run, features, model, final
+    )  # also where it only takes the skills
     form = Form(recorded.pruned, recorded.quantized)
     if form:  # the judge's word, who is not asked again
-        replace(FittedModel.load(Path(fitted.path)), cheaper=form).save(Path(fitted.path))
+        replace(FittedModel.load(Path(final.path)), cheaper=form).save(Path(final.path))
     (scratch / "export").mkdir()
-    component.export(project, features, fitted, artefact("export/servable"))
+    component.export(project, features, final, artefact("export/servable"))
     return read_provenance(scratch / "export")
 
 
