@@ -61,9 +61,8 @@ def rebuild(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
     features, model, final = artefact("features"), artefact("model"), artefact("final")
     component.featurize(project, until, "", named["good"], features)
     component.train(project, until, window, "", features, model, artefact("metrics"), recorded.chosen)
-    component.refit(
-        project, window, recorded.run, features, model, final
-    )  # also where it only takes the skills
+    # also where it fits nothing: the reference skills are its own
+    component.refit(project, window, recorded.run, features, model, final)
     form = Form(recorded.pruned, recorded.quantized)
     if form:  # the judge's word, who is not asked again
         replace(FittedModel.load(Path(final.path)), cheaper=form).save(Path(final.path))

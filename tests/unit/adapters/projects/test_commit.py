@@ -4,20 +4,13 @@ import subprocess
 
 import pytest
 
+from tests.unit.adapters.projects.test_files_of_a_project import PROJECT
 from trimtab.adapters.projects.archive import archive, commit_in, put, unarchived
 from trimtab.adapters.projects.bundle import content, digest, pack
 from trimtab.adapters.projects.commit import NOTE, noted
 from trimtab.adapters.projects.load import load
 from trimtab.api.errors import InputRefused
 from trimtab.api.provenance import Code
-
-PROJECT = """apiVersion: trimtab.dev/v1alpha1
-kind: Project
-name: shop
-sources: {rows: {files: rows.csv}}
-examples: {label: {column: y}}
-features: features.py
-"""
 
 
 @pytest.fixture
