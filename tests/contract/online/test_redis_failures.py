@@ -218,7 +218,10 @@ def test_a_replica_may_be_read_but_not_written(redis_server, start_redis):
     put(online_store(redis_server.url, "shop"), ["JFK"], 1.0)
     replica = start_redis("--replicaof", "127.0.0.1", str(redis_server.port))
     store = online_store(replica.url, "shop")
-    eventually("it has the primary's row", lambda: temperatures(store, ["JFK"]) == [1.0], 60)
+    eventually(
+        "it has the primary's row", lambda: "temp" in store.read([("weather", ["JFK"])])[0].columns, 60
+    )
+    assert temperatures(store, ["JFK"]) == [1.0]
     said = failure(put, store, ["JFK"], 2.0, 2)
     assert "is a read-only replica" in said.message
     assert "primary" in said.remedy
