@@ -3,6 +3,7 @@
 import json
 import ssl
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,9 @@ from trimtab.ports.cluster import FIELD_MANAGER, Kind, Object, Refused, happened
 from trimtab.ports.state import Conflict
 
 TIMEOUT_S = 30.0
+INITIALIZING = "storage is (re)initializing"
+"""Said with 429 for a moment after a CRD came or changed: its watch cache fills, and the call is to be made again."""
+INITIALIZED_WITHIN_S = 20.0
 
 Json = dict[str, Any]
 
@@ -203,15 +207,18 @@ class Direct:
             headers["Content-Type"] = content_type
         if account:
             headers["Impersonate-User"] = account
-        try:
-            answer = self._http.request(
-                method, path, content=None if body is None else json.dumps(body), headers=headers
-            )
-        except httpx.TransportError as error:
-            raise SurroundingsFailed(f"the API server at {self.login.server}: {error!r}") from error
-        if answer.is_success:
-            return answer.content
-        raise refusal(method, path, answer)
+        content = None if body is None else json.dumps(body)
+        deadline = time.monotonic() + INITIALIZED_WITHIN_S
+        while True:
+            try:
+                answer = self._http.request(method, path, content=content, headers=headers)
+            except httpx.TransportError as error:
+                raise SurroundingsFailed(f"the API server at {self.login.server}: {error!r}") from error
+            if answer.is_success:
+                return answer.content
+            if answer.status_code != 429 or INITIALIZING not in answer.text or time.monotonic() > deadline:
+                raise refusal(method, path, answer)
+            time.sleep(0.2)
 
 
 class NotFound(Refused):

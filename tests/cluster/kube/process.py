@@ -87,8 +87,12 @@ class Process:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def pause(self) -> None:
-        """It neither runs nor answers, but its connections stay open."""
+        """It neither runs nor answers, but its connections stay open.
+
+        On a busy machine its threads may go on for a while after the signal: it is waited until all have stopped.
+        """
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
