@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+# Before gRPC is loaded: its handlers of a fork start its threads anew in a child that has yet to become another
+# program, and where this process holds a channel they ended one in a hundred of those (once an etcd).
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-"""Before gRPC is loaded. Its handlers of a fork start its threads anew in a child that has yet to become another
-program, and where this process holds a channel they ended one in a hundred of those: an etcd of a whole run, once."""
+
 settings.register_profile("any-machine", deadline=None)  # a busy one takes longer, and finds the same
 settings.load_profile("any-machine")
 AFTER_COLLECTION = pytest.StashKey[frozenset[str]]()

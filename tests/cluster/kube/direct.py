@@ -3,7 +3,6 @@
 import json
 import ssl
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from uuid import uuid4
 import httpx
 
 from tests.cluster.kube.kubeconfig import Login
+from tests.cluster.kube.poll import eventually
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.cluster import FIELD_MANAGER, Kind, Object, Refused, happened
 from trimtab.ports.state import Conflict
@@ -208,17 +208,18 @@ class Direct:
         if account:
             headers["Impersonate-User"] = account
         content = None if body is None else json.dumps(body)
-        deadline = time.monotonic() + INITIALIZED_WITHIN_S
-        while True:
-            try:
-                answer = self._http.request(method, path, content=content, headers=headers)
-            except httpx.TransportError as error:
-                raise SurroundingsFailed(f"the API server at {self.login.server}: {error!r}") from error
-            if answer.is_success:
-                return answer.content
-            if answer.status_code != 429 or INITIALIZING not in answer.text or time.monotonic() > deadline:
-                raise refusal(method, path, answer)
-            time.sleep(0.2)
+
+        def asked() -> httpx.Response | None:
+            answer = self._http.request(method, path, content=content, headers=headers)
+            return None if answer.status_code == 429 and INITIALIZING in answer.text else answer
+
+        try:
+            answer = eventually(f"{method} {path} is answered", asked, INITIALIZED_WITHIN_S, 0.2)
+        except httpx.TransportError as error:
+            raise SurroundingsFailed(f"the API server at {self.login.server}: {error!r}") from error
+        if answer.is_success:
+            return answer.content
+        raise refusal(method, path, answer)
 
 
 class NotFound(Refused):

@@ -63,8 +63,8 @@ def put(cluster: Direct, objects: Iterable[Object]) -> None:
 def remove_kind(cluster: Direct, name: str) -> None:
     """Delete a CRD, and wait until it is gone: who applies it meanwhile changes what is about to go.
 
-    Its finalizer takes a conflict for a change that will call it again (apiextensions-apiserver, crd_finalizer.go), so
-    one that lingers, as was seen once, is touched; the error says its status.
+    Its finalizer leaves it to the next change after a conflict, and tries ever later after an error
+    (apiextensions-apiserver, crd_finalizer.go): one that lingers, as was seen once, is touched.
     """
 
     def gone() -> bool:
@@ -79,7 +79,7 @@ def remove_kind(cluster: Direct, name: str) -> None:
             cluster.merge(
                 CRD, "", name, {"metadata": {"annotations": {"trimtab.dev/touched": str(time.time())}}}
             )
-        eventually(f"CRD {name}, whose status was {status}, is gone", gone, 60)
+        eventually(f"CRD {name}, whose status was {status}, is gone", gone, 40)
 
 
 def wait_until_served(cluster: Direct, name: str, within_s: float = 120.0) -> None:
