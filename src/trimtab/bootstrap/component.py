@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS
+from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS, leave_what_is_raised
 from trimtab.api.provenance import Chosen, Results
 from trimtab.bootstrap.artefacts import (
     draw,
@@ -27,6 +27,8 @@ from trimtab.bootstrap.workplace import Workplace
 
 if TYPE_CHECKING:
     from trimtab.ports.claims import Claims
+
+leave_what_is_raised()
 
 
 class Trained(NamedTuple):

@@ -71,15 +71,20 @@ def tables_here(loaded: Loaded, home: Home) -> "DeltaTables":
     return tables_of(platform_of(loaded), home)
 
 
-def prepare(loaded: Loaded, home: Home) -> Prepared:
-    """Pack the project as it stands now, and compile its pipeline."""
+def prepare(loaded: Loaded, home: Home, place: tuple[str, Platform] | None = None) -> Prepared:
+    """Pack the project as it stands now, and compile its pipeline.
+
+    Args:
+        place: the platform whose pods its tasks are, and its name; None where they are processes.
+    """
     from trimtab.adapters.kfp.compile import compile_pipeline
 
     bundle = pack(loaded, home.bundles)
-    ir = home.runs / f"{bundle.name}-{graph_digest()[:8]}.yaml"
+    placed = f"-{place[0]}" if place else ""
+    ir = home.runs / f"{bundle.name}-{graph_digest()[:8]}{placed}.yaml"
     if not ir.exists():
         making = ir.with_suffix(f".{os.getpid()}.yaml")
-        compile_pipeline("training", loaded.project, making)
+        compile_pipeline("training", loaded.project, making, place)
         making.replace(ir)
     return Prepared(loaded, home, bundle, ir, platform_of(loaded).openlineage)
 
@@ -94,11 +99,12 @@ def graph_digest() -> str:
     return whole.hexdigest()
 
 
-def pipeline_host(home: Home) -> "PipelineHost":
-    """A host whose fork server imports what this project's steps need; ready when its imports are done."""
+def pipeline_host(home: Home, *, in_pods: bool = False) -> "PipelineHost":
+    """A host whose fork server imports what this project's steps need, ready when its imports are done; or without one,
+    where each step is a pod."""
     from trimtab.adapters.kfp.client import PipelineHost
 
-    return PipelineHost(home.runs / "host.log")
+    return PipelineHost(home.runs / "host.log", in_pods=in_pods)
 
 
 def registry(home: Home) -> "MlflowRegistry":

@@ -2,6 +2,7 @@
 
     python -m trimtab.local.job --project s3://…/flights-<digest>.tar.gz --key KEY --claims NAMESPACE --home /trimtab
 
+With --platform NAME of its platform.yaml each step runs in a pod of its own, as its IR says; else all in this one.
 TRIMTAB_PARAMETERS holds the run's parameters (JSON), TRIMTAB_RUN the id under which it claims its key, TRIMTAB_OWNER
 what the claim goes with (JSON, an entry of ownerReferences). Events go to standard output, a JSON object a line. Exit
 status as of every command; what ended well by being skipped or by a refusal of the gates is 0.
@@ -19,8 +20,9 @@ from typing import Any, Final
 from trimtab.adapters.jobs.message import Ended
 from trimtab.adapters.projects.archive import unpacked
 from trimtab.adapters.projects.home import Home
-from trimtab.adapters.projects.load import load
+from trimtab.adapters.projects.load import Loaded, load, load_platform
 from trimtab.api.errors import ExitStatus, InputRefused, SurroundingsFailed, TrimtabError
+from trimtab.api.platform import Platform
 from trimtab.ports.runs import RunState
 
 TERMINATION: Final = Path("/dev/termination-log")
@@ -36,13 +38,13 @@ def main(argv: list[str] | None = None, termination: Path = TERMINATION) -> int:
     parser.add_argument("--key", required=True)
     parser.add_argument("--claims", default="")
     parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--platform", default="")
     given = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         parameters = read_parameters(os.environ.get("TRIMTAB_PARAMETERS", "{}"))
-        ended = run(
-            given.project, Home.of(given.home), parameters | {"key": given.key, "claims": given.claims}
-        )
+        told = parameters | {"key": given.key, "claims": given.claims}
+        ended = run(given.project, Home.of(given.home), told, given.platform)
         status = ExitStatus.DONE
     except TrimtabError as error:
         remedy = f"; {error.remedy}" if error.remedy else ""
@@ -69,8 +71,11 @@ def read_parameters(text: str) -> dict[str, Any]:
     return DEFAULTS | told | {"force_past_gate": str(told.get("force_past_gate", "")).lower() == "true"}
 
 
-def run(address: str, home: Home, parameters: Mapping[str, Any]) -> Ended:
+def run(address: str, home: Home, parameters: Mapping[str, Any], platform: str = "") -> Ended:
     """
+    Args:
+        platform: whose pods the steps are; "" for this pod.
+
     Raises:
         InputRefused: no such bundle, or not the one that its address says.
         TaskFailed: a step failed.
@@ -82,11 +87,12 @@ def run(address: str, home: Home, parameters: Mapping[str, Any]) -> Ended:
     from trimtab.local.training import ended
 
     need("a run", *RUN)
-    prepared = prepare(load(unpacked(address, home.bundles)), home)
+    loaded = load(unpacked(address, home.bundles))
+    prepared = prepare(loaded, home, placed(loaded, home, platform) if platform else None)
     identity = run_id(str(parameters["key"]))
     record = Record.read(home.runs / identity)
     if record is None or record.state != RunState.SUCCEEDED.value:
-        with pipeline_host(home) as host:
+        with pipeline_host(home, in_pods=bool(platform)) as host:
             record = LocalRuns(prepared, lambda: host, tell).run(identity, parameters)
     if any(task.name == "admit" and task.outputs.get("Output") is False for task in record.tasks):
         return Ended(skipped=True, because="another run holds the claim of its key")
@@ -100,6 +106,22 @@ def run(address: str, home: Home, parameters: Mapping[str, Any]) -> Ended:
         until=str(parameters["until"]),
         labelled=done.labelled,
     )
+
+
+def placed(loaded: Loaded, home: Home, name: str) -> tuple[str, Platform]:
+    """The platform whose pods the steps are, chosen for this process too.
+
+    Raises:
+        InputRefused: there is none of this name, or its steps and this pod do not share `.trimtab`.
+    """
+    from trimtab.adapters.kubernetes.in_pod import PodApi
+    from trimtab.adapters.step_pods import own_pod, see_volume
+    from trimtab.bootstrap.local import PLATFORM_VARIABLE
+
+    platform = load_platform(loaded.root, name)
+    see_volume(own_pod(PodApi()), name, platform.pods.volume, home.path.parent)
+    os.environ[PLATFORM_VARIABLE] = name
+    return name, platform
 
 
 def tell(event: Mapping[str, Any]) -> None:

@@ -120,14 +120,12 @@ def test_a_run_in_the_same_folder_takes_what_was_done_from_its_cache(host, ir, t
 
 
 def test_the_stock_handler_is_back_after_the_context():
-    import multiprocessing
-
     from kfp.local import subprocess_task_handler
 
-    from trimtab.adapters.kfp.warm import warm_tasks
+    from trimtab.adapters.kfp.warm import tasks_by
 
     stock = subprocess_task_handler.SubprocessTaskHandler
-    with warm_tasks(multiprocessing.get_context("forkserver"), Path(), lambda _: None):
+    with tasks_by(lambda _: True):
         assert subprocess_task_handler.SubprocessTaskHandler is not stock
     assert subprocess_task_handler.SubprocessTaskHandler is stock
 

@@ -28,14 +28,14 @@ def archive(project, tmp_path_factory):
 def pod(tmp_path):
     """What the pod's command does, with its termination log in a file."""
 
-    def run(project, *, parameters=None, status=0, **environment):
+    def run(project, *more, parameters=None, status=0, **environment):
         code = (
             "import sys; from pathlib import Path; from trimtab.local import job;"
             "sys.exit(job.main(sys.argv[2:], Path(sys.argv[1])))"
         )
         told = {"until": UNTIL} if parameters is None else parameters
         log = tmp_path / "termination-log"
-        arguments = ["--project", project, "--key", KEY, "--home", str(tmp_path / "home")]
+        arguments = ["--project", project, "--key", KEY, "--home", str(tmp_path / "home"), *more]
         done = subprocess.run(
             [sys.executable, "-c", code, str(log), *arguments],
             env={**os.environ, "TRIMTAB_PARAMETERS": json.dumps(told), **environment},
@@ -123,6 +123,12 @@ def test_an_address_that_leads_nowhere_is_told(pod, address, said):
 def test_a_parameter_that_the_pipeline_does_not_have_is_refused(archive, pod):
     ended, _ = pod(archive.as_uri(), parameters={"until": UNTIL, "windw": "90d"}, status=2)
     assert "no parameter 'windw'" in ended.failed
+
+
+def test_a_platform_that_the_project_does_not_have_is_refused(archive, pod):
+    ended, _ = pod(archive.as_uri(), "--platform", "cluster", status=2)
+    assert "cluster" in ended.failed
+    assert "platform.yaml" in ended.failed
 
 
 def test_the_same_bundle_gives_the_same_archive(archive, project, tmp_path):

@@ -95,12 +95,19 @@ def _pod(
     resources = {"cpu": template.cpu, "memory": template.memory}
     if template.gpu:
         resources[template.accelerator] = str(template.gpu)
+    placed = ("--platform", template.platform) if template.platform else ()
     container = {
         "name": CONTAINER,
         "image": template.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", "trimtab.local.job"],
-        "args": ["--project", pipeline.project, "--key", key, "--claims", namespace, "--home", HOME],
+        "args": [
+            *("--project", pipeline.project),
+            *("--key", key),
+            *("--claims", namespace),
+            *("--home", HOME),
+            *placed,
+        ],
         "env": [
             {"name": "TRIMTAB_RUN", "valueFrom": run},
             {"name": "TRIMTAB_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},

@@ -1,6 +1,7 @@
 """What became of a run's pod, and why it does not come further: Kubernetes' words as a sentence with a remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,13 +12,36 @@ from trimtab.ports.cluster import Kind, Object
 POD: Final = Kind("", "v1", "Pod", "pods")
 OUT_OF_MEMORY: Final = 137
 
-WAITING: Final = {
-    "ErrImagePull": "spec.pipeline.job.image, its registry, and imagePullSecrets",
-    "ImagePullBackOff": "spec.pipeline.job.image, its registry, and imagePullSecrets",
-    "ErrImageNeverPull": "spec.pipeline.job.image: it is not on the node",
-    "InvalidImageName": "spec.pipeline.job.image",
-    "CreateContainerConfigError": "the Secrets and ConfigMaps that spec.pipeline.job.env and envFrom name",
-    "CreateContainerError": "spec.pipeline.job.volumeMounts and the image's user",
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Where a person says what a pod is given, for remedies.
+
+    Attributes:
+        image, memory, size, named, mounts: one setting, or several.
+    """
+
+    image: str
+    memory: str
+    size: str
+    named: str
+    mounts: str
+
+
+POLICY: Final = Words(
+    image="spec.pipeline.job.image",
+    memory="spec.pipeline.job.memory",
+    size="spec.pipeline.job.cpu, memory or gpu",
+    named="spec.pipeline.job.env and envFrom name",
+    mounts="spec.pipeline.job.volumeMounts",
+)
+WAITING: Final[Mapping[str, str]] = {
+    "ErrImagePull": "{words.image}, its registry, and imagePullSecrets",
+    "ImagePullBackOff": "{words.image}, its registry, and imagePullSecrets",
+    "ErrImageNeverPull": "{words.image}: it is not on the node",
+    "InvalidImageName": "{words.image}",
+    "CreateContainerConfigError": "the Secrets and ConfigMaps that {words.named}",
+    "CreateContainerError": "{words.mounts} and the image's user",
     "RunContainerError": "the image: does it hold python and trimtab?",
 }
 """What to look at, by the reason for which a container waits and that does not mend itself."""
@@ -45,18 +69,16 @@ def message(pod: Object) -> Ended | None:
     return Ended.from_text(str(_terminated(pod).get("message", "")))
 
 
-def hindrance(pod: Object) -> str:
+def hindrance(pod: Object, words: Words = POLICY) -> str:
     """Why the pod does not start; "" if it does."""
     waiting = _container(pod).get("state", {}).get("waiting", {})
     reason, said = waiting.get("reason", ""), one_line(waiting.get("message", ""))
     if reason in WAITING:
-        return f"its container cannot start ({reason}: {said}); see {WAITING[reason]}"
+        return f"its container cannot start ({reason}: {said}); see {WAITING[reason].format(words=words)}"
     for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = one_line(condition.get("message", ""))
-            return (
-                f"no node takes its pod ({said}); lower spec.pipeline.job.cpu, memory or gpu, or add a node"
-            )
+            return f"no node takes its pod ({said}); lower {words.size}, or add a node"
         if condition["type"] == "PodReadyToStartContainers" and condition["status"] == "False":
             return (
                 f"its pod's volumes or network are not ready; kubectl describe pod {pod['metadata']['name']}"
@@ -69,17 +91,17 @@ def stuck(pod: Object) -> bool:
     return str(_container(pod).get("state", {}).get("waiting", {}).get("reason", "")) in WAITING
 
 
-def failure(pod: Object) -> str:
+def failure(pod: Object, words: Words = POLICY) -> str:
     """Why the pod ended badly; "" if it did not."""
     left = message(pod)
     if left is not None and left.failed:
         return left.failed
     ended, status = _terminated(pod), pod.get("status", {})
     if ended.get("reason") == "OOMKilled":
-        return "it ran out of memory (OOMKilled); raise spec.pipeline.job.memory, or shorten training.window"
+        return f"it ran out of memory (OOMKilled); raise {words.memory}, or shorten training.window"
     if status.get("reason") == "Evicted":
         said = one_line(status.get("message", ""))
-        return f"its pod was evicted ({said}); ask for what it needs in spec.pipeline.job"
+        return f"its pod was evicted ({said}); ask for what it needs: {words.size}"
     disrupted = next(
         (c for c in status.get("conditions", []) if c["type"] == "DisruptionTarget" and c["status"] == "True"), None
     )  # fmt: skip

@@ -18,14 +18,15 @@ class PipelineHost:
     Args:
         log: file that takes what the host itself prints.
         preload: modules to import in the fork server besides the default ones.
+        in_pods: each task runs in a pod of its own, after the one that this is; without a fork server.
     """
 
-    def __init__(self, log: Path, preload: tuple[str, ...] = ()) -> None:
+    def __init__(self, log: Path, preload: tuple[str, ...] = (), *, in_pods: bool = False) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "trimtab.adapters.kfp.host"],
+                [sys.executable, "-P", "-m", "trimtab.adapters.kfp.host", *(["--pods"] if in_pods else [])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

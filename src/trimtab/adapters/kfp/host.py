@@ -4,6 +4,8 @@ kfp.local keeps global configuration and patches print, and a fork server belong
 started it; so pipelines of one command all run here. Requests come as JSON lines on standard input,
 events go as JSON lines to standard output; what kfp and tasks print goes to files of the run.
 
+With `--pods` there is no fork server: each task runs in a pod of its own, after the one that this process is in.
+
     → {"ir": path, "arguments": {…}, "run_dir": path}
     ← {"event": "ready"} once, then per run: task_started, task_ended …, run_ended {succeeded, error}
 """
@@ -12,11 +14,13 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Mapping
-from multiprocessing.context import ForkServerContext
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from trimtab.adapters.kfp.warm import Emit, Task, die_with_parent, redirect_output, run_task, tasks_by
+
+PODS: Final = "--pods"
 PRELOAD = (
     "kfp.dsl.executor_main",
     "mlflow.store.tracking.sqlalchemy_store",
@@ -33,20 +37,19 @@ PRELOAD = (
 """Imported once in the fork server, so that no task pays for them. feast and torch only where a project asks."""
 
 
+Tasks = Callable[[Path, Path, Emit], Callable[[Task], bool]]
+"""Of an IR, a run's folder and who hears of them: what runs each task, and says whether it succeeded."""
+
+
 class Host:
-    """Runs compiled pipelines with kfp.local on a warm fork server."""
+    """Runs compiled pipelines with kfp.local, each task as `tasks` has it.
 
-    def __init__(self, preload: tuple[str, ...], events: int) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*preload])
-        self._events = events
+    Args:
+        events: file descriptor that takes them.
+    """
 
-    def warm(self) -> None:
-        """Start the fork server and wait until its imports are done."""
-        child = self._context.Process(target=nothing)
-        child.start()
-        child.join()
-        self.emit({"event": "ready"})
+    def __init__(self, tasks: Tasks, events: int) -> None:
+        self._tasks, self._events = tasks, events
 
     def emit(self, event: Mapping[str, Any]) -> None:
         os.write(self._events, (json.dumps(event, default=str) + "\n").encode())
@@ -56,7 +59,8 @@ class Host:
         folder = Path(run_dir)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            execute(self._context, ir, arguments, folder, self.emit)
+            redirect_output(str(folder / "kfp.log"))
+            execute(Path(ir), arguments, folder, self._tasks(Path(ir), folder, self.emit))
         except Exception as error:  # noqa: BLE001  kfp raises RuntimeError for a failed task and much else
             said = str(error) or type(error).__name__
             self.emit({"event": "run_ended", "succeeded": False, "error": said})
@@ -64,14 +68,17 @@ class Host:
             self.emit({"event": "run_ended", "succeeded": True})
 
 
-def execute(
-    context: ForkServerContext, ir: str, arguments: Mapping[str, Any], folder: Path, emit: Any
-) -> None:
+def execute(ir: Path, arguments: Mapping[str, Any], folder: Path, run: Callable[[Task], bool]) -> None:
+    """One pipeline in this process, to its end.
+
+    Args:
+        folder: of the run; what it did before is not done again.
+
+    Raises:
+        RuntimeError: kfp's, where a task failed.
+    """
     from kfp import components, local
 
-    from trimtab.adapters.kfp.warm import redirect_output, warm_tasks
-
-    redirect_output(str(folder / "kfp.log"))
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
         pipeline_root=str(folder / "artifacts"),
@@ -79,17 +86,39 @@ def execute(
         enable_caching=True,
         cache_root=str(folder / "cache"),
     )
-    pipeline = components.load_component_from_file(ir)
+    pipeline = components.load_component_from_file(str(ir))
     keep_within_run(pipeline.component_spec.implementation.graph)  # `.pipeline_spec` is a copy
-    with warm_tasks(context, folder, emit):
+    with tasks_by(run):
         pipeline(**arguments)
+
+
+def warm_tasks(preload: Sequence[str]) -> Tasks:
+    """Children of a fork server, which has imported `preload` when this returns."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*preload])
+    child = context.Process(target=nothing)
+    child.start()
+    child.join()
+    return lambda _, folder, emit: lambda task: run_task(context, task, folder, emit)
+
+
+def pod_tasks(ir: Path, folder: Path, emit: Emit) -> Callable[[Task], bool]:
+    """Pods of this one's namespace."""
+    from trimtab.adapters.kubernetes.in_pod import PodApi
+    from trimtab.adapters.step_pods import Ir, PodTasks, own_pod
+
+    api = PodApi()
+    tasks = PodTasks(api, Ir.read(ir), own_pod(api), folder, emit)
+    tasks.clear()
+    return tasks.run
 
 
 def keep_within_run(spec: Any) -> None:
     """Let a resumed run take the data that it began with: its cache is its own, so even ingest may be kept.
 
     On a cluster the cache is everybody's, so the IR says that ingest is never taken from it. And there a step is tried
-    again, for a node may be lost; here what failed would fail again, and the person who waits is told at once.
+    again, for a node may be lost; here what failed would fail again, and the person who waits is told at once. In pods
+    who runs them looks to it.
     """
     for dag in (spec.root.dag, *(component.dag for component in spec.components.values())):
         for name, task in dag.tasks.items():
@@ -104,14 +133,12 @@ def nothing() -> None:
 
 def main() -> None:
     """Serve requests until standard input closes."""
-    from trimtab.adapters.kfp.warm import die_with_parent
-
     die_with_parent()
     events = os.dup(1)
     os.dup2(2, 1)
     extra = tuple(part for part in os.environ.get("TRIMTAB_PRELOAD", "").split(",") if part)
-    host = Host((*PRELOAD, *extra), events)
-    host.warm()
+    host = Host(pod_tasks if PODS in sys.argv else warm_tasks((*PRELOAD, *extra)), events)
+    host.emit({"event": "ready"})
     for line in sys.stdin:
         request = json.loads(line)
         host.run(request["ir"], request["arguments"], request["run_dir"])

@@ -1,7 +1,7 @@
 """Tasks of `kfp.local` as children of a warm fork server: 0.1 s a task instead of 14 s of imports.
 
 kfp.local has no extension point for runners. The seam is the module attribute
-`kfp.local.subprocess_task_handler.SubprocessTaskHandler`, which kfp reads at call time; `warm_tasks` puts
+`kfp.local.subprocess_task_handler.SubprocessTaskHandler`, which kfp reads at call time; `tasks_by` puts
 another handler there for as long as its context lasts. A contract test fails when kfp moves the seam.
 """
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from trimtab.api.errors import ExitStatus, TrimtabError
@@ -26,8 +27,9 @@ from trimtab.api.errors import ExitStatus, TrimtabError
 Emit = Callable[[Mapping[str, Any]], None]
 
 LOG_VARIABLE = "TRIMTAB_TASK_LOG"
-"""Tells a task where its log lies: in its run's folder, and beside it what it says of its progress."""
+"""Tells a task where its log lies: in its run's folder, and beside it what it says of its progress and its failure."""
 PROGRESS = ".progress"
+FAILURE = ".failure.json"
 LOOK_S = 0.2
 
 PROGRAM = "ephemeral_component.py"
@@ -43,12 +45,14 @@ class Task:
         source: Python source of the component's module.
         executor_input: kfp's ExecutorInput, JSON.
         environment: variables that the IR sets.
+        command: its container's, with arguments and placeholders filled in.
     """
 
     function: str
     source: str
     executor_input: str
     environment: Mapping[str, str]
+    command: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -73,31 +77,25 @@ class Task:
             source=command[at + 1],
             executor_input=named["--executor_input"],
             environment=dict(environment),
+            command=tuple(command),
         )
 
 
 @contextlib.contextmanager
-def warm_tasks(context: ForkServerContext, run_dir: Path, emit: Emit) -> Iterator[None]:
-    """While it lasts, kfp.local runs each task in a child of `context`'s fork server.
-
-    Args:
-        context: a forkserver context with its preload set.
-        run_dir: where each task's raw log (`<task>.log`) and failure (`<task>.failure.json`) go.
-        emit: is told of each task's start and end.
-    """
+def tasks_by(run: Callable[[Task], bool]) -> Iterator[None]:
+    """While it lasts, kfp.local has each task run by `run`, which says whether it succeeded."""
     from kfp.local import status, subprocess_task_handler
 
-    class WarmTaskHandler(subprocess_task_handler.SubprocessTaskHandler):  # type: ignore[misc]  # kfp is untyped
+    class TaskHandler(subprocess_task_handler.SubprocessTaskHandler):  # type: ignore[misc]  # kfp is untyped
         def validate_image(self, image: str) -> None:
             """kfp warns of images not named python; ours is built for these components."""
 
         def run(self) -> Any:
-            task = Task.from_command(self.full_command, self.env_vars)
-            succeeded = run_task(context, task, run_dir, emit)
+            succeeded = run(Task.from_command(self.full_command, self.env_vars))
             return status.Status.SUCCESS if succeeded else status.Status.FAILURE
 
     stock = subprocess_task_handler.SubprocessTaskHandler
-    subprocess_task_handler.SubprocessTaskHandler = WarmTaskHandler
+    subprocess_task_handler.SubprocessTaskHandler = TaskHandler
     try:
         yield
     finally:
@@ -105,9 +103,15 @@ def warm_tasks(context: ForkServerContext, run_dir: Path, emit: Emit) -> Iterato
 
 
 def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) -> bool:
-    """Run one task to its end in a child; True when it succeeded."""
-    log, failure = run_dir / f"{task.name}.log", run_dir / f"{task.name}.failure.json"
-    progress = log.with_suffix(PROGRESS)
+    """Run one task to its end in a child of a warm fork server; True when it succeeded.
+
+    Args:
+        context: a forkserver context with its preload set.
+        run_dir: where its raw log (`<task>.log`) and failure (`<task>.failure.json`) go.
+        emit: is told of its start, its progress and its end.
+    """
+    log = run_dir / f"{task.name}.log"
+    failure, progress = log.with_suffix(FAILURE), log.with_suffix(PROGRESS)
     failure.unlink(missing_ok=True)
     progress.unlink(missing_ok=True)
     emit({"event": "task_started", "task": task.name})
@@ -172,13 +176,10 @@ def execute(task: Task, log: str, failure: str) -> None:
     os.environ[LOG_VARIABLE] = log
     try:
         run_component(task, Path(log).with_suffix(""))
-    except TrimtabError as error:
-        write_failure(failure, type(error).__name__, error.message, error.remedy, error.status)
-        sys.exit(1)
     except BaseException as error:  # noqa: BLE001  the child has nobody above it to tell
-        traceback.print_exc()
-        sentence = f"{type(error).__name__}: {error}"
-        write_failure(failure, type(error).__name__, sentence, "the traceback is in the log", ExitStatus.BUG)
+        if not isinstance(error, TrimtabError):
+            traceback.print_exc()
+        leave_failure(failure, error)
         sys.exit(1)
 
 
@@ -195,10 +196,31 @@ def run_component(task: Task, folder: Path) -> None:
     executor_main.executor_main()
 
 
-def write_failure(path: str, kind: str, sentence: str, remedy: str | None, status: ExitStatus) -> None:
-    Path(path).write_text(
-        json.dumps({"type": kind, "sentence": sentence, "remedy": remedy, "status": int(status)})
-    )
+def leave_failure(path: str | Path, error: BaseException) -> None:
+    """What went wrong, where who waits for the task looks."""
+    told: dict[str, Any] = {
+        "type": type(error).__name__,
+        "sentence": f"{type(error).__name__}: {error}",
+        "remedy": "the traceback is in the log",
+        "status": int(ExitStatus.BUG),
+    }
+    if isinstance(error, TrimtabError):
+        told |= {"sentence": error.message, "remedy": error.remedy, "status": int(error.status)}
+    Path(path).write_text(json.dumps(told))
+
+
+def leave_what_is_raised() -> None:
+    """Let this process, if it is in a pod of its own, leave its failure beside its log, as it leaves its progress."""
+    own_log = os.environ.get(LOG_VARIABLE)
+    if own_log is None:
+        return
+    before = sys.excepthook
+
+    def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        before(kind, error, trace)
+        leave_failure(Path(own_log).with_suffix(FAILURE), error)
+
+    sys.excepthook = told
 
 
 def redirect_output(log: str) -> None:

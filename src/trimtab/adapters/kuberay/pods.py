@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,6 +36,7 @@ from trimtab.adapters.kuberay.standing import (
     slowness,
 )
 from trimtab.adapters.kubernetes.in_pod import ACCEPTED, CONFLICT, CREATED, NOT_FOUND, OK, PodApi
+from trimtab.adapters.kubernetes.own_pod import own_name
 from trimtab.api.errors import ExtraMissing, InputRefused, SurroundingsFailed, TrimtabError
 from trimtab.ports.cluster import Object
 
@@ -104,7 +104,7 @@ class RayPods:
         except InputRefused as error:
             remedy = f"{error.remedy}; or say training.where: here"
             raise InputRefused(f"{asked}: {error.message}", remedy=remedy) from error
-        at = _At(api, asked, self.pod or _own_name(), say)
+        at = _At(api, asked, self.pod or own_name(), say)
         own = at.own()
         token = secrets.token_hex(32)
         with scratch(self.folder.absolute()) as room, _alive(room / "alive") as alive:
@@ -259,12 +259,6 @@ class _At:
             f"{self.asked}: the API server refuses to {verb} {what} ({status}): {body.get('message', '')}",
             remedy=rights,
         )
-
-
-def _own_name() -> str:
-    """As the pod was told, else as it calls itself."""
-    told = (os.environ.get(name) for name in ("TRIMTAB_POD", "KFP_POD_NAME"))
-    return next(filter(None, told), socket.gethostname())
 
 
 @contextmanager

@@ -8,13 +8,14 @@ import time
 import urllib.parse
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_S: Final = 10.0
 PAUSES_S: Final = (0.2, 1.0, 3.0, 10.0)
+Answer = TypeVar("Answer")
 OK, CREATED, ACCEPTED, NOT_FOUND, CONFLICT = 200, 201, 202, 404, 409
 
 
@@ -63,12 +64,25 @@ class PodApi:
         Raises:
             SurroundingsFailed: it does not answer, or with 5xx or 429, again and again.
         """
+        return self._answer(method, path, obj, "application/json", _read)
+
+    def text(self, path: str) -> tuple[int, str]:
+        """The status and the text of an answer that is none of JSON: a pod's log.
+
+        Raises:
+            SurroundingsFailed: as `call`.
+        """
+        return self._answer("GET", path, None, "*/*", lambda _, content: content.decode(errors="replace"))
+
+    def _answer(
+        self, method: str, path: str, obj: object, accept: str, read: Callable[[int, bytes], Answer]
+    ) -> tuple[int, Answer]:
         because = ""
         for pause_s in (*self._pauses_s, None):
             try:
-                status, content = self._once(method, path, obj)
+                status, content = self._once(method, path, obj, accept)
                 if status < 500 and status != 429:
-                    return status, _read(status, content)
+                    return status, read(status, content)
                 because = f"it answered {status}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 because = str(error) or type(error).__name__
@@ -78,11 +92,11 @@ class PodApi:
             f"the API server at {self._host}:{self._port} does not answer ({because})", remedy=self._remedy
         )
 
-    def _once(self, method: str, path: str, obj: object) -> tuple[int, bytes]:
+    def _once(self, method: str, path: str, obj: object, accept: str) -> tuple[int, bytes]:
         trusted = ssl.create_default_context(cafile=self._account / "ca.crt")
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=TIMEOUT_S, context=trusted)
         headers = {"authorization": f"Bearer {(self._account / 'token').read_text().strip()}",
-                   "accept": "application/json", "content-type": "application/json"}  # fmt: skip
+                   "accept": accept, "content-type": "application/json"}  # fmt: skip
         try:
             connection.request(method, path, None if obj is None else json.dumps(obj), headers)
             response = connection.getresponse()

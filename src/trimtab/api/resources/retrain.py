@@ -29,10 +29,13 @@ class Parameter(Spec):
 
 
 class JobTemplate(Spec):
-    """A run without Kubeflow Pipelines: one Job that runs the whole pipeline in one image.
+    """A run without Kubeflow Pipelines: one Job that runs the whole pipeline, in one pod or with a pod for each step.
 
     Attributes:
         image: holds trimtab and what the pipeline's steps import.
+        platform: of the project's platform.yaml: each step runs in a pod of its own, with the image, resources,
+            secrets, volume and placing that the compiled pipeline has there; the Job's pod only puts them in order.
+            Unset: all in the Job's pod.
         cpu: request and limit of the pod.
         memory: request and limit of the pod.
         gpu: accelerators of the pod, whole ones; 0 for none.
@@ -51,6 +54,7 @@ class JobTemplate(Spec):
     """
 
     image: Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=512)]
+    platform: Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=63)] | None = None
     cpu: Quantity = "2"
     memory: Quantity = "4Gi"
     gpu: Annotated[int, Field(ge=0, le=64)] = 0

@@ -63,6 +63,17 @@ def test_the_job_of_a_key_is_made_once_as_the_policys_account(
     ]
 
 
+def test_a_platform_is_handed_to_the_run(runs: Callable[..., JobRuns], plane: Any, space: str) -> None:
+    for pipeline, told in (
+        (PIPELINE, []),
+        ({**PIPELINE, "job": {**PIPELINE["job"], "platform": "eu"}}, ["--platform", "eu"]),
+    ):
+        runs(pipeline).start(KEY, UNTIL)
+        [container] = plane.cluster.read(JOB, space, NAME)["spec"]["template"]["spec"]["containers"]
+        assert container["args"][8:] == told
+        runs(pipeline).end(KEY)
+
+
 def test_what_a_policy_mounts_and_says_of_its_pod_goes_before_the_jobs_own(
     runs: Callable[..., JobRuns], plane: Any, space: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.cluster.control_plane.runs.conftest import PIPELINES, allow, mounted
-from tests.cluster.kuberay_rules import documented_rules
+from tests.cluster.documented_rules import documented_rules
 from trimtab.adapters.kuberay import KubeRayWorkers
 from trimtab.adapters.kuberay.ray_cluster import RAY_CLUSTER
 from trimtab.adapters.kubernetes.in_pod import PodApi

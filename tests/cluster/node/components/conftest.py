@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.documented_rules import documented_rules
 from tests.cluster.node.components import shop
 from tests.cluster.node.components.steps import Step, Steps
+from trimtab.adapters.jobs.job import HOME
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
+    from trimtab.adapters.kubernetes.in_pod import PodApi
 
+ACCOUNT = "trimtab-pipelines"
 KEY = "0123456789abcdef" * 4
 """As a policy makes them."""
 FROM = "2013-02-01T00:00:00+00:00"
@@ -24,7 +28,8 @@ class Team:
 
     Attributes:
         irs: by pipeline.
-        projects: addresses of bundles: `passes` its gates, is `refused` by them, `waits` for more rows than there are.
+        projects: addresses of bundles: `passes` its gates, is `refused` by them, `waits` for more rows than there are;
+            and one `of a policy`, whose Job has the volume where it has it.
     """
 
     node: "Node"
@@ -60,6 +65,7 @@ def reserved(node: "Node") -> Iterator["Node"]:
 def team(reserved: "Node", tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """In a namespace that takes no pod but such as Kubernetes calls restricted."""
     from tests.cluster.kube import node_volumes
+    from tests.cluster.kube.poll import eventually
     from tests.cluster.node.conftest import new_namespace
     from tests.cluster.node.rehearsing import pipelines_account
     from trimtab.adapters.kfp.compile import PIPELINES, compile_pipeline
@@ -72,14 +78,16 @@ def team(reserved: "Node", tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shop.write_data(root / "home" / "data")
     with new_namespace(reserved, {"pod-security.kubernetes.io/enforce": "restricted"}) as namespace:
         home, projects = reserved.place / "volumes" / namespace / shop.CLAIM, {}
-        for name, gate, volume in (
-            ("passes", shop.LENIENT, 1000),
-            ("refused", {}, 1000),
-            ("waits", {}, shop.TOO_MUCH),
+        for name, gate, volume, seen in (
+            ("passes", shop.LENIENT, 1000, home),
+            ("refused", {}, 1000, home),
+            ("waits", {}, shop.TOO_MUCH, home),
+            ("of a policy", shop.LENIENT, 1000, Path(HOME)),
         ):
-            loaded = load(shop.write_project(root / name, home, gate, volume))
+            loaded = load(shop.write_project(root / name, seen, gate, volume))
             packed = archive(pack(loaded, root / "bundles"), root / "home" / "projects")
-            projects[name] = (home / packed.relative_to(root / "home")).as_uri()
+            projects[name] = (seen / packed.relative_to(root / "home")).as_uri()
+        loaded = load(root / "passes")
         place = ("cluster", load_platform(loaded.root, "cluster"))
         irs = {
             name: compile_pipeline(name, loaded.project, root / f"{name}.yaml", place) for name in PIPELINES
@@ -98,9 +106,12 @@ def team(reserved: "Node", tmp_path_factory: pytest.TempPathFactory) -> Iterator
             },
             *pipelines_account(namespace),
         )
-        steps = Steps(reserved, namespace, "trimtab-pipelines", home / "runs")
+        grant_step_pods(reserved, namespace, ACCOUNT)
+        steps = Steps(
+            reserved, called_as(reserved, namespace, ACCOUNT, root / "account"), ACCOUNT, home / "runs"
+        )
         yield Team(reserved, namespace, home, steps, irs, projects)
-        assert not steps.left()
+        eventually("pods have gone with their runs", lambda: not steps.left(), 60)
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +151,32 @@ def refused(team: Team, trained: list[Step]) -> list[Step]:
 @pytest.fixture(scope="module")
 def predicted(team: Team, trained: list[Step]) -> list[Step]:
     return team.run("batch-prediction", "passes")
+
+
+def grant_step_pods(node: "Node", namespace: str, account: str) -> None:
+    """What docs/kubeflow-pipelines.md grants beside manifests/samples."""
+    rbac, meta = "rbac.authorization.k8s.io", {"name": "steps-in-pods", "namespace": namespace}
+    rules = documented_rules("kubeflow-pipelines.md")
+    subjects = [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]
+    ref = {"apiGroup": rbac, "kind": "Role", "name": meta["name"]}
+    node.apply(
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": ref,
+            "subjects": subjects,
+        },
+    )
+
+
+def called_as(node: "Node", namespace: str, account: str, folder: Path) -> "PodApi":
+    """The API server, as a pod of this service account calls it."""
+    from trimtab.adapters.kubernetes.in_pod import PodApi
+
+    folder.mkdir()
+    (folder / "token").write_text(node.kubectl("create", "token", account, "-n", namespace, "--duration=2h"))
+    (folder / "ca.crt").write_bytes(node.keys.authority.certificate)
+    (folder / "namespace").write_text(namespace)
+    return PodApi(node.url, folder)

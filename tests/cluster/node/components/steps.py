@@ -1,97 +1,30 @@
-"""A compiled pipeline on a node: each task of its IR a pod of its own, as Kubeflow Pipelines makes it.
+"""A compiled pipeline on a node: each task of its IR a pod of its own, as the operator's runner makes it.
 
-kfp's local engine orders the tasks, fills in placeholders, tries again and reads outputs; a pod does the work.
 Artefacts lie on a volume, mounted in every pod under the very path that it has on this host.
 """
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
-import yaml
-
 from trimtab.adapters.jobs.pods import POD
 from trimtab.adapters.kfp.warm import Task
+from trimtab.adapters.step_pods import Ir, PodTasks
+from trimtab.adapters.step_pods.tasks import Tried
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
+    from trimtab.adapters.kubernetes.in_pod import PodApi
 
 Json = dict[str, Any]
 
-CONTAINER: Final = "main"
-OWN_NAME: Final[Json] = {
-    "name": "KFP_POD_NAME",
-    "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
-}
-"""What Kubeflow Pipelines' compiler gives each pod beside what the IR says."""
-ENDED: Final = ("Succeeded", "Failed")
 WITHIN_S: Final = 180
 LOST: Final = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Ir:
-    """What an IR says of its executors, by label."""
-
-    components: Mapping[str, Json]
-    executors: Mapping[str, Json]
-    placed: Mapping[str, Json]
-
-    @classmethod
-    def read(cls, file: Path) -> "Ir":
-        spec, platform = yaml.safe_load_all(file.read_text())
-        placed = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-        return cls(spec["components"], spec["deploymentSpec"]["executors"], placed)
-
-    def label(self, task: str) -> str:
-        label: str = self.components[f"comp-{task}"]["executorLabel"]
-        return label
-
-    def pod(self, label: str, command: Sequence[str]) -> Json:
-        """The spec of an executor's pod: what the IR says, and no more rights than `restricted` grants.
-
-        Args:
-            command: with its arguments, placeholders filled in.
-        """
-        said, placed = self.executors[label]["container"], self.placed[label]
-        program = said["command"]
-        assert list(command[: len(program)]) == program, "there are placeholders in the arguments alone"
-        claims = {one["constant"]: one["mountPath"] for one in placed.get("pvcMount", ())}
-        container = {
-            "name": CONTAINER,
-            "image": said["image"],
-            "command": program,
-            "args": list(command[len(program) :]),
-            "env": [OWN_NAME, *said.get("env", ()), *_secrets(placed.get("secretAsEnv", ()))],
-            "resources": _resources(said["resources"]),
-            "volumeMounts": [
-                {"name": "tmp", "mountPath": "/tmp"},
-                *({"name": name, "mountPath": path} for name, path in claims.items()),
-            ],
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-            },
-        }
-        return {
-            "restartPolicy": "Never",
-            "containers": [container],
-            "volumes": [
-                {"name": "tmp", "emptyDir": {}},
-                *({"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims),
-            ],
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "nodeSelector": placed.get("nodeSelector", {}).get("labels", {}),
-            "tolerations": placed.get("tolerations", []),
-            "imagePullSecrets": [{"name": one["secretName"]} for one in placed.get("imagePullSecret", ())],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +75,52 @@ class Step:
         return dict(state.get("state", {}).get("terminated", {}))
 
 
+@dataclass(slots=True, kw_only=True)
+class Watched(PodTasks):
+    """Remembers every try.
+
+    Attributes:
+        node: on which pods run.
+        losing: tasks whose first pod is deleted as soon as it runs.
+    """
+
+    node: "Node"
+    losing: set[str]
+    steps: list[Step] = field(default_factory=list)
+
+    def attempt(self, task: Task) -> Tried:
+        if task.name in self.losing:
+            self.losing.remove(task.name)
+            threading.Thread(target=self._lose, args=[task.name], daemon=True).start()
+        tried = PodTasks.attempt(self, task)
+        log, given = self.folder / f"{task.name}.log", json.loads(task.executor_input)
+        said = log.read_text() if log.exists() else ""
+        self.steps.append(Step(task.name, self.ir.labels[task.name], given, dict(tried.pod), said))
+        return tried
+
+    def _lose(self, task: str) -> None:
+        from tests.cluster.kube.poll import eventually
+
+        def running() -> str | None:
+            found = self.node.cluster.list(POD, self.api.namespace)
+            mine = (pod for pod in found if f"-{task}-" in pod["metadata"]["name"])
+            return next((p["metadata"]["name"] for p in mine if p["status"].get("phase") == "Running"), None)
+
+        name = eventually(f"{task} runs", running, WITHIN_S)
+        self.node.kubectl("delete", "pod", name, "-n", self.api.namespace, "--grace-period=0", "--force")
+
+
 class Steps:
     """Runs pipelines in a namespace.
 
     Args:
-        account: the pods' service account.
+        api: the API server, as the pods' service account calls it.
+        account: that account.
         root: a folder of the volume, in which each run keeps its artefacts.
     """
 
-    def __init__(self, node: "Node", namespace: str, account: str, root: Path) -> None:
-        self._node, self._namespace, self._account, self._root = node, namespace, account, root
+    def __init__(self, node: "Node", api: "PodApi", account: str, root: Path) -> None:
+        self._node, self._api, self._account, self._root = node, api, account, root
         self._numbers = itertools.count(1)
 
     def run(self, ir: Path, lost: str = "", **arguments: Any) -> list[Step]:
@@ -160,72 +129,38 @@ class Steps:
         Args:
             lost: a task whose first pod is deleted as soon as it runs.
         """
-        from kfp import components, local
-        from kfp.local import status, subprocess_task_handler
+        from trimtab.adapters.kfp.host import execute
 
-        plan, steps, losing = Ir.read(ir), list[Step](), {lost}
-
-        class PodTaskHandler(subprocess_task_handler.SubprocessTaskHandler):  # type: ignore[misc]  # kfp is untyped
-            def validate_image(self, image: str) -> None:
-                """kfp warns of images not named python."""
-
-            def run(handler) -> Any:
-                steps.append(self._step(plan, handler.full_command, losing))
-                return status.Status.FAILURE if steps[-1].status else status.Status.SUCCESS
-
-        local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(self._root))
-        pipeline = components.load_component_from_file(str(ir))
-        with pytest.MonkeyPatch.context() as seam, suppress(RuntimeError):  # kfp's, of a task that failed
-            seam.setattr(subprocess_task_handler, "SubprocessTaskHandler", PodTaskHandler)
-            pipeline(**arguments)
-        return steps
+        name = f"run-{next(self._numbers)}"
+        folder = self._root / name
+        folder.mkdir()
+        folder.chmod(0o777)
+        tasks = Watched(
+            self._api, Ir.read(ir), self._runner(name), folder, lambda _: None, node=self._node, losing={lost}
+        )
+        with suppress(RuntimeError):  # kfp's, of a task that failed
+            execute(ir, arguments, folder, tasks.run)
+        self._node.cluster.delete(POD, self._api.namespace, name)
+        return tasks.steps
 
     def left(self) -> list[str]:
         """Names of the pods that stand there."""
-        return [pod["metadata"]["name"] for pod in self._node.cluster.list(POD, self._namespace)]
+        return [pod["metadata"]["name"] for pod in self._node.cluster.list(POD, self._api.namespace)]
 
-    def _step(self, plan: Ir, command: Sequence[str], losing: set[str]) -> Step:
-        from tests.cluster.kube.errors import ClusterToolFailed
-        from tests.cluster.kube.poll import eventually
-
-        task = Task.from_command(command, {})
-        label, name = plan.label(task.name), f"{task.name}-{next(self._numbers)}"
-        given = json.loads(task.executor_input)
-        meta = {"name": name, "namespace": self._namespace}
-        spec = {**plan.pod(label, command), "serviceAccountName": self._account}
-        self._node.cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
-        try:
-            if task.name in losing:
-                losing.remove(task.name)
-                eventually(f"{name} runs", lambda: self._pod(name, "Running"), WITHIN_S)
-                self._node.kubectl(
-                    "delete", "pod", name, "-n", self._namespace, "--grace-period=0", "--force"
-                )
-                return Step(task.name, label, given, {}, "")
-            pod = eventually(f"{name} has ended", lambda: self._pod(name, *ENDED), WITHIN_S)
-        except ClusterToolFailed as error:
-            raise AssertionError(f"{error}\n{self._node.explain(self._namespace)}") from error
-        log = self._node.kubectl("logs", name, "-n", self._namespace)
-        self._node.cluster.delete(POD, self._namespace, name)
-        return Step(task.name, label, given, pod, log)
-
-    def _pod(self, name: str, *phases: str) -> Json | None:
-        found = self._node.cluster.read(POD, self._namespace, name)
-        return dict(found) if found and found["status"].get("phase") in phases else None
-
-
-def _secrets(placed: Sequence[Json]) -> Iterator[Json]:
-    for secret in placed:
-        for key in secret["keyToEnv"]:
-            ref = {"name": secret["secretName"], "key": key["secretKey"]}
-            yield {"name": key["envVar"], "valueFrom": {"secretKeyRef": ref}}
-
-
-def _resources(said: Json) -> Json:
-    limits = {"cpu": said["resourceCpuLimit"], "memory": said["resourceMemoryLimit"]}
-    if accelerator := said.get("accelerator"):
-        limits[accelerator["resourceType"]] = accelerator["resourceCount"]
-    return {
-        "limits": limits,
-        "requests": {"cpu": said["resourceCpuRequest"], "memory": said["resourceMemoryRequest"]},
-    }
+    def _runner(self, name: str) -> Json:
+        """Where a run would have its own pod: one that never starts."""
+        spec = {
+            "serviceAccountName": self._account,
+            "schedulingGates": [{"name": "trimtab.dev/never"}],
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "run",
+                    "image": "nothing",
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        }
+        meta = {"name": name, "namespace": self._api.namespace}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+        return dict(self._node.cluster.create(pod))

@@ -110,7 +110,8 @@ def test_accelerators_secrets_and_places_are_those_of_the_ir(trained: list[Step]
     for step in trained:
         assert step.container["resources"]["requests"]["memory"] in ("1Gi", "2Gi")
         assert {one["name"] for one in step.container["env"]} == {
-            "KFP_POD_NAME", "TRIMTAB_TASK_IMAGE", "TRIMTAB_PLATFORM", "TRIMTAB_HOME", "TRIMTAB_MODELS", shop.PASSWORD,
+            "KFP_POD_NAME", "TRIMTAB_TASK_LOG",
+            "TRIMTAB_TASK_IMAGE", "TRIMTAB_PLATFORM", "TRIMTAB_HOME", "TRIMTAB_MODELS", shop.PASSWORD,
         }  # fmt: skip
         assert step.pod["spec"]["nodeSelector"] == {shop.POOL: "training"}
         assert step.pod["spec"]["imagePullSecrets"] == [{"name": "registry"}]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.cluster.kuberay_rules import documented_rules
+from tests.cluster.documented_rules import documented_rules
 from tests.cluster.node.kuberay.queues import QUEUE, Queue
 from tests.cluster.node.kuberay.trainings import ACCOUNT
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from tests.cluster.kuberay_rules import documented_rules
+from tests.cluster.documented_rules import documented_rules
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
