@@ -1,8 +1,8 @@
 """The RayCluster of one task, made after the pod that asks for it: pure.
 
 A head that takes no work, and as many workers as are asked for, each as the asking pod is: its image, its volumes, its
-environment, its resources and its place among nodes. It is a RayCluster and no RayJob: a RayJob's status lives by Ray's
-job server, which runs whatever anybody sends it; here nothing but the asking pod, which knows the token, gives work.
+environment, its resources and its place among nodes. It is a RayCluster and no RayJob: a RayJob is driven from its head
+and known through Ray's job server; here the asking pod, which alone knows the token, drives, and no job server runs.
 """
 
 from collections.abc import Mapping

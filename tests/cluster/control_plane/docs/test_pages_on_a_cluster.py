@@ -21,7 +21,8 @@ from tests.cluster.control_plane.operator.players import served_models
 
 pytestmark = pytest.mark.xdist_group("kserve")
 ROOT = Path(__file__).parents[4]
-PAGES = [ROOT / "docs" / name for name in ("kubernetes.md", "tutorial-rollout-gone-wrong.md", "day-two.md")]
+ORDER = ("kubernetes.md", "kubeflow-pipelines.md", "tutorial-rollout-gone-wrong.md", "day-two.md")
+PAGES = [ROOT / "docs" / name for name in ORDER]
 """Each begins with what the one before leaves behind."""
 BLOCK = re.compile(r"^```sh cluster\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMESPACE = "shop"
