@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS, leave_what_is_raised
+from trimtab.adapters.kfp.warm import LOG_VARIABLE, PROGRESS
 from trimtab.api.provenance import Chosen, Results
 from trimtab.bootstrap.artefacts import (
     draw,
@@ -21,14 +21,13 @@ from trimtab.bootstrap.artefacts import (
     read_provenance,
     write_pointers,
 )
+from trimtab.bootstrap.failing import tells_failure
 from trimtab.bootstrap.parameters import owner_of_claims, run_of, window_of
 from trimtab.bootstrap.rows import Versioned
 from trimtab.bootstrap.workplace import Workplace
 
 if TYPE_CHECKING:
     from trimtab.ports.claims import Claims
-
-leave_what_is_raised()
 
 
 class Trained(NamedTuple):
@@ -58,6 +57,7 @@ def log(line: str) -> None:
             progress.write(f"{line}\n")
 
 
+@tells_failure
 def admit(key: str, claims: str, run: str) -> bool:
     """Whether this run is the one of its key that takes effect."""
     identity = run_of(claims, run)
@@ -66,6 +66,7 @@ def admit(key: str, claims: str, run: str) -> bool:
     return held.run == identity
 
 
+@tells_failure
 def featurize(project: str, until: str, rows_version: str, rows: Any, features: Any) -> Versioned:
     """The features of every example, as of its time."""
     from trimtab.features.definition import load_features
@@ -80,6 +81,7 @@ def featurize(project: str, until: str, rows_version: str, rows: Any, features: 
     return Versioned(write_pointers({"features": made.pointer}, features))
 
 
+@tells_failure
 def train(
     project: str,
     until: str,
@@ -132,6 +134,7 @@ def train(
     return Trained(made.run_id or "")
 
 
+@tells_failure
 def evaluate(
     project: str, window: str, stable: str, force_past_gate: bool, rows: Any, features: Any, model: Any, judged: Any,
     metrics: Any, curve: Any, report: Any,
@@ -180,6 +183,7 @@ def evaluate(
     return Judged(found.passed, f"{forced}{found.because}")
 
 
+@tells_failure
 def refit(project: str, window: str, model_version: str, features: Any, model: Any, final: Any) -> Versioned:
     """The judged model, fitted anew on all rows, and its daily skills on rows that it had not seen."""
     from trimtab.steps.refit import refit as step
@@ -212,6 +216,7 @@ def refit(project: str, window: str, model_version: str, features: Any, model: A
     return Versioned(f"{model_version} on all rows")
 
 
+@tells_failure
 def materialize(project: str, until: str, rows: Any, features: Any) -> None:
     """The newest row of every key of every view into the online store."""
     from trimtab.adapters.feast.as_of_reader import DeltaAddress
@@ -239,6 +244,7 @@ def materialize(project: str, until: str, rows: Any, features: Any) -> None:
         store.close()
 
 
+@tells_failure
 def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
     """The model folder, proven."""
     from trimtab.steps.export import export as step
@@ -265,6 +271,7 @@ def export(project: str, features: Any, model: Any, servable: Any) -> Exported:
     return Exported(made.folder.digest)
 
 
+@tells_failure
 def register(
     project: str,
     until: str,
@@ -305,6 +312,7 @@ def register(
     return Registered(done.version, done.candidate, done.labelled)
 
 
+@tells_failure
 def report(project: str, until: str, status: Any, page: Any) -> None:
     """What the run did, whatever became of it."""
     from trimtab.steps.run_report import html

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from trimtab.api.errors import InputRefused
 from trimtab.api.values import parse_duration
 from trimtab.bootstrap.artefacts import read_pointers, write_pointers
+from trimtab.bootstrap.failing import tells_failure
 from trimtab.bootstrap.parameters import moment
 from trimtab.bootstrap.workplace import Workplace
 
@@ -21,6 +22,7 @@ class Predicted(NamedTuple):
     predicted: int
 
 
+@tells_failure
 def predict(
     project: str, since: str, until: str, model: str, rows: Any, predictions: Any, summary: Any
 ) -> Predicted:
@@ -47,6 +49,7 @@ def predict(
     return Predicted(asked.version, made.rows)
 
 
+@tells_failure
 def periods(project: str, since: str, until: str, every: str, model: str) -> list[dict[str, str]]:
     """[since, until) in periods of one length, and the model for all of them."""
     place = Workplace.open(project)

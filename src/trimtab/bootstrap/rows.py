@@ -9,6 +9,7 @@ from trimtab.api.errors import AnswerIsNo
 from trimtab.api.expectations import Expectations
 from trimtab.api.project import Project
 from trimtab.bootstrap.artefacts import read_outcome, read_pointers, write_outcome, write_pointers
+from trimtab.bootstrap.failing import tells_failure
 from trimtab.bootstrap.parameters import moment
 from trimtab.bootstrap.workplace import Workplace
 from trimtab.ports.tables import Pointer
@@ -26,6 +27,7 @@ class Ingested(NamedTuple):
     moment: str
 
 
+@tells_failure
 def ingest(project: str, until: str, sources: Any) -> Ingested:
     """Every source into its table."""
     from trimtab.steps.ingest import ingest as step
@@ -41,6 +43,7 @@ def ingest(project: str, until: str, sources: Any) -> Ingested:
     return Ingested(write_pointers(pointers, sources), end.isoformat())
 
 
+@tells_failure
 def build(
     project: str, until: str, sources_version: str, sources: Any, tables: Any, judged: Any
 ) -> Versioned:
@@ -72,6 +75,7 @@ def build(
     )
 
 
+@tells_failure
 def validate(
     project: str,
     until: str,

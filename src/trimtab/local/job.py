@@ -115,11 +115,14 @@ def placed(loaded: Loaded, home: Home, name: str) -> tuple[str, Platform]:
         InputRefused: there is none of this name, or its steps and this pod do not share `.trimtab`.
     """
     from trimtab.adapters.kubernetes.in_pod import PodApi
-    from trimtab.adapters.step_pods import own_pod, see_volume
+    from trimtab.adapters.step_pods import end_steps, own_pod, see_volume
     from trimtab.bootstrap.local import PLATFORM_VARIABLE
 
     platform = load_platform(loaded.root, name)
-    see_volume(own_pod(PodApi()), name, platform.pods.volume, home.path.parent)
+    api = PodApi()
+    own = own_pod(api)
+    see_volume(own, name, platform.pods.volume, home.path.parent)
+    end_steps(api, own)
     os.environ[PLATFORM_VARIABLE] = name
     return name, platform
 

@@ -66,7 +66,12 @@ def newest(pods: Sequence[Object]) -> Object | None:
 
 def message(pod: Object) -> Ended | None:
     """What the run itself left."""
-    return Ended.from_text(str(_terminated(pod).get("message", "")))
+    return Ended.from_text(last_words(pod))
+
+
+def last_words(pod: Object) -> str:
+    """What its container left, or the end of its log; "" while it works."""
+    return str(_terminated(pod).get("message", ""))
 
 
 def hindrance(pod: Object, words: Words = POLICY) -> str:
@@ -113,6 +118,9 @@ def failure(pod: Object, words: Words = POLICY) -> str:
         how = "was killed, perhaps for memory" if code == OUT_OF_MEMORY else f"ended with status {code}"
         said = one_line(str(ended.get("message", ""))[-300:])
         return f"its container {how}{f' ({said})' if said else ''}; kubectl logs {pod['metadata']['name']}"
+    if status.get("phase") == "Failed":
+        said = one_line(status.get("message", ""))
+        return f"its pod failed ({status.get('reason', '')}: {said}); kubectl describe pod {pod['metadata']['name']}"
     return ""
 
 

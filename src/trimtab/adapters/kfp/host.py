@@ -13,6 +13,7 @@ With `--pods` there is no fork server: each task runs in a pod of its own, after
 import json
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -105,12 +106,11 @@ def warm_tasks(preload: Sequence[str]) -> Tasks:
 def pod_tasks(ir: Path, folder: Path, emit: Emit) -> Callable[[Task], bool]:
     """Pods of this one's namespace."""
     from trimtab.adapters.kubernetes.in_pod import PodApi
-    from trimtab.adapters.step_pods import Ir, PodTasks, own_pod
+    from trimtab.adapters.step_pods import Ir, PodTasks, ends_at, own_pod
 
     api = PodApi()
-    tasks = PodTasks(api, Ir.read(ir), own_pod(api), folder, emit)
-    tasks.clear()
-    return tasks.run
+    own = own_pod(api)
+    return PodTasks(api, Ir.read(ir), own, folder, emit, until=ends_at(api, own)).run
 
 
 def keep_within_run(spec: Any) -> None:
@@ -137,7 +137,12 @@ def main() -> None:
     events = os.dup(1)
     os.dup2(2, 1)
     extra = tuple(part for part in os.environ.get("TRIMTAB_PRELOAD", "").split(",") if part)
-    host = Host(pod_tasks if PODS in sys.argv else warm_tasks((*PRELOAD, *extra)), events)
+    if PODS in sys.argv:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # its pod ends with it
+        tasks: Tasks = pod_tasks
+    else:
+        tasks = warm_tasks((*PRELOAD, *extra))
+    host = Host(tasks, events)
     host.emit({"event": "ready"})
     for line in sys.stdin:
         request = json.loads(line)

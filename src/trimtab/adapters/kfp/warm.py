@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from trimtab.api.errors import ExitStatus, TrimtabError
@@ -27,9 +26,10 @@ from trimtab.api.errors import ExitStatus, TrimtabError
 Emit = Callable[[Mapping[str, Any]], None]
 
 LOG_VARIABLE = "TRIMTAB_TASK_LOG"
-"""Tells a task where its log lies: in its run's folder, and beside it what it says of its progress and its failure."""
+"""Tells a task where its log lies: in its run's folder, and beside it what it says of its progress."""
 PROGRESS = ".progress"
-FAILURE = ".failure.json"
+FAILURE_VARIABLE = "TRIMTAB_TASK_FAILURE"
+"""Tells a task in a pod of its own which file it leaves its failure in."""
 LOOK_S = 0.2
 
 PROGRAM = "ephemeral_component.py"
@@ -110,8 +110,8 @@ def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) 
         run_dir: where its raw log (`<task>.log`) and failure (`<task>.failure.json`) go.
         emit: is told of its start, its progress and its end.
     """
-    log = run_dir / f"{task.name}.log"
-    failure, progress = log.with_suffix(FAILURE), log.with_suffix(PROGRESS)
+    log, failure = run_dir / f"{task.name}.log", run_dir / f"{task.name}.failure.json"
+    progress = log.with_suffix(PROGRESS)
     failure.unlink(missing_ok=True)
     progress.unlink(missing_ok=True)
     emit({"event": "task_started", "task": task.name})
@@ -143,8 +143,8 @@ def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) 
 def lines_of(progress: Path) -> list[str]:
     """What a task has said so far, whole lines only."""
     try:
-        text = progress.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        text = progress.read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return []
     return text[: text.rfind("\n") + 1].splitlines()
 
@@ -196,31 +196,18 @@ def run_component(task: Task, folder: Path) -> None:
     executor_main.executor_main()
 
 
-def leave_failure(path: str | Path, error: BaseException) -> None:
-    """What went wrong, where who waits for the task looks."""
-    told: dict[str, Any] = {
-        "type": type(error).__name__,
-        "sentence": f"{type(error).__name__}: {error}",
-        "remedy": "the traceback is in the log",
-        "status": int(ExitStatus.BUG),
-    }
+def leave_failure(path: str, error: BaseException) -> None:
+    Path(path).write_text(json.dumps(told_failure(error)))
+
+
+def told_failure(error: BaseException) -> dict[str, Any]:
+    """What went wrong, as the end of a task tells it: {type, sentence, remedy, status}."""
+    name = type(error).__name__
     if isinstance(error, TrimtabError):
-        told |= {"sentence": error.message, "remedy": error.remedy, "status": int(error.status)}
-    Path(path).write_text(json.dumps(told))
-
-
-def leave_what_is_raised() -> None:
-    """Let this process, if it is in a pod of its own, leave its failure beside its log, as it leaves its progress."""
-    own_log = os.environ.get(LOG_VARIABLE)
-    if own_log is None:
-        return
-    before = sys.excepthook
-
-    def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        before(kind, error, trace)
-        leave_failure(Path(own_log).with_suffix(FAILURE), error)
-
-    sys.excepthook = told
+        said, remedy, status = error.message, error.remedy, error.status
+    else:
+        said, remedy, status = f"{name}: {error}", "the traceback is in the log", ExitStatus.BUG
+    return {"type": name, "sentence": said, "remedy": remedy, "status": int(status)}
 
 
 def redirect_output(log: str) -> None:

@@ -4,21 +4,23 @@ kubelet's."""
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster.control_plane.runs.conftest import PIPELINES, allow, mounted
-from tests.cluster.control_plane.runs.jobs import rights, state, terminated
+from tests.cluster.control_plane.runs.jobs import KEY, PIPELINE, UNTIL, rights, state, terminated
 from tests.cluster.documented_rules import documented_rules
-from trimtab.adapters.jobs import POD
-from trimtab.adapters.kfp.warm import FAILURE, PROGRESS, Task, leave_failure
+from trimtab.adapters.jobs import POD, JobRuns
+from trimtab.adapters.jobs.job import RUN_LABEL
+from trimtab.adapters.kfp.warm import PROGRESS, Task, told_failure
 from trimtab.adapters.kubernetes.in_pod import PodApi
-from trimtab.adapters.step_pods import STEPS_OF, Ir, PodTasks, own_pod, see_volume
+from trimtab.adapters.step_pods import STEPS_OF, Ir, PodTasks, end_steps, ends_at, own_pod, see_volume
 from trimtab.api.errors import DataRefused, ExitStatus, InputRefused
 from trimtab.api.platform import Volume
-from trimtab.ports.cluster import Kind
+from trimtab.ports.cluster import Kind, Refused
 
 QUOTA = Kind("", "v1", "ResourceQuota", "resourcequotas")
 RULES = [*rights(), *documented_rules("kubeflow-pipelines.md")]
@@ -37,6 +39,7 @@ EXECUTOR = {
 RETRY = {"maxRetryCount": 1, "backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "300s"}
 DONE = terminated(0)
 EVENTS = list[Mapping[str, Any]]
+Mounts = tuple[tuple[Any, ...], ...]
 
 
 @pytest.fixture
@@ -55,12 +58,25 @@ def ir(tmp_path: Path) -> Ir:
 
 
 @pytest.fixture
-def called(plane: Any, space: str, tmp_path: Path) -> PodApi:
+def away() -> threading.Event:
+    """While it is set, no call comes through to the API server."""
+    return threading.Event()
+
+
+@pytest.fixture
+def called(plane: Any, space: str, tmp_path: Path, away: threading.Event) -> PodApi:
     """The API server, as the pod of a run calls it."""
+
+    class Parted(PodApi):
+        def _once(self, *call: Any) -> tuple[int, bytes]:
+            if away.is_set():
+                raise ConnectionRefusedError
+            return super()._once(*call)
+
     allow(plane.cluster, space, PIPELINES, RULES)
     account = mounted(plane, space, PIPELINES, tmp_path / "account")
     (account / "namespace").write_text(space)
-    return PodApi(plane.url, account)
+    return Parted(plane.url, account, pauses_s=[0.05])
 
 
 @pytest.fixture
@@ -108,12 +124,10 @@ def kubelet(plane: Any, space: str) -> Iterator[Callable[..., list[str]]]:
         thread.join()
 
 
-def run_pod(
-    space: str, name: str = "flights-abcde", mounts: tuple[tuple[str, str], ...] = ()
-) -> dict[str, Any]:
+def run_pod(space: str, name: str = "flights-abcde", mounts: Mounts = ()) -> dict[str, Any]:
     """The pod of a run's Job."""
-    volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim, _ in mounts]
-    mounted_at = [{"name": claim, "mountPath": path} for claim, path in mounts]
+    volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim, *_ in mounts]
+    mounted_at = [{"name": claim, "mountPath": path, **dict(*more)} for claim, path, *more in mounts]
     spec = {
         "containers": [{"name": "run", "image": "ml:1", "volumeMounts": mounted_at}],
         "volumes": volumes,
@@ -155,6 +169,7 @@ def test_a_step_is_a_pod_after_the_runs_own(
         "KFP_POD_NAME": None,
         "TRIMTAB_RUN": "0a-1b",
         "TRIMTAB_TASK_LOG": str(tmp_path / "train.log"),
+        "TRIMTAB_TASK_FAILURE": "/dev/termination-log",
     }
     assert [event["event"] for event in events] == ["task_started", "task_ended"]
     assert events[-1]["succeeded"]
@@ -169,11 +184,11 @@ def test_what_a_step_says_is_its_progress_and_what_it_refuses_is_not_tried_again
 
     def speak(seconds: float) -> None:
         (tmp_path / f"train{PROGRESS}").write_text("epoch 1 of 2\nepo")
-        leave_failure(tmp_path / f"train{FAILURE}", DataRefused("column 'x' holds text", remedy="mend it"))
         look(seconds)
 
     made.pause = speak
-    names = kubelet(terminated(1))
+    left = told_failure(DataRefused("column 'x' holds text", remedy="mend it"))
+    names = kubelet(terminated(1, message=json.dumps(left)))
     assert not made.run(train(tmp_path))
     assert names == ["flights-abcde-train-1"]
     assert [event["line"] for event in events if event["event"] == "task_progress"] == ["epoch 1 of 2"]
@@ -251,11 +266,17 @@ def test_a_quota_without_room_is_waited_for(
             "spec": {"hard": {"requests.cpu": "500m"}},
         }
     )
-    eventually(
-        "the quota is counted",
-        lambda: plane.cluster.read(QUOTA, space, "small").get("status", {}).get("used"),
-        30,
-    )
+    probe = run_pod(space, "probe")
+    probe["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
+
+    def counted() -> bool:
+        try:
+            plane.cluster.call("POST", f"/api/v1/namespaces/{space}/pods?dryRun=All", probe)
+        except Refused:
+            return True
+        return False
+
+    eventually("the quota is counted", counted, 30)
     kubelet(DONE)
     done: list[bool] = []
     run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))))
@@ -270,23 +291,115 @@ def test_a_quota_without_room_is_waited_for(
     assert "lower training.resources of trimtab.yaml" in lines[0]
 
 
-def test_what_an_earlier_pod_of_the_run_left_is_ended_first(
-    tasks: Callable[..., tuple[PodTasks, EVENTS]], plane: Any, space: str
+def test_a_pod_of_an_answer_that_was_lost_is_the_steps_own(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]],
+    kubelet: Callable[..., list[str]],
+    plane: Any,
+    space: str,
+    tmp_path: Path,
 ) -> None:
-    made, _ = tasks("flights-fghij")
+    made, _ = tasks()
+    there = run_pod(space, "flights-abcde-train-1")
+    there["metadata"]["labels"] = {STEPS_OF: "flights"}
+    plane.cluster.create(there)
+    assert kubelet(DONE) is not None
+    assert made.run(train(tmp_path))
+
+
+def test_a_step_outlives_an_api_server_that_is_away(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], away: threading.Event, plane: Any,
+    space: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    from tests.cluster.kube.poll import eventually
+
+    made, events = tasks()
+    names = kubelet({"phase": "Running", "containerStatuses": [state(running={})]})
+    done: list[bool] = []
+    run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))))
+    run.start()
+    eventually("it runs", lambda: names, 30)
+    away.set()
+    run.join(1.0)
+    assert run.is_alive()
+    away.clear()
+    plane.cluster.merge(POD, space, names[0], {"status": DONE}, status=True)
+    run.join(30)
+    assert done == [True]
+    assert [event["event"] for event in events] == ["task_started", "task_ended"]
+
+
+def test_no_second_pod_is_made_where_the_first_may_still_work(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], away: threading.Event, plane: Any,
+    space: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    from tests.cluster.kube.poll import eventually
+
+    made, events = tasks(silent_s=0.3)
+    names = kubelet({"phase": "Running", "containerStatuses": [state(running={})]})
+    run = threading.Thread(target=made.run, args=[train(tmp_path)])
+    run.start()
+    eventually("it runs", lambda: names, 30)
+    away.set()
+    run.join(30)
+    assert events[-1]["failure"]["type"] == "Unended"
+    assert (
+        events[-1]["failure"]["sentence"] == "pod flights-abcde-train-1 may still work, and cannot be ended"
+    )
+    assert [pod["metadata"]["name"] for pod in plane.cluster.list(POD, space, {STEPS_OF: "flights"})] == names
+
+
+def test_a_pod_that_a_kubelet_refuses_is_told_in_its_words(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    made, events = tasks(pause=lambda s: threading.Event().wait(min(s, 0.05)))
+    kubelet(*[{"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": "no GPU is healthy"}] * 2)
+    assert not made.run(train(tmp_path))
+    failure = events[-1]["failure"]
+    assert failure["sentence"] == "its pod failed (UnexpectedAdmissionError: no GPU is healthy)"
+    assert failure["remedy"] == "kubectl describe pod flights-abcde-train-2"
+
+
+def test_a_step_ends_when_its_job_must(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], runs: Callable[..., JobRuns],
+    called: PodApi, plane: Any, space: str, tmp_path: Path,
+) -> None:  # fmt: skip
+    from tests.cluster.kube.poll import eventually
+
+    assert ends_at(called, run_pod(space)) is None
+    declared = {**PIPELINE, "job": {**PIPELINE["job"], "deadline": "1h"}}
+    own = run_pod(space)
+    own["metadata"]["labels"] = {RUN_LABEL: runs(declared).start(KEY, UNTIL).id}
+    ends = eventually("the Job has begun", lambda: ends_at(called, own), 30)
+    assert 3500 < (ends - datetime.now(UTC)).total_seconds() <= 3600
+    made, _ = tasks(until=ends)
+    names = kubelet(DONE)
+    assert made.run(train(tmp_path))
+    assert 3500 < plane.cluster.read(POD, space, names[0])["spec"]["activeDeadlineSeconds"] <= 3600
+
+
+def test_what_an_earlier_pod_of_the_run_left_is_ended_first(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], called: PodApi, plane: Any, space: str
+) -> None:
+    tasks("flights-fghij")
     left = run_pod(space, "flights-abcde-train-1")
     left["metadata"]["labels"] = {STEPS_OF: "flights"}
     other = run_pod(space, "shop-abcde-train-1")
     other["metadata"]["labels"] = {STEPS_OF: "shop"}
     for pod in (left, other):
         plane.cluster.create(pod)
-    made.clear()
+    end_steps(called, run_pod(space))
     names = {pod["metadata"]["name"] for pod in plane.cluster.list(POD, space)}
     assert names == {"flights-fghij", "shop-abcde-train-1"}
+    plane.cluster.create(left)
+    rules = documented_rules("kubeflow-pipelines.md")
+    rules[0]["verbs"].remove("delete")
+    allow(plane.cluster, space, PIPELINES, rules)
+    with pytest.raises(InputRefused, match="refuses to delete pod flights-abcde-train-1"):
+        end_steps(called, run_pod(space))
 
 
 def test_an_account_that_may_not_is_told_what_to_let_it(
-    tasks: Callable[..., tuple[PodTasks, EVENTS]], plane: Any, space: str, tmp_path: Path
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], called: PodApi, plane: Any, space: str, tmp_path: Path
 ) -> None:
     made, events = tasks()
     allow(plane.cluster, space, PIPELINES, rights())
@@ -297,8 +410,8 @@ def test_an_account_that_may_not_is_told_what_to_let_it(
         failure["remedy"]
         == "let the run's service account get, list, create and delete pods, and get pods/log"
     )
-    with pytest.raises(InputRefused, match="refuses to read the run's steps"):
-        made.clear()
+    with pytest.raises(InputRefused, match="refuses to list the run's steps"):
+        end_steps(called, made.own)
 
 
 def test_a_pod_knows_itself(called: PodApi, plane: Any, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,10 +430,13 @@ def test_a_pod_knows_itself(called: PodApi, plane: Any, space: str, monkeypatch:
          "let it be mounted at /trimtab"),
         (Volume(claim="home"), (("other", "/trimtab"),), "is not mounted in the run's own pod", "mount it there"),
         (Volume(claim="home"), (), "is not mounted in the run's own pod", "volumeMounts, at /trimtab"),
+        (Volume(claim="home"), (("home", "/trimtab", {"subPath": "churn"}),), "with subPath, its steps whole",
+         "take subPath out of spec.pipeline.job.volumeMounts"),
+        (Volume(claim="home"), (("home", "/trimtab", {"readOnly": True}),), "with readOnly", "take readOnly out"),
     ],
 )  # fmt: skip
 def test_the_runs_pod_and_its_steps_must_share_a_volume(
-    volume: Volume | None, mounts: tuple[tuple[str, str], ...], because: str, remedy: str
+    volume: Volume | None, mounts: Mounts, because: str, remedy: str
 ) -> None:
     with pytest.raises(InputRefused, match=because) as refused:
         see_volume(run_pod("shop", mounts=mounts), "cluster", volume, Path("/trimtab"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trimtab.adapters.jobs.pods import POD
 from trimtab.adapters.kfp.warm import Task
 from trimtab.adapters.step_pods import Ir, PodTasks
-from trimtab.adapters.step_pods.tasks import Tried
+from trimtab.adapters.step_pods.tasks import Failure
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
@@ -35,6 +35,7 @@ class Step:
         executor: its label in the IR.
         given: kfp's ExecutorInput.
         pod: the object as it ended; {} where it was lost.
+        failure: as it was understood.
     """
 
     task: str
@@ -42,16 +43,12 @@ class Step:
     given: Json
     pod: Json
     log: str
+    failure: Failure | None = None
 
     @property
     def status(self) -> int:
         """The exit status."""
         return int(self._ended.get("exitCode", LOST))
-
-    @property
-    def last_words(self) -> str:
-        """What a person sees of a failed pod without asking for its log."""
-        return str(self._ended.get("message", ""))
 
     @property
     def container(self) -> Json:
@@ -88,15 +85,17 @@ class Watched(PodTasks):
     losing: set[str]
     steps: list[Step] = field(default_factory=list)
 
-    def attempt(self, task: Task) -> Tried:
+    def attempt(self, task: Task) -> Failure | None:
         if task.name in self.losing:
             self.losing.remove(task.name)
             threading.Thread(target=self._lose, args=[task.name], daemon=True).start()
-        tried = PodTasks.attempt(self, task)
+        failure = PodTasks.attempt(self, task)
         log, given = self.folder / f"{task.name}.log", json.loads(task.executor_input)
         said = log.read_text() if log.exists() else ""
-        self.steps.append(Step(task.name, self.ir.labels[task.name], given, dict(tried.pod), said))
-        return tried
+        name = f"{self.own['metadata']['name']}-{task.name}-{len(self.steps) + 1}"
+        pod = self.node.cluster.read(POD, self.api.namespace, name) or {}
+        self.steps.append(Step(task.name, self.ir.labels[task.name], given, dict(pod), said, failure))
+        return failure
 
     def _lose(self, task: str) -> None:
         from tests.cluster.kube.poll import eventually

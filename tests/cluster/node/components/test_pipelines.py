@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.node.components import shop
 from tests.cluster.node.components.conftest import FROM, KEY
 from tests.cluster.node.components.steps import LOST, Ir, Step
+from trimtab.api.errors import ExitStatus
 
 if TYPE_CHECKING:
     from tests.cluster.node.components.conftest import Team
@@ -110,7 +111,7 @@ def test_accelerators_secrets_and_places_are_those_of_the_ir(trained: list[Step]
     for step in trained:
         assert step.container["resources"]["requests"]["memory"] in ("1Gi", "2Gi")
         assert {one["name"] for one in step.container["env"]} == {
-            "KFP_POD_NAME", "TRIMTAB_TASK_LOG",
+            "KFP_POD_NAME", "TRIMTAB_TASK_LOG", "TRIMTAB_TASK_FAILURE",
             "TRIMTAB_TASK_IMAGE", "TRIMTAB_PLATFORM", "TRIMTAB_HOME", "TRIMTAB_MODELS", shop.PASSWORD,
         }  # fmt: skip
         assert step.pod["spec"]["nodeSelector"] == {shop.POOL: "training"}
@@ -144,8 +145,10 @@ def test_a_step_that_fails_says_why_and_what_to_do_and_the_report_is_still_writt
     assert tasks(steps) == [*DATA, "report"]
     failed, report = steps[-2:]
     assert failed.status == 1
-    assert "expectations do not hold: departures" in failed.last_words
-    assert "remedy: mend the data, or change expectations.yaml" in failed.last_words
+    assert failed.failure is not None
+    assert failed.failure["sentence"].startswith("expectations do not hold: departures")
+    assert failed.failure["remedy"].startswith("mend the data, or change expectations.yaml")
+    assert failed.failure["status"] in (ExitStatus.NO, ExitStatus.INPUT)
     assert_went_well([*steps[:-2], report])
     page = report.artefacts["page"][1].read_text()
     assert "FAILED" in page
