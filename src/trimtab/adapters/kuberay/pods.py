@@ -208,7 +208,7 @@ class _At:
             cluster, pods = self._cluster(name), self.pods(own)
         except TrimtabError:
             return  # who does not answer now may do so later
-        held = self._held(cluster) if cluster is not None and is_suspended(cluster) else ""
+        held = self._held(cluster, evicted=True) if cluster is not None and is_suspended(cluster) else ""
         if because := lost(cluster, pods, held):
             raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {because}", remedy=AGAIN)
 
@@ -217,13 +217,13 @@ class _At:
         status, body = self.api.call("GET", path)
         return None if status == NOT_FOUND else self._read(status, body, f"RayCluster {name}")
 
-    def _held(self, cluster: Object) -> str:
+    def _held(self, cluster: Object, *, evicted: bool = False) -> str:
         """Why Kueue holds it back; "" too where it may not be asked."""
         path = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{self.api.namespace}/workloads"
         of_it = f"labelSelector=kueue.x-k8s.io%2Fjob-uid%3D{cluster['metadata']['uid']}"
         with suppress(TrimtabError):
             status, body = self.api.call("GET", f"{path}?{of_it}")
-            return held_back(body.get("items", [])) if status == OK else ""
+            return held_back(body.get("items", []), evicted=evicted) if status == OK else ""
         return ""
 
     def _create(self, path: str, obj: dict[str, Any]) -> None:

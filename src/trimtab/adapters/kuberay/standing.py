@@ -35,14 +35,19 @@ def is_suspended(cluster: Object) -> bool:
     return bool(cluster["spec"].get("suspend"))
 
 
-def held_back(workloads: Sequence[Object]) -> str:
-    """Why Kueue holds a RayCluster back, as it says on the Workload that it makes for it; "" if it says nothing."""
+def held_back(workloads: Sequence[Object], *, evicted: bool = False) -> str:
+    """Why Kueue holds a RayCluster back, as it says on the Workload that it makes for it; "" if it says nothing.
+
+    Args:
+        evicted: it had its quota: why that was taken away, rather than what it waits for since.
+    """
     said = {
         (one["type"], one["status"]): one_line(one.get("message", ""))
         for workload in workloads
         for one in (workload.get("status") or {}).get("conditions") or []
     }
-    because = said.get(("QuotaReserved", "False")) or said.get(("Evicted", "True")) or ""
+    waits, taken = said.get(("QuotaReserved", "False"), ""), said.get(("Evicted", "True"), "")
+    because = (taken or waits) if evicted else (waits or taken)
     never = "maximum capacity" in because
     return f"{because}; raise the quota of its ClusterQueue, or take fewer workers" if never else because
 

@@ -136,6 +136,17 @@ def test_why_kueue_holds_it_back(workloads: list[dict[str, Any]], said: str) -> 
     assert held_back(workloads) == said
 
 
+def test_why_kueue_took_its_quota_away_is_told_before_what_it_waits_for_since() -> None:
+    stopped = workload(
+        QuotaReserved=("False", "ClusterQueue team is inactive"), Evicted=("True", "It is stopped")
+    )
+    assert held_back([stopped], evicted=True) == "It is stopped"
+    waits = workload(
+        QuotaReserved=("False", "ClusterQueue team is inactive"), Evicted=("False", "It was stopped")
+    )
+    assert held_back([waits], evicted=True) == "ClusterQueue team is inactive"
+
+
 def test_what_kueue_says_is_told_of_a_suspension_in_mid_task() -> None:
     found = lost({"spec": {"suspend": True}}, [head()], "The ClusterQueue is stopped")
     assert found == "was suspended in mid-task (Kueue: The ClusterQueue is stopped)"
