@@ -18,7 +18,7 @@ class Words:
     """Where a person says what a pod is given, for remedies.
 
     Attributes:
-        image, memory, size, named, mounts: one setting, or several.
+        image, memory, size, named, mounts, placing: one setting, or several.
     """
 
     image: str
@@ -26,6 +26,7 @@ class Words:
     size: str
     named: str
     mounts: str
+    placing: str
 
 
 POLICY: Final = Words(
@@ -34,6 +35,7 @@ POLICY: Final = Words(
     size="spec.pipeline.job.cpu, memory or gpu",
     named="spec.pipeline.job.env and envFrom name",
     mounts="spec.pipeline.job.volumeMounts",
+    placing="spec.pipeline.job.nodeSelector and tolerations",
 )
 WAITING: Final[Mapping[str, str]] = {
     "ErrImagePull": "{words.image}, its registry, and imagePullSecrets",
@@ -83,12 +85,27 @@ def hindrance(pod: Object, words: Words = POLICY) -> str:
     for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
             said = one_line(condition.get("message", ""))
-            return f"no node takes its pod ({said}); lower {words.size}, or add a node"
+            return f"no node takes its pod ({said}); {_room(said, words)}"
         if condition["type"] == "PodReadyToStartContainers" and condition["status"] == "False":
             return (
                 f"its pod's volumes or network are not ready; kubectl describe pod {pod['metadata']['name']}"
             )
     return ""
+
+
+def _room(said: str, words: Words) -> str:
+    """What helps a pod that no node takes.
+
+    >>> _room('persistentvolumeclaim "home" not found', POLICY)
+    'see its claim (kubectl describe pvc), and spec.pipeline.job.volumeMounts'
+    >>> _room("1 node(s) had untolerated taint(s)", POLICY)
+    'see spec.pipeline.job.nodeSelector and tolerations'
+    """
+    if "persistentvolumeclaim" in said.lower():
+        return f"see its claim (kubectl describe pvc), and {words.mounts}"
+    if "Insufficient" not in said and ("affinity/selector" in said or "untolerated taint" in said):
+        return f"see {words.placing}"
+    return f"lower {words.size}, or add a node"
 
 
 def stuck(pod: Object) -> bool:
@@ -113,6 +130,8 @@ def failure(pod: Object, words: Words = POLICY) -> str:
     if disrupted is not None:
         said = one_line(disrupted.get("message", ""))
         return f"its pod was pushed off its node ({disrupted.get('reason', '')}: {said})"
+    if status.get("reason") == "DeadlineExceeded":
+        return "the run's time was over; raise spec.pipeline.job.deadline"
     if ended.get("exitCode"):
         code = ended["exitCode"]
         how = "was killed, perhaps for memory" if code == OUT_OF_MEMORY else f"ended with status {code}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trimtab.adapters.jobs.job import CONTAINER, JOB, RUN_LABEL
+from trimtab.adapters.jobs.pods import over
 from trimtab.adapters.kubernetes.in_pod import ACCEPTED, NOT_FOUND, OK, PodApi
 from trimtab.adapters.kubernetes.own_pod import own_name
 from trimtab.api.errors import InputRefused, SurroundingsFailed
@@ -16,6 +17,8 @@ from trimtab.ports.cluster import Object
 STEPS_OF: Final = "trimtab.dev/steps-of"
 """Labels a step's pod: the run's Job."""
 LOOK_S: Final = 1.0
+RIGHT_S: Final = 10.0
+UNAUTHORIZED, FORBIDDEN = 401, 403
 GO_S: Final = 600.0
 """Within which pods that are ended are gone, where their node answers."""
 RIGHTS: Final = "let the run's service account get, list, create and delete pods, and get pods/log"
@@ -29,7 +32,7 @@ def own_pod(api: PodApi) -> Object:
         InputRefused: this is no pod that may read itself.
     """
     name = own_name()
-    status, body = api.call("GET", f"{pods_of(api)}/{name}")
+    status, body = asked(api, "GET", f"{pods_of(api)}/{name}")
     if status != OK:
         raise not_done("read", f"the run's own pod as {name}", status, body)
     return body
@@ -43,9 +46,12 @@ def job_of(own: Object) -> str:
 
 def ends_at(api: PodApi, own: Object) -> datetime | None:
     """When the run's Job ends whatever is not done; None where nobody says."""
-    status, job = api.call("GET", f"/apis/{JOB.api_version}/namespaces/{api.namespace}/jobs/{job_of(own)}")
-    if status != OK:
+    path = f"/apis/{JOB.api_version}/namespaces/{api.namespace}/jobs/{job_of(own)}"
+    status, job = asked(api, "GET", path)
+    if status == NOT_FOUND:
         return None
+    if status != OK:
+        raise not_done("read", f"the run's Job {job_of(own)}", status, job)
     began, lasts_s = job.get("status", {}).get("startTime"), job["spec"].get("activeDeadlineSeconds")
     if not began or not lasts_s:
         return None
@@ -53,29 +59,40 @@ def ends_at(api: PodApi, own: Object) -> datetime | None:
 
 
 def end_steps(api: PodApi, own: Object, pause: Callable[[float], None] = time.sleep) -> None:
-    """End what an earlier pod of the run's Job left, and wait until it is gone: two must not write one table.
+    """End what earlier pods of runs left at work, and wait until it is gone: two must not write one table.
+
+    That is all of the run's own Job, and what is not done yet of those whose pod is over or gone.
 
     Raises:
         SurroundingsFailed: the API server does not answer, or pods do not go.
         InputRefused: it refuses.
     """
-    selector = f"labelSelector={STEPS_OF.replace('/', '%2F')}%3D{job_of(own)}"
     until = time.monotonic() + GO_S
-    asked = set[str]()
-    while True:
-        status, body = api.call("GET", f"{pods_of(api)}?{selector}")
-        if status != OK:
-            raise not_done("list", "the run's steps", status, body)
-        left = {one["metadata"]["name"] for one in body["items"]}
-        if not left:
-            return
-        for name in left - asked:
+    done = set[str]()
+    while left := _left(api, own):
+        for name in left - done:
             end_pod(api, name)
-        asked |= left
+        done |= left
         if time.monotonic() > until:
             names = ", ".join(sorted(left))
-            raise SurroundingsFailed(f"pods of the run's earlier try do not end: {names}", remedy=NODE)
+            raise SurroundingsFailed(f"pods of an earlier try do not end: {names}", remedy=NODE)
         pause(LOOK_S)
+
+
+def _left(api: PodApi, own: Object) -> set[str]:
+    status, body = asked(api, "GET", pods_of(api))
+    if status != OK:
+        raise not_done("list", "the run's steps", status, body)
+    at_work = {one["metadata"]["name"] for one in body["items"] if not over(one)}
+    left = set()
+    for one in body["items"]:
+        meta = one["metadata"]
+        if (job := meta.get("labels", {}).get(STEPS_OF)) is None:
+            continue
+        owners = {owner["name"] for owner in meta.get("ownerReferences", ())}
+        if job == job_of(own) or (meta["name"] in at_work and not owners & at_work):
+            left.add(meta["name"])
+    return left
 
 
 def end_pod(api: PodApi, name: str) -> None:
@@ -84,9 +101,28 @@ def end_pod(api: PodApi, name: str) -> None:
         SurroundingsFailed: the API server does not answer.
         InputRefused: it refuses.
     """
-    status, body = api.call("DELETE", f"{pods_of(api)}/{name}")
+    status, body = asked(api, "DELETE", f"{pods_of(api)}/{name}")
     if status not in (OK, ACCEPTED, NOT_FOUND):
         raise not_done("delete", f"pod {name}", status, body)
+
+
+def asked(api: PodApi, method: str, path: str, obj: object = None) -> tuple[int, dict[str, Any]]:
+    """As `PodApi.call`; a right that is missing gets some seconds, for a role may only just have been written.
+
+    Raises:
+        SurroundingsFailed: the API server does not answer.
+    """
+    until = time.monotonic() + RIGHT_S
+    while True:
+        status, body = api.call(method, path, obj)
+        said = str(body.get("message", ""))
+        if status != UNAUTHORIZED and not (
+            status == FORBIDDEN and " cannot " in said and " resource " in said
+        ):
+            return status, body
+        if time.monotonic() > until:
+            return status, body
+        time.sleep(LOOK_S)
 
 
 def see_volume(own: Object, platform: str, volume: Volume | None, home: Path) -> None:

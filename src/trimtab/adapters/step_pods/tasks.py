@@ -32,6 +32,7 @@ from trimtab.adapters.step_pods.own import (
     NODE,
     RIGHTS,
     STEPS_OF,
+    asked,
     end_pod,
     job_of,
     pods_of,
@@ -47,7 +48,9 @@ SLOW_S: Final = 20.0
 STUCK_S: Final = 300.0
 """What does not start by itself gets so long: a registry may only be away. For room it waits as long as the Job may."""
 SILENT_S: Final = 600.0
-"""An API server may be away for so long while a step works."""
+"""An API server that is away for so long is told of; a step that works is not ended for that."""
+LAST_WORD_S: Final = 90.0
+"""Before the run's time is over."""
 END_S: Final = 120.0
 """Within which a pod that is ended is gone."""
 POST_S: Final = 15.0
@@ -59,6 +62,7 @@ STEP: Final = pods.Words(
     size="training.resources of trimtab.yaml",
     named="platform.yaml names under secrets",
     mounts="pods.volume of platform.yaml",
+    placing="pods.nodeSelector and tolerations of platform.yaml",
 )
 REMEDIES: Final = (
     ("exceeded quota", f"lower {STEP.size}, or raise the namespace's ResourceQuota (kubectl describe resourcequota)"),
@@ -165,14 +169,20 @@ class PodTasks:
                 "securityContext": spec.get("securityContext") or {},
             },
         }
-        said = ""
+        said, silent = "", time.monotonic()
         while True:
             pod["spec"] |= self._deadline()
-            status, body = self.api.call("POST", pods_of(self.api), pod)
+            try:
+                status, body = asked(self.api, "POST", pods_of(self.api), pod)
+            except SurroundingsFailed:
+                if time.monotonic() - silent > self.silent_s:
+                    raise
+                continue
+            silent = time.monotonic()
             if status == CREATED or body.get("reason") == "AlreadyExists":  # of an answer that was lost
                 return None
             because = refused(str(body.get("message", "")), REMEDIES)
-            if "exceeded quota" in because:
+            if "exceeded quota" in because and not self._late():
                 if because != said:
                     self._say(task, because)
                 said = because
@@ -183,6 +193,10 @@ class PodTasks:
                 sentence, _, remedy = because.rpartition("; ")
                 return InputRefused(sentence, remedy=remedy)
 
+    def _late(self) -> bool:
+        """Whether what never began is to be told of now, for at its deadline the Job's pod goes without a word."""
+        return self.until is not None and (self.until - datetime.now(UTC)).total_seconds() < LAST_WORD_S
+
     def _deadline(self) -> Mapping[str, int]:
         if self.until is None:
             return {}
@@ -191,8 +205,8 @@ class PodTasks:
     def _ended(self, task: Task, name: str) -> Object:
         """
         Raises:
-            SurroundingsFailed: it is gone, or the API server does not say for long how it does.
-            InputRefused: it cannot begin.
+            SurroundingsFailed: it is gone.
+            InputRefused: it cannot begin, or has not by the end of the run's time.
         """
         heard, said, began = 0, "", time.monotonic()
         answered, well = began, began
@@ -201,20 +215,24 @@ class PodTasks:
             heard = self._listen(task, heard)
             if pod is None:
                 if now - answered > self.silent_s:
-                    raise SurroundingsFailed(f"the API server does not say how pod {name} does", remedy=AGAIN)
+                    self._say(
+                        task, f"the API server has not said for {self.silent_s:.0f} s how pod {name} does"
+                    )
+                    answered = now
                 self.pause(self.look_s)
                 continue
             answered = now
             if pods.over(pod):
                 return pod
             well = well if pods.stuck(pod) else now
-            because = _hindrance(pod) if now - began > self.slow_s else ""
+            waits = "" if pods.running(pod) else pods.hindrance(pod, STEP)
+            if now - well > self.stuck_s or (waits and self._late()):
+                sentence, _, remedy = waits.rpartition("; ")
+                raise InputRefused(sentence, remedy=remedy)
+            because = (waits or _away(pod)) if now - began > self.slow_s else ""
             if because and because != said:
                 self._say(task, because)
             said = because
-            if now - well > self.stuck_s:
-                sentence, _, remedy = pods.hindrance(pod, STEP).rpartition("; ")
-                raise InputRefused(sentence, remedy=remedy)
             self.pause(self.look_s)
 
     def _look(self, name: str) -> Object | None:
@@ -267,10 +285,14 @@ def _may_mend(failure: Failure) -> bool:
     return bool(failure["status"] == ExitStatus.SURROUNDINGS) and failure["type"] != Unended.__name__
 
 
-def _hindrance(pod: Object) -> str:
-    if pod["metadata"].get("deletionTimestamp"):
-        return f"its pod was told to end; {NODE}"
-    return "" if pods.running(pod) else pods.hindrance(pod, STEP)
+def _away(pod: Object) -> str:
+    """Whether its node does not answer: a step is ready whenever it runs, and is gone when its grace is over."""
+    ends = pod["metadata"].get("deletionTimestamp")
+    conditions = {one["type"]: one["status"] for one in pod.get("status", {}).get("conditions", ())}
+    lost = pods.running(pod) and conditions.get("Ready") == "False"
+    if lost or (ends and datetime.fromisoformat(ends) < datetime.now(UTC)):
+        return f"its node does not answer; {NODE}"
+    return ""
 
 
 def _failure(pod: Object) -> Failure:

@@ -3,8 +3,9 @@ kubelet's."""
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,12 @@ def ir(tmp_path: Path) -> Ir:
     return Ir.read(file)
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A right that is missing is missed at once."""
+    monkeypatch.setattr("trimtab.adapters.step_pods.own.RIGHT_S", 0.5)
+
+
 @pytest.fixture
 def away() -> threading.Event:
     """While it is set, no call comes through to the API server."""
@@ -86,7 +93,7 @@ def tasks(
     def made(own: str = "flights-abcde", **more: Any) -> tuple[PodTasks, EVENTS]:
         events: EVENTS = []
         pod = plane.cluster.create(run_pod(space, own))
-        more = {"pause": threading.Event().wait, "look_s": 0.05, **more}
+        more = {"pause": bounded(), "look_s": 0.05, **more}
         return PodTasks(called, ir, pod, tmp_path, events.append, **more), events
 
     return made
@@ -124,7 +131,37 @@ def kubelet(plane: Any, space: str) -> Iterator[Callable[..., list[str]]]:
         thread.join()
 
 
-def run_pod(space: str, name: str = "flights-abcde", mounts: Mounts = ()) -> dict[str, Any]:
+def bounded(short: bool = False) -> Callable[[float], None]:
+    """Pauses, a minute of them at most in all; short ones in place of long ones."""
+    until = time.monotonic() + 60.0
+
+    def pause(seconds: float) -> None:
+        assert time.monotonic() < until, "a step does not end"
+        time.sleep(min(seconds, 0.05) if short else seconds)
+
+    return pause
+
+
+def refused(api: PodApi, method: str, pod: str) -> None:
+    """Wait until the API server knows that this is no right any more."""
+    from tests.cluster.kube.poll import eventually
+
+    path = f"/api/v1/namespaces/{api.namespace}/pods/{pod}".rstrip("/")
+    eventually("the right is gone", lambda: api.call(method, path)[0] == 403, 30)
+
+
+def step_of(job: str, own: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+    """A step's pod after the run's."""
+    meta = own["metadata"]
+    step = run_pod(meta["namespace"], name or f"{meta['name']}-train-1")
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+    step["metadata"] |= {"labels": {STEPS_OF: job}, "ownerReferences": [owner]}
+    return step
+
+
+def run_pod(
+    space: str, name: str = "flights-abcde", mounts: Mounts = (), run: str = "flights"
+) -> dict[str, Any]:
     """The pod of a run's Job."""
     volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim, *_ in mounts]
     mounted_at = [{"name": claim, "mountPath": path, **dict(*more)} for claim, path, *more in mounts]
@@ -134,7 +171,7 @@ def run_pod(space: str, name: str = "flights-abcde", mounts: Mounts = ()) -> dic
         "serviceAccountName": PIPELINES,
         "securityContext": {"runAsNonRoot": True},
     }
-    meta = {"name": name, "namespace": space, "labels": {"trimtab.dev/run": "flights"}}
+    meta = {"name": name, "namespace": space, "labels": {"trimtab.dev/run": run}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
@@ -205,7 +242,8 @@ def test_a_pod_that_is_lost_is_made_anew_as_often_as_the_ir_says(
     first: Mapping[str, Any] | None,
 ) -> None:
     waited: list[float] = []
-    made, events = tasks(pause=lambda s: (waited.append(s), threading.Event().wait(min(s, 0.05)))[0])
+    pause = bounded(short=True)
+    made, events = tasks(pause=lambda seconds: (waited.append(seconds), pause(seconds))[1])
     names = kubelet(first, DONE)
     assert made.run(train(tmp_path))
     assert names == ["flights-abcde-train-1", "flights-abcde-train-2"]
@@ -220,7 +258,7 @@ def test_a_pod_that_is_lost_is_made_anew_as_often_as_the_ir_says(
 def test_what_has_no_memory_is_told_with_its_setting(
     tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    made, events = tasks(pause=lambda s: threading.Event().wait(min(s, 0.05)))
+    made, events = tasks(pause=bounded(short=True))
     kubelet(*[terminated(137, reason="OOMKilled")] * 2)
     assert not made.run(train(tmp_path))
     failure = events[-1]["failure"]
@@ -302,8 +340,9 @@ def test_a_pod_of_an_answer_that_was_lost_is_the_steps_own(
     there = run_pod(space, "flights-abcde-train-1")
     there["metadata"]["labels"] = {STEPS_OF: "flights"}
     plane.cluster.create(there)
-    assert kubelet(DONE) is not None
+    names = kubelet(DONE)
     assert made.run(train(tmp_path))
+    assert names == ["flights-abcde-train-1"]
 
 
 def test_a_step_outlives_an_api_server_that_is_away(
@@ -312,46 +351,77 @@ def test_a_step_outlives_an_api_server_that_is_away(
 ) -> None:  # fmt: skip
     from tests.cluster.kube.poll import eventually
 
-    made, events = tasks()
+    made, events = tasks(silent_s=0.3)
     names = kubelet({"phase": "Running", "containerStatuses": [state(running={})]})
     done: list[bool] = []
-    run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))))
+    run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))), daemon=True)
     run.start()
     eventually("it runs", lambda: names, 30)
     away.set()
-    run.join(1.0)
-    assert run.is_alive()
+    said = eventually("it is told of", lambda: [event["line"] for event in events if "line" in event], 30)
+    assert said[0] == "the API server has not said for 0 s how pod flights-abcde-train-1 does"
     away.clear()
     plane.cluster.merge(POD, space, names[0], {"status": DONE}, status=True)
     run.join(30)
     assert done == [True]
-    assert [event["event"] for event in events] == ["task_started", "task_ended"]
+    assert [pod["metadata"]["name"] for pod in plane.cluster.list(POD, space, {STEPS_OF: "flights"})] == names
 
 
-def test_no_second_pod_is_made_where_the_first_may_still_work(
-    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], away: threading.Event, plane: Any,
-    space: str, tmp_path: Path,
-) -> None:  # fmt: skip
-    from tests.cluster.kube.poll import eventually
-
+def test_no_second_pod_is_made_where_the_first_may_have_been(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]],
+    away: threading.Event,
+    plane: Any,
+    space: str,
+    tmp_path: Path,
+) -> None:
     made, events = tasks(silent_s=0.3)
-    names = kubelet({"phase": "Running", "containerStatuses": [state(running={})]})
-    run = threading.Thread(target=made.run, args=[train(tmp_path)])
-    run.start()
-    eventually("it runs", lambda: names, 30)
     away.set()
-    run.join(30)
+    assert not made.run(train(tmp_path))
     assert events[-1]["failure"]["type"] == "Unended"
     assert (
         events[-1]["failure"]["sentence"] == "pod flights-abcde-train-1 may still work, and cannot be ended"
     )
-    assert [pod["metadata"]["name"] for pod in plane.cluster.list(POD, space, {STEPS_OF: "flights"})] == names
+    assert [event["event"] for event in events] == ["task_started", "task_ended"]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"conditions": [{"type": "Ready", "status": "False"}]},
+        {"conditions": [{"type": "Ready", "status": "True"}], "gone": True},
+    ],
+)
+def test_a_node_that_does_not_answer_is_told_of(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], plane: Any, space: str,
+    tmp_path: Path, status: dict[str, Any],
+) -> None:  # fmt: skip
+    from tests.cluster.kube.poll import eventually
+
+    made, events = tasks(slow_s=0.0)
+    gone = status.pop("gone", False)
+    works = {"phase": "Running", "containerStatuses": [state(running={})], **status}
+    names = kubelet(works)
+    run = threading.Thread(target=made.run, args=[train(tmp_path)], daemon=True)
+    run.start()
+    eventually("it runs", lambda: names, 30)
+    if gone:
+        path = f"/api/v1/namespaces/{space}/pods/{names[0]}"
+        held = {"metadata": {"finalizers": ["trimtab.dev/held"]}}
+        plane.cluster.merge(POD, space, names[0], held)
+        plane.cluster.call("DELETE", path, {"gracePeriodSeconds": 1})
+    said = eventually("it is told of", lambda: [event["line"] for event in events if "line" in event], 30)
+    assert said[0].startswith("its node does not answer; if its node is gone for good, delete the node")
+    plane.cluster.merge(POD, space, names[0], {"status": DONE}, status=True)
+    run.join(30)
+    plane.cluster.merge(POD, space, names[0], {"metadata": {"finalizers": None}})
+    assert not run.is_alive()
+    assert events[-1]["succeeded"]
 
 
 def test_a_pod_that_a_kubelet_refuses_is_told_in_its_words(
     tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    made, events = tasks(pause=lambda s: threading.Event().wait(min(s, 0.05)))
+    made, events = tasks(pause=bounded(short=True))
     kubelet(*[{"phase": "Failed", "reason": "UnexpectedAdmissionError", "message": "no GPU is healthy"}] * 2)
     assert not made.run(train(tmp_path))
     failure = events[-1]["failure"]
@@ -377,23 +447,44 @@ def test_a_step_ends_when_its_job_must(
     assert 3500 < plane.cluster.read(POD, space, names[0])["spec"]["activeDeadlineSeconds"] <= 3600
 
 
+def test_what_a_step_waited_for_in_vain_is_told_before_its_job_ends(
+    tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    made, events = tasks(until=datetime.now(UTC) + timedelta(seconds=60))
+    said = "0/1 nodes are available: 1 Insufficient trimtab.dev/accelerator."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": said}
+    kubelet({"phase": "Pending", "conditions": [condition]})
+    assert not made.run(train(tmp_path))
+    failure = events[-1]["failure"]
+    assert failure["sentence"] == f"no node takes its pod ({said})"
+    assert failure["remedy"] == "lower training.resources of trimtab.yaml, or add a node"
+    assert failure["status"] == ExitStatus.INPUT
+
+
 def test_what_an_earlier_pod_of_the_run_left_is_ended_first(
     tasks: Callable[..., tuple[PodTasks, EVENTS]], called: PodApi, plane: Any, space: str
 ) -> None:
     tasks("flights-fghij")
-    left = run_pod(space, "flights-abcde-train-1")
-    left["metadata"]["labels"] = {STEPS_OF: "flights"}
-    other = run_pod(space, "shop-abcde-train-1")
-    other["metadata"]["labels"] = {STEPS_OF: "shop"}
-    for pod in (left, other):
+    left = step_of("flights", plane.cluster.read(POD, space, "flights-fghij"), "flights-abcde-train-1")
+    works = plane.cluster.create(run_pod(space, "shop-abcde", run="shop"))
+    failed = plane.cluster.create(run_pod(space, "shop-fghij", run="shop"))
+    plane.cluster.merge(POD, space, "shop-fghij", {"status": {"phase": "Failed"}}, status=True)
+    for pod in (
+        left,
+        step_of("shop", works),
+        step_of("shop", failed),
+        step_of("shop", failed, "shop-fghij-done-1"),
+    ):
         plane.cluster.create(pod)
+    plane.cluster.merge(POD, space, "shop-fghij-done-1", {"status": DONE}, status=True)
     end_steps(called, run_pod(space))
     names = {pod["metadata"]["name"] for pod in plane.cluster.list(POD, space)}
-    assert names == {"flights-fghij", "shop-abcde-train-1"}
+    assert names == {"flights-fghij", "shop-abcde", "shop-fghij", "shop-abcde-train-1", "shop-fghij-done-1"}
     plane.cluster.create(left)
     rules = documented_rules("kubeflow-pipelines.md")
     rules[0]["verbs"].remove("delete")
     allow(plane.cluster, space, PIPELINES, rules)
+    refused(called, "DELETE", "nobody")
     with pytest.raises(InputRefused, match="refuses to delete pod flights-abcde-train-1"):
         end_steps(called, run_pod(space))
 
@@ -403,6 +494,7 @@ def test_an_account_that_may_not_is_told_what_to_let_it(
 ) -> None:
     made, events = tasks()
     allow(plane.cluster, space, PIPELINES, rights())
+    refused(called, "GET", "")
     assert not made.run(train(tmp_path))
     failure = events[-1]["failure"]
     assert 'cannot create resource "pods"' in failure["sentence"]
@@ -416,7 +508,7 @@ def test_an_account_that_may_not_is_told_what_to_let_it(
 
 def test_a_pod_knows_itself(called: PodApi, plane: Any, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIMTAB_POD", "flights-abcde")
-    with pytest.raises(InputRefused, match="the run's own pod as flights-abcde"):
+    with pytest.raises(InputRefused, match=r"the run's own pod as flights-abcde \(404\)"):
         own_pod(called)
     plane.cluster.create(run_pod(space))
     assert own_pod(called)["metadata"]["name"] == "flights-abcde"
