@@ -147,6 +147,7 @@ FULL_POLICY: Final = manifest(
         "pipeline": {
             "job": {
                 "image": "registry.example.com/trimtab:1",
+                "platform": "cluster",
                 "cpu": "500m",
                 "memory": "2Gi",
                 "gpu": 1,
