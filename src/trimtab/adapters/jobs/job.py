@@ -11,6 +11,12 @@ from trimtab.ports.cluster import Kind, Object
 JOB: Final = Kind("batch", "v1", "Job", "jobs")
 RUN_LABEL: Final = "trimtab.dev/run"
 CONTAINER: Final = "run"
+RESTRICTED: Final[Mapping[str, Any]] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+"""What a container of a run may do: what Pod Security's `restricted` grants, and nothing outside its volumes."""
 HOME: Final = "/trimtab"
 """Where a run keeps `.trimtab`: a volume mounted here by the policy outlives the pod, so a retry goes on."""
 WRITABLE: Final = {HOME: "trimtab-home", "/tmp": "trimtab-tmp"}
@@ -118,11 +124,7 @@ def _pod(
         "resources": {"requests": resources, "limits": resources},
         "volumeMounts": mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": dict(RESTRICTED),
     }
     return {
         "restartPolicy": "Never",

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import yaml
 
+from trimtab.adapters.jobs.job import RESTRICTED
+
 Json = Mapping[str, Any]
 
 CONTAINER: Final = "main"
@@ -122,11 +124,7 @@ class Ir:
                 *({"name": name, "mountPath": path} for name, path in claims.items()),
             ],
             "terminationMessagePolicy": "FallbackToLogsOnError",
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "capabilities": {"drop": ["ALL"]},
-                "readOnlyRootFilesystem": True,
-            },
+            "securityContext": dict(RESTRICTED),
         }
         return {
             "restartPolicy": "Never",

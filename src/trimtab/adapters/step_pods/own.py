@@ -1,7 +1,7 @@
 """The pod of a run, after which those of its steps are made: what they must share, and what an earlier one left."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -58,7 +58,7 @@ def ends_at(api: PodApi, own: Object) -> datetime | None:
     return datetime.fromisoformat(began) + timedelta(seconds=lasts_s)
 
 
-def end_steps(api: PodApi, own: Object, pause: Callable[[float], None] = time.sleep) -> None:
+def end_steps(api: PodApi, own: Object) -> None:
     """End what earlier pods of runs left at work, and wait until it is gone: two must not write one table.
 
     That is all of the run's own Job, and what is not done yet of those whose pod is over or gone.
@@ -76,7 +76,7 @@ def end_steps(api: PodApi, own: Object, pause: Callable[[float], None] = time.sl
         if time.monotonic() > until:
             names = ", ".join(sorted(left))
             raise SurroundingsFailed(f"pods of an earlier try do not end: {names}", remedy=NODE)
-        pause(LOOK_S)
+        time.sleep(LOOK_S)
 
 
 def _left(api: PodApi, own: Object) -> set[str]:
