@@ -91,13 +91,14 @@ def kubelet(plane: Any, space: str) -> Iterator[Callable[..., list[str]]]:
                     name = str(pod["metadata"]["name"])
                     if name in seen or len(seen) == len(statuses):
                         continue
-                    if (status := statuses[len(seen)]) is None:
+                    status = statuses[len(seen)]
+                    seen.append(name)  # before its word is told, which ends what a test waits for
+                    if status is None:
                         plane.cluster.call(
                             "DELETE", f"/api/v1/namespaces/{space}/pods/{name}", {"gracePeriodSeconds": 0}
                         )
                     else:
                         plane.cluster.merge(POD, space, name, {"status": dict(status)}, status=True)
-                    seen.append(name)
 
         threads.append(threading.Thread(target=work))
         threads[-1].start()
