@@ -1,10 +1,9 @@
-"""Pods of a RayCluster that is made for one use, after the pod that asks for it."""
+"""A RayJob that is submitted for one use, after the pod that asks for it, and waited for."""
 
 import os
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,18 +12,11 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from trimtab.adapters.files.scratch import scratch
-from trimtab.adapters.kuberay.joined import joined
-from trimtab.adapters.kuberay.ray_cluster import (
-    RAY_CLUSTER,
-    Wanted,
-    address_of,
-    name_of,
-    ray_cluster,
-    token_secret,
-    wants_gpus,
-)
+from trimtab.adapters.kuberay.callbacks import BEGAN, POLL_S, SAY, Remote, Served
+from trimtab.adapters.kuberay.ray_job import RAY_JOB, Wanted, name_of, ray_job, wants_gpus
 from trimtab.adapters.kuberay.standing import (
     DELETED,
+    ended,
     harm,
     held_back,
     hindrance,
@@ -37,10 +29,14 @@ from trimtab.adapters.kuberay.standing import (
 )
 from trimtab.adapters.kubernetes.in_pod import ACCEPTED, CONFLICT, CREATED, NOT_FOUND, OK, PodApi
 from trimtab.adapters.kubernetes.own_pod import own_name
+from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every
+from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
 from trimtab.api.errors import ExtraMissing, InputRefused, SurroundingsFailed, TrimtabError
 from trimtab.ports.cluster import Object
 
 Device: TypeAlias = Literal["auto", "cpu", "cuda"]
+Work: TypeAlias = Callable[[Path, Remote, Callable[[str], None]], Any]
+"""(a folder for it, functions of who waits, a word to the log) to the answer."""
 LOOK_S: Final = 2.0
 ALIVE_EVERY_S: Final = 5.0
 SLOW_S: Final = 60.0
@@ -51,34 +47,21 @@ AGAIN: Final = (
     "the next try waits for its pods, and goes on from the last checkpoint: trimtab run --resume latest"
 )
 ONE_VOLUME: Final = "see that the run's home is one volume that all of its pods write to"
-RIGHTS: Final = (
-    "let the run's service account get and list pods, create and delete secrets, and create, get and delete "
-    "rayclusters.ray.io in {namespace}"
+SUBMITTED: Final = (
+    "see kubectl describe rayjob, and that no NetworkPolicy keeps KubeRay's operator from port 8265 of its head, "
+    "where it submits the job"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Pods that are there and joined.
-
-    Attributes:
-        room: a folder that all of them see.
-        device: what they compute on.
-        look: raises SurroundingsFailed once they have been taken away.
-    """
-
-    room: Path
-    device: Literal["cpu", "cuda"]
-    look: Callable[[], None]
+RIGHTS: Final = "let the run's service account get and list pods, and create, get and delete rayjobs.ray.io, in {namespace}"
 
 
 @dataclass(frozen=True, slots=True)
 class RayPods:
-    """A RayCluster of KubeRay's, deleted when its use ends.
+    """Pods of Ray for the life of a RayJob of KubeRay's, which is deleted when its use ends.
 
     Attributes:
         folder: on a volume that pods share.
-        begin_s: until all pods must be ready, without the time in which the cluster is suspended.
+        begin_s: until all pods must be ready, without the time in which the job is suspended; and then again until its
+            driver must have begun.
         api: the API server; None for the pod's own.
         pod: this pod's name; "" for what it calls itself.
     """
@@ -88,15 +71,26 @@ class RayPods:
     api: PodApi | None = None
     pod: str = ""
 
-    @contextmanager
-    def joined(
-        self, asked: str, count: int, cpus: int, device: Device, say: Callable[[str], None]
-    ) -> Iterator[Ready]:
-        """RAY_ADDRESS names it until left.
+    def run(
+        self,
+        asked: str,
+        count: int,
+        cpus: int,
+        device: Device,
+        work: Callable[[Literal["cpu", "cuda"]], Work],
+        functions: Mapping[str, Callable[..., Any]],
+        say: Callable[[str], None],
+    ) -> Any:
+        """What the work answers, which the job's driver does on its head.
+
+        Args:
+            work: cloudpickle takes what it gives for a device.
+            functions: that the work may call here.
 
         Raises:
             InputRefused: this is no pod that may have others.
             SurroundingsFailed: so many cannot be had, or one came to grief.
+            TrimtabError: the work raised it.
         """
         asked = f"{asked} (where: kuberay)"
         try:
@@ -106,19 +100,23 @@ class RayPods:
             raise InputRefused(f"{asked}: {error.message}", remedy=remedy) from error
         at = _At(api, asked, self.pod or own_name(), say)
         own = at.own()
-        token = secrets.token_hex(32)
-        with scratch(self.folder.absolute()) as room, _alive(room / "alive") as alive:
+        gpus = wants_gpus(own, device)
+        with scratch(self.folder.absolute()) as folder, _alive(folder / "alive") as alive:
+            room = Room(folder)
+            room.put(TASK, work("cuda" if gpus else "cpu"))
+            room.reserve()
             queue = os.environ.get("TRIMTAB_QUEUE", "")
-            wanted = Wanted(count, cpus, wants_gpus(own, device), alive, _ray(asked), queue)
-            with at.made(own, token, wanted):
+            wanted = Wanted(count, cpus, gpus, folder, alive, _ray(asked), queue)
+            served = Served(folder, {**functions, SAY: say, BEGAN: lambda: None})
+            with at.made(own, wanted):
                 at.wait(own, count, self.begin_s)
-                with joined(address_of(own), token, asked):
-                    try:
-                        yield Ready(room, "cuda" if wanted.gpus else "cpu", partial(at.look, own))
-                    except SurroundingsFailed as error:
-                        if because := at.harm(own):
-                            raise SurroundingsFailed(f"{asked}: {because}", remedy=error.remedy) from error
-                        raise
+                try:
+                    at.follow(own, room, served, self.begin_s)
+                except SurroundingsFailed as error:
+                    if because := at.harm(own):
+                        raise SurroundingsFailed(f"{asked}: {because}", remedy=error.remedy) from error
+                    raise
+            return room.get(ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,36 +137,34 @@ class _At:
             )
         return self._read(status, body, f"Pod {self.pod}")
 
-    def pods(self, own: Object) -> list[Object]:
-        path = f"/api/v1/namespaces/{self.api.namespace}/pods?labelSelector=ray.io%2Fcluster%3D{name_of(own)}"
+    def pods(self, job: Object | None) -> list[Object]:
+        """Of Ray; none before KubeRay has named the RayCluster."""
+        cluster = ((job or {}).get("status") or {}).get("rayClusterName")
+        if not cluster:
+            return []
+        path = f"/api/v1/namespaces/{self.api.namespace}/pods?labelSelector=ray.io%2Fcluster%3D{cluster}"
         found: list[Object] = self._read(*self.api.call("GET", path), "pods").get("items", [])
         return found
 
     def harm(self, own: Object) -> str:
         """What befell a pod of Ray; "" too where nobody can say."""
         with suppress(TrimtabError):
-            return harm(self.pods(own))
+            return harm(self.pods(self._job(name_of(own))))
         return ""
 
     @contextmanager
-    def made(self, own: Object, token: str, wanted: Wanted) -> Iterator[None]:
-        """The RayCluster and its token, until left."""
-        cluster = ray_cluster(own, wanted)
-        both = (
-            (f"/api/v1/namespaces/{self.api.namespace}/secrets", token_secret(own, token)),
-            (f"/apis/ray.io/v1/namespaces/{self.api.namespace}/{RAY_CLUSTER.plural}", cluster),
-        )
+    def made(self, own: Object, wanted: Wanted) -> Iterator[None]:
+        """The RayJob, until left."""
+        path = f"/apis/ray.io/v1/namespaces/{self.api.namespace}/{RAY_JOB.plural}"
         try:
-            for path, obj in both:
-                self._create(path, obj)
+            self._create(path, ray_job(own, wanted))
             yield
         finally:
-            for path, obj in reversed(both):
-                try:
-                    self._delete(f"{path}/{obj['metadata']['name']}", obj["kind"])
-                except TrimtabError as error:
-                    # What was learned is not lost for this: it goes with the pod.
-                    self.say(f"{error.message}; it goes when the pod {self.pod} does")
+            try:
+                self._delete(f"{path}/{name_of(own)}", RAY_JOB.kind)
+            except TrimtabError as error:
+                # What was learned is not lost for this: it goes with the pod.
+                self.say(f"{error.message}; it goes when the pod {self.pod} does")
 
     def wait(self, own: Object, count: int, begin_s: float) -> None:
         """
@@ -177,50 +173,80 @@ class _At:
         """
         name, said = name_of(own), ""
         waited_s, stuck_s = 0.0, 0.0
-        self.say(f"{count} workers start in pods of RayCluster {name}")
-        while not is_ready(pods := self.pods(own), count):
-            cluster = self._cluster(name)
-            if cluster is None:
-                raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {DELETED}", remedy=ONE_VOLUME)
-            because = refused(cluster) or hindrance(pods) or (slowness(pods) if waited_s > SLOW_S else "")
-            if is_suspended(cluster):
-                held = self._held(cluster)
+        self.say(f"{count} workers start in pods of RayJob {name}")
+        while not is_ready(pods := self.pods(job := self._job(name)), count):
+            if job is None:
+                raise SurroundingsFailed(f"{self.asked}: RayJob {name} {DELETED}", remedy=ONE_VOLUME)
+            if because := ended(job):
+                raise SurroundingsFailed(
+                    f"{self.asked}: RayJob {name} has ended: {because}", remedy=SUBMITTED
+                )
+            because = refused(job) or hindrance(pods) or (slowness(pods) if waited_s > SLOW_S else "")
+            if is_suspended(job):
+                held = self._held(job)
                 because, waited_s = f"{SUSPENDED}{f': {held}' if held else ''}", 0.0
             if because != said and because:
-                self.say(f"RayCluster {name}: {because}")
+                self.say(f"RayJob {name}: {because}")
             said = because
             stuck_s = stuck_s + LOOK_S if is_stuck(pods) else 0.0
             waited_s += LOOK_S
             if waited_s > begin_s or stuck_s > STUCK_S:
-                because = because or "KubeRay has not made its pods ready; see kubectl describe raycluster"
+                because = because or "KubeRay has not made its pods ready; see kubectl describe rayjob"
                 raise SurroundingsFailed(
-                    f"{self.asked}: RayCluster {name} is not ready after {max(waited_s, stuck_s):.0f} s: {because}"
+                    f"{self.asked}: RayJob {name} is not ready after {max(waited_s, stuck_s):.0f} s: {because}"
                 )
             time.sleep(LOOK_S)
 
-    def look(self, own: Object) -> None:
+    def follow(self, own: Object, room: Room, served: Served, begin_s: float) -> None:
+        """Serve the driver until it has left its answer.
+
+        Raises:
+            SurroundingsFailed: it does not begin, or is over without a word; its pods have been taken away.
+            TrimtabError: what it failed with.
+        """
+        look, since = Every(LOOK_AFTER_S, partial(self._look, own, room)), time.monotonic()
+        while not room.has(ANSWER) and not room.has(FAILURE):
+            served.serve()
+            look.perhaps()
+            if not served.calls and time.monotonic() - since > begin_s:
+                raise SurroundingsFailed(
+                    f"{self.asked}: RayJob {name_of(own)} has its pods, but its driver has not begun within "
+                    f"{begin_s:.0f} s",
+                    remedy=SUBMITTED,
+                )
+            time.sleep(POLL_S)
+        served.serve()
+        if room.has(FAILURE):
+            raise room.get(FAILURE)
+
+    def _look(self, own: Object, room: Room) -> None:
         """
         Raises:
-            SurroundingsFailed: the pods, which were ready, have been taken away.
+            SurroundingsFailed: the pods, which were ready, have been taken away, or the driver is over.
         """
         name = name_of(own)
         try:
-            cluster, pods = self._cluster(name), self.pods(own)
+            job = self._job(name)
+            pods = self.pods(job)
         except TrimtabError:
             return  # who does not answer now may do so later
-        held = self._held(cluster, evicted=True) if cluster is not None and is_suspended(cluster) else ""
-        if because := lost(cluster, pods, held):
-            raise SurroundingsFailed(f"{self.asked}: RayCluster {name} {because}", remedy=AGAIN)
+        held = self._held(job, evicted=True) if job is not None and is_suspended(job) else ""
+        because = lost(job, pods, held)
+        if job is not None and (over := ended(job)):
+            time.sleep(LOOK_S)  # for a volume that is slow to show what was written
+            because = f"has ended without a word of its driver ({over})"
+        if because and not room.has(ANSWER) and not room.has(FAILURE):
+            raise SurroundingsFailed(f"{self.asked}: RayJob {name} {because}", remedy=AGAIN)
 
-    def _cluster(self, name: str) -> Object | None:
-        path = f"/apis/ray.io/v1/namespaces/{self.api.namespace}/{RAY_CLUSTER.plural}/{name}"
+    def _job(self, name: str) -> Object | None:
+        path = f"/apis/ray.io/v1/namespaces/{self.api.namespace}/{RAY_JOB.plural}/{name}"
         status, body = self.api.call("GET", path)
-        return None if status == NOT_FOUND else self._read(status, body, f"RayCluster {name}")
+        return None if status == NOT_FOUND else self._read(status, body, f"RayJob {name}")
 
-    def _held(self, cluster: Object, *, evicted: bool = False) -> str:
+    def _held(self, job: Object, *, evicted: bool = False) -> str:
         """Why Kueue holds it back; "" too where it may not be asked."""
         path = f"/apis/kueue.x-k8s.io/v1beta2/namespaces/{self.api.namespace}/workloads"
-        of_it = f"labelSelector=kueue.x-k8s.io%2Fjob-uid%3D{cluster['metadata']['uid']}"
+        of_it = f"labelSelector=kueue.x-k8s.io%2Fjob-uid%3D{job['metadata']['uid']}"
         with suppress(TrimtabError):
             status, body = self.api.call("GET", f"{path}?{of_it}")
             return held_back(body.get("items", []), evicted=evicted) if status == OK else ""

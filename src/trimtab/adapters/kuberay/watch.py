@@ -1,4 +1,4 @@
-"""Beside the head of a RayCluster: takes it away when the pod that trains has gone without a word.
+"""Beside the head of a RayJob: takes the job away when the pod that trains has gone without a word.
 
     python -m trimtab.adapters.kuberay.watch FILE NAME
 
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-from trimtab.adapters.kuberay.ray_cluster import RAY_CLUSTER
+from trimtab.adapters.kuberay.ray_job import RAY_JOB
 from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.api.errors import TrimtabError
 
@@ -20,13 +20,13 @@ LOOK_S: Final = 5.0
 
 
 def main(argv: list[str] | None = None, silent_s: float = SILENT_S, look_s: float = LOOK_S) -> int:
-    """Ends when it has deleted the RayCluster."""
+    """Ends when it has deleted the RayJob."""
     file, name = argv if argv is not None else sys.argv[1:]
     wait_for_silence(Path(file), silent_s, look_s)
-    print(f"nothing of {file} for {silent_s:.0f} s: RayCluster {name} is deleted", flush=True)  # noqa: T201
+    print(f"nothing of {file} for {silent_s:.0f} s: RayJob {name} is deleted", flush=True)  # noqa: T201
     api = PodApi()
     try:
-        path = f"/apis/ray.io/v1/namespaces/{api.namespace}/{RAY_CLUSTER.plural}/{name}"
+        path = f"/apis/ray.io/v1/namespaces/{api.namespace}/{RAY_JOB.plural}/{name}"
         status, body = api.call("DELETE", path)
         print(f"{status} {body.get('message', '')}", flush=True)  # noqa: T201
     except TrimtabError as error:

@@ -95,8 +95,9 @@ class Training:
     def left(self) -> list[str]:
         """What still stands of what it made."""
         secrets = [one["metadata"]["name"] for one in self.node.list("secrets", self.namespace)]
-        clusters = [one["metadata"]["name"] for one in self.node.list("rayclusters", self.namespace)]
-        return [*secrets, *clusters, *self.nodes()]
+        kinds = (self.node.list(kind, self.namespace) for kind in ("rayjobs", "rayclusters"))
+        made = [one["metadata"]["name"] for held in kinds for one in held]
+        return [*secrets, *made, *self.nodes()]
 
 
 def learned(log: str) -> str:
