@@ -51,7 +51,9 @@ SUBMITTED: Final = (
     "see kubectl describe rayjob, and that no NetworkPolicy keeps KubeRay's operator from port 8265 of its head, "
     "where it submits the job"
 )
-RIGHTS: Final = "let the run's service account get and list pods, and create, get and delete rayjobs.ray.io, in {namespace}"
+RIGHTS: Final = (
+    "let its service account get and list pods, and create, get and delete rayjobs.ray.io, in {namespace}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class RayPods:
             room.reserve()
             queue = os.environ.get("TRIMTAB_QUEUE", "")
             wanted = Wanted(count, cpus, gpus, folder, alive, _ray(asked), queue)
-            served = Served(folder, {**functions, SAY: say, BEGAN: lambda: None})
+            served = Served(folder, {**functions, SAY: say, BEGAN: lambda: at.begun(own, served)})
             with at.made(own, wanted):
                 at.wait(own, count, self.begin_s)
                 try:
@@ -196,6 +198,15 @@ class _At:
                     f"{self.asked}: RayJob {name} is not ready after {max(waited_s, stuck_s):.0f} s: {because}"
                 )
             time.sleep(LOOK_S)
+
+    def begun(self, own: Object, served: Served) -> None:
+        """
+        Raises:
+            SurroundingsFailed: it is not the first driver, of whose work it knows nothing.
+        """
+        if served.calls > 1:
+            because = "has lost its head, or was suspended, in mid-task: KubeRay has submitted it anew"
+            raise SurroundingsFailed(f"{self.asked}: RayJob {name_of(own)} {because}", remedy=AGAIN)
 
     def follow(self, own: Object, room: Room, served: Served, begin_s: float) -> None:
         """Serve the driver until it has left its answer.

@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.control_plane.runs.conftest import PIPELINES, allow, mounted
 from tests.cluster.documented_rules import documented_rules
 from trimtab.adapters.kuberay import KubeRayWorkers
+from trimtab.adapters.kuberay.callbacks import BEGAN, Remote
 from trimtab.adapters.kuberay.ray_job import RAY_JOB
 from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.api.errors import InputRefused, SurroundingsFailed
@@ -220,6 +221,24 @@ def test_pods_without_a_driver_are_told(
             failed = waits.exception(30.0)
     assert isinstance(failed, SurroundingsFailed)
     assert sentence in failed.message
+    assert left(plane.cluster, space) == []
+
+
+def test_a_second_driver_ends_it_whoever_made_kuberay_submit_it_anew(
+    plane: "ControlPlane", space: str, asking: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = asking(plane, space, documented_rules(), begin_s=60.0)
+    for name, kind in (("h", "head"), ("w1", "worker"), ("w2", "worker")):
+        ray_pod(plane.cluster, space, name, kind)
+    running = {"rayClusterName": CLUSTER, "jobDeploymentStatus": "Running"}
+    with ThreadPoolExecutor() as threads, played(plane.cluster, space, running):
+        waits = threads.submit(run)
+        [calls] = wait_for(lambda: [*(tmp_path / "home").glob("*/calls")])
+        for _ in range(2):
+            Remote(calls.parent).tell(BEGAN)
+        failed = waits.exception(30.0)
+    assert isinstance(failed, SurroundingsFailed)
+    assert "KubeRay has submitted it anew" in failed.message
     assert left(plane.cluster, space) == []
 
 

@@ -43,7 +43,7 @@ def test_workers_wait_for_their_quota_as_long_as_it_takes_and_say_what_it_lacks(
         "maximum capacity (200m); raise the quota of its ClusterQueue, or take fewer workers" in training.log
     )
     [workload] = queue.workloads()
-    assert workload["metadata"]["ownerReferences"][0]["kind"] == "RayCluster"
+    assert workload["metadata"]["ownerReferences"][0]["kind"] == "RayJob"
     eventually("it waits on", lambda: time.monotonic() - since > BEGIN_S + 5, BEGIN_S + 10)
     assert training.phase == "Running"
     assert not training.nodes()

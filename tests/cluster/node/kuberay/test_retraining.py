@@ -1,4 +1,4 @@
-"""A RetrainPolicy whose Job trains in pods of a RayCluster that waits in a queue: from its schedule to the candidate.
+"""A RetrainPolicy whose Job trains in pods of a RayJob that waits in a queue: from its schedule to the candidate.
 
 Nothing serves here, so the candidate stays one.
 """
@@ -137,5 +137,6 @@ def tries(node: "Node", namespace: str, job: Mapping[str, Any]) -> tuple[int, in
 
 
 def rays(node: "Node", namespace: str) -> list[object]:
-    """RayClusters, and pods of Ray."""
-    return [*node.list("rayclusters", namespace), *node.list("pods", namespace, "ray.io/cluster")]
+    """RayJobs, RayClusters, and pods of Ray."""
+    made = (node.list(kind, namespace) for kind in ("rayjobs", "rayclusters"))
+    return [*(one for held in made for one in held), *node.list("pods", namespace, "ray.io/cluster")]
