@@ -111,7 +111,7 @@ class RayPods:
             wanted = Wanted(count, cpus, gpus, folder, alive, _ray(asked), queue)
             served = Served(folder, {**functions, SAY: say, BEGAN: lambda: at.begun(own, served)})
             with at.made(own, wanted):
-                at.wait(own, count, self.begin_s)
+                at.wait(own, room, count, self.begin_s)
                 try:
                     at.follow(own, room, served, self.begin_s)
                 except SurroundingsFailed as error:
@@ -168,7 +168,7 @@ class _At:
                 # What was learned is not lost for this: it goes with the pod.
                 self.say(f"{error.message}; it goes when the pod {self.pod} does")
 
-    def wait(self, own: Object, count: int, begin_s: float) -> None:
+    def wait(self, own: Object, room: Room, count: int, begin_s: float) -> None:
         """
         Raises:
             SurroundingsFailed: its pods are not ready in time, or cannot be.
@@ -176,7 +176,7 @@ class _At:
         name, said = name_of(own), ""
         waited_s, stuck_s = 0.0, 0.0
         self.say(f"{count} workers start in pods of RayJob {name}")
-        while not is_ready(pods := self.pods(job := self._job(name)), count):
+        while not is_ready(pods := self.pods(job := self._job(name)), count) and not _is_done(room):
             if job is None:
                 raise SurroundingsFailed(f"{self.asked}: RayJob {name} {DELETED}", remedy=ONE_VOLUME)
             if because := ended(job):
@@ -216,7 +216,7 @@ class _At:
             TrimtabError: what it failed with.
         """
         look, since = Every(LOOK_AFTER_S, partial(self._look, own, room)), time.monotonic()
-        while not room.has(ANSWER) and not room.has(FAILURE):
+        while not _is_done(room):
             served.serve()
             look.perhaps()
             if not served.calls and time.monotonic() - since > begin_s:
@@ -246,7 +246,7 @@ class _At:
         if job is not None and (over := ended(job)):
             time.sleep(LOOK_S)  # for a volume that is slow to show what was written
             because = f"has ended without a word of its driver ({over})"
-        if because and not room.has(ANSWER) and not room.has(FAILURE):
+        if because and not _is_done(room):
             raise SurroundingsFailed(f"{self.asked}: RayJob {name} {because}", remedy=AGAIN)
 
     def _job(self, name: str) -> Object | None:
@@ -296,6 +296,10 @@ class _At:
             f"{self.asked}: the API server refuses to {verb} {what} ({status}): {body.get('message', '')}",
             remedy=rights,
         )
+
+
+def _is_done(room: Room) -> bool:
+    return room.has(ANSWER) or room.has(FAILURE)
 
 
 @contextmanager

@@ -87,8 +87,11 @@ def ended(job: Object) -> str:
     status = job.get("status") or {}
     if status.get("jobDeploymentStatus") not in OVER:
         return ""
-    reason, message = status.get("reason", ""), one_line(status.get("message", ""))
-    return ": ".join(said for said in (reason or status["jobDeploymentStatus"], message) if said)
+    lines = [line for line in status.get("message", "").splitlines() if line.strip()]
+    told = [
+        one_line(line).rstrip(":") for line in (lines[:1] if len(lines) < 2 else (lines[0], lines[-1]))
+    ]  # between: a log
+    return ": ".join([status.get("reason") or status["jobDeploymentStatus"], *told])
 
 
 def hindrance(pods: Sequence[Object]) -> str:

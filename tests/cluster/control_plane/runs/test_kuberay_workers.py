@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from trimtab.adapters.kuberay.callbacks import BEGAN, Remote
 from trimtab.adapters.kuberay.ray_job import RAY_JOB
 from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.api.errors import InputRefused, SurroundingsFailed
-from trimtab.ports.cluster import Kind
+from trimtab.ports.cluster import Kind, Refused
 
 if TYPE_CHECKING:
     from tests.cluster.kube.control_plane import ControlPlane
@@ -77,7 +77,8 @@ def played(cluster: "Direct", namespace: str, status: Mapping[str, Any]) -> Iter
         while not over.wait(0.2):
             for held in cluster.list(RAY_JOB, namespace):
                 if held.get("status") != status:
-                    cluster.write_status({**held, "status": status})
+                    with suppress(Refused):  # it was deleted meanwhile
+                        cluster.write_status({**held, "status": status})
 
     thread = threading.Thread(target=play)
     thread.start()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.node.kuberay.queues import QUEUE, URGENT, Queue
 from tests.cluster.node.kuberay.trainings import NAME, Training, learned, pod
-from trimtab.adapters.kuberay.ray_cluster import QUEUE as QUEUE_LABEL
+from trimtab.adapters.kuberay.ray_job import QUEUE as QUEUE_LABEL
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node

@@ -192,8 +192,12 @@ def test_a_cluster_that_was_deleted_and_a_head_without_memory_are_told_so() -> N
         ({"jobDeploymentStatus": "Running", "message": "Job is currently running."}, ""),
         ({"jobDeploymentStatus": "Complete"}, "Complete"),
         (
-            {"jobDeploymentStatus": "Failed", "reason": "AppFailed", "message": "exit code 137"},
-            "AppFailed: exit code 137",
+            {
+                "jobDeploymentStatus": "Failed",
+                "reason": "AppFailed",
+                "message": "exit code 1, its log:\nx\n\nwhy\n",
+            },
+            "AppFailed: exit code 1, its log: why",
         ),
         (
             {
