@@ -10,6 +10,8 @@ from trimtab.adapters.ray.room import Room
 CALLS, ANSWERS = "calls", "answers"
 BEGAN, SAY = "began", "say"
 """Functions of every job."""
+RESULT: Final = "result"
+"""What a job leaves in the folder for who waits."""
 POLL_S: Final = 0.05
 
 
@@ -50,22 +52,24 @@ class Served:
 
     Args:
         folder: in which each side writes to a folder of its own: of a room's events one process at a time writes.
-        functions: by name.
 
     Attributes:
         calls: so far.
     """
 
-    def __init__(self, folder: Path, functions: Mapping[str, Callable[..., Any]]) -> None:
-        for name in (CALLS, ANSWERS):
-            (folder / name).mkdir()
+    def __init__(self, folder: Path) -> None:
         self._calls, self._answers = Room(folder / CALLS), Room(folder / ANSWERS)
-        self._functions = functions
+        for room in (self._calls, self._answers):
+            room.folder.mkdir()
+            room.open()
         self._behind = 0
         self.calls = 0
 
-    def serve(self) -> None:
+    def serve(self, functions: Mapping[str, Callable[..., Any]]) -> None:
         """Answer all that is called by now. What a function raises is passed on, and the driver hears nothing.
+
+        Args:
+            functions: by name.
 
         Raises:
             SurroundingsFailed: the folder cannot be written.
@@ -73,6 +77,6 @@ class Served:
         for (name, given, waits), behind in self._calls.heard(self._behind):
             self._behind = behind
             self.calls += 1
-            answer = self._functions[name](*given)
+            answer = functions[name](*given)
             if waits:
                 self._answers.tell(answer)

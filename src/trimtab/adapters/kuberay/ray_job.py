@@ -43,7 +43,13 @@ ACCOUNT_VOLUME: Final[Mapping[str, Any]] = {
 }
 """As Kubernetes mounts it by itself, but into one container."""
 OF_ONE_POD: Final = ("emptyDir", "ephemeral", "csi")
-OTHER_RAY: Final = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN")
+TOKEN_MODE: Final = {"name": "RAY_AUTH_MODE", "value": "token"}
+"""KubeRay says so too. Where it does not know how, Ray does not start, rather than to be open to all."""
+OTHER_RAY: Final = (
+    "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD",
+    "RAY_enable_autoscaler_v2",
+)  # fmt: skip
+"""What the asking pod's environment says of a Ray that is not this one, or KubeRay refuses of a head."""
 TMP: Final = "/tmp"
 """Ray's own place, with sockets in it: no two nodes may share it."""
 PLACED: Final = (
@@ -71,8 +77,7 @@ class Wanted:
         workers: how many.
         cpus: that Ray counts for each.
         gpus: whether each has one.
-        room: the folder in which the work lies.
-        alive: the file that the asking pod touches as long as it lives.
+        room: the folder in which the work lies, and in which the asking pod lets know that it lives.
         ray: its version, which must be the same in all.
         queue: of Kueue's, in which it waits; "" for the asking pod's, if it has one.
     """
@@ -81,7 +86,6 @@ class Wanted:
     cpus: int
     gpus: bool
     room: Path
-    alive: Path
     ray: str
     queue: str = ""
 
@@ -205,7 +209,7 @@ def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
         **{key: value for key, value in container.items() if not key.endswith("Probe")},
         "name": WATCH,
         "command": ["python", "-m", "trimtab.adapters.kuberay.watch"],
-        "args": [str(wanted.alive), name_of(own)],
+        "args": [str(wanted.room), name_of(own)],
         "resources": dict(WATCH_RESOURCES),
         "volumeMounts": [*container["volumeMounts"], account],
     }
@@ -272,6 +276,7 @@ def _environment(own: Object) -> list[dict[str, Any]]:
     """Each name once, as the RayCluster's list wants it and a Pod's does not."""
     env = [
         *(one for one in container_of(own).get("env") or [] if one["name"] not in OTHER_RAY),
+        dict(TOKEN_MODE),
         {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
     ]
     return list({one["name"]: one for one in env}.values())

@@ -24,9 +24,10 @@ OUT_OF_MEMORY: Final = {
     HEAD: "take fewer workers: what Ray's head may use is fixed",
 }
 DELETED: Final = (
-    "was deleted meanwhile: by somebody, or because its head saw for 90 s nothing of what this pod writes"
+    "was deleted meanwhile: by somebody, or because its head saw for 90 s no sign of this pod on their volume"
 )
 NODE_TYPE: Final = "ray.io/node-type"
+REMEDY: Final = "  remedy: "
 OVER: Final = ("Complete", "Failed", "ValidationFailed")
 CREATING: Final = ("ContainerCreating", "PodInitializing")
 
@@ -87,11 +88,16 @@ def ended(job: Object) -> str:
     status = job.get("status") or {}
     if status.get("jobDeploymentStatus") not in OVER:
         return ""
-    lines = [line for line in status.get("message", "").splitlines() if line.strip()]
+    lines = [line for line in status.get("message", "").splitlines() if line.strip() and REMEDY not in line]
     told = [
         one_line(line).rstrip(":") for line in (lines[:1] if len(lines) < 2 else (lines[0], lines[-1]))
     ]  # between: a log
     return ": ".join([status.get("reason") or status["jobDeploymentStatus"], *told])
+
+
+def has_begun(job: Object) -> bool:
+    """Whether Ray's job server has it."""
+    return bool((job.get("status") or {}).get("jobStatus"))
 
 
 def hindrance(pods: Sequence[Object]) -> str:

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from trimtab.adapters.kuberay.callbacks import Remote
+from trimtab.adapters.kuberay.callbacks import RESULT, Remote
 from trimtab.adapters.kuberay.pods import Device, RayPods
 from trimtab.adapters.kuberay.sealed import Sealed
 from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.adapters.ray import RayWorkers
+from trimtab.adapters.ray.room import Room
 from trimtab.ports.workers import Member
 
 HEAR = "hear"
@@ -52,6 +53,19 @@ class _Training:
     begin_s: float
     device: Literal["cpu", "cuda"]
 
-    def __call__(self, folder: Path, remote: Remote, say: Callable[[str], None]) -> Any:
-        workers = RayWorkers(folder, begin_s=self.begin_s)
-        return workers.run(self.task, self.count, self.cpus, self.device, partial(remote.tell, HEAR), say)
+    def __call__(self, folder: Path, remote: Remote, say: Callable[[str], None]) -> None:
+        workers, task = RayWorkers(folder, begin_s=self.begin_s), _Kept(self.task, folder)
+        workers.run(task, self.count, self.cpus, self.device, partial(remote.tell, HEAR), say)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The task, whose answer is left to who waits: the driver has no memory for a model's weights."""
+
+    task: Sealed
+    folder: Path
+
+    def __call__(self, member: Member) -> None:
+        answer = self.task(member)
+        if member.rank == 0:
+            Room(self.folder).put(RESULT, answer)

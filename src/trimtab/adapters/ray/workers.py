@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from trimtab.adapters.files.scratch import scratch
 from trimtab.adapters.ray.deaths import died, hangs
 from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
-from trimtab.adapters.ray.memory_kills import noted
+from trimtab.adapters.ray.memory_kills import told
 from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
@@ -58,6 +58,7 @@ class RayWorkers:
             room, output = Room(folder), Output(folder)
             room.put(TASK, task)
             room.reserve()
+            room.open()
             gpus = on_gpus(
                 ray.cluster_resources(), asked, count, cpus, device, here=ADDRESS not in os.environ
             )
@@ -67,6 +68,8 @@ class RayWorkers:
             look, read = Every(LOOK_AFTER_S, self.look), time.monotonic()
             while True:
                 fit.join(LOOK_S)
+                if not fit.is_alive() or time.monotonic() - read > OUTPUT_S:
+                    room.look_anew()
                 ended = not fit.is_alive() or room.has(ANSWER) or room.has(FAILURE)
                 for (kind, event), behind in room.heard(place):
                     place, last, met = behind, time.monotonic(), kind != BEGAN
@@ -92,7 +95,7 @@ class RayWorkers:
             if room.has(FAILURE):
                 raise room.get(FAILURE)
             if not room.has(ANSWER):
-                raise died(asked, AGAIN, fit.error, room.lost(), output.last, noted(folder))
+                raise died(asked, AGAIN, fit.error, room.lost(), output.last, told(folder))
             fit.join(END_S)
             return room.get(ANSWER)
 

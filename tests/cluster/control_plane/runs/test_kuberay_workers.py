@@ -200,7 +200,7 @@ def test_a_job_that_kuberay_refuses_is_told_at_once(
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        ({}, "its driver has not begun within 3 s"),
+        ({}, "its driver has not begun within 10 s"),
         (
             {"jobDeploymentStatus": "Failed", "reason": "AppFailed", "message": "exit code 1"},
             "has ended without a word of its driver (AppFailed: exit code 1)",
@@ -210,14 +210,14 @@ def test_a_job_that_kuberay_refuses_is_told_at_once(
 def test_pods_without_a_driver_are_told(
     plane: "ControlPlane", space: str, asking: Callable[..., Run], status: dict[str, Any], sentence: str
 ) -> None:
-    run = asking(plane, space, documented_rules(), begin_s=60.0 if status else 3.0)
+    run = asking(plane, space, documented_rules(), begin_s=60.0 if status else 10.0)
     for name, kind in (("h", "head"), ("w1", "worker"), ("w2", "worker")):
         ray_pod(plane.cluster, space, name, kind)
     running = {"rayClusterName": CLUSTER, "jobDeploymentStatus": "Running"}
     with ThreadPoolExecutor() as threads:
         with played(plane.cluster, space, running):
             waits = threads.submit(run)
-            time.sleep(4.0)
+            time.sleep(6.0)
         with played(plane.cluster, space, {**running, **status}):
             failed = waits.exception(30.0)
     assert isinstance(failed, SurroundingsFailed)

@@ -19,7 +19,7 @@ from trimtab.adapters.kuberay.ray_job import (
 from trimtab.api.errors import InputRefused
 
 ROOM = Path("/trimtab/.trimtab/tmp/a run's")
-WANTED = Wanted(workers=3, cpus=2, gpus=False, room=ROOM, alive=ROOM / "alive", ray="2.60.0")
+WANTED = Wanted(workers=3, cpus=2, gpus=False, room=ROOM, ray="2.60.0")
 
 
 @pytest.fixture
@@ -113,14 +113,13 @@ def test_the_operator_submits_it_once_to_who_has_its_token(made: dict[str, Any])
     assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"}
 
 
-def test_no_other_token_is_meant() -> None:
+def test_no_other_ray_or_token_is_meant_and_none_at_all_is_refused_by_ray_itself() -> None:
     own = training_pod()
-    own["spec"]["containers"][0]["env"] += [
-        {"name": "RAY_AUTH_MODE", "value": "disabled"},
-        {"name": "RAY_AUTH_TOKEN", "value": "other"},
-    ]
+    others = {"RAY_AUTH_MODE": "disabled", "RAY_AUTH_TOKEN": "other", "REDIS_USERNAME": "features"}
+    own["spec"]["containers"][0]["env"] += [{"name": name, "value": value} for name, value in others.items()]
     for spec in templates(ray_job(own, WANTED)):
-        assert not [one for one in spec["containers"][0]["env"] if one["name"].startswith("RAY_AUTH")]
+        found = {one["name"]: one["value"] for one in spec["containers"][0]["env"] if one["name"] in others}
+        assert found == {"RAY_AUTH_MODE": "token"}
 
 
 def test_all_of_it_goes_with_the_pod() -> None:

@@ -195,7 +195,7 @@ def test_a_cluster_that_was_deleted_and_a_head_without_memory_are_told_so() -> N
             {
                 "jobDeploymentStatus": "Failed",
                 "reason": "AppFailed",
-                "message": "exit code 1, its log:\nx\n\nwhy\n",
+                "message": "exit code 1, its log:\nx\n\nwhy\n  remedy: do\n",
             },
             "AppFailed: exit code 1, its log: why",
         ),
