@@ -1,5 +1,6 @@
 """A pod that asks for workers, before a real API server: what it may do there, and what stands in its way."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +15,7 @@ from tests.cluster.control_plane.runs.conftest import PIPELINES, allow, mounted
 from tests.cluster.documented_rules import documented_rules
 from trimtab.adapters.kuberay import KubeRayWorkers
 from trimtab.adapters.kuberay.callbacks import BEGAN, Remote
-from trimtab.adapters.kuberay.ray_job import RAY_JOB
+from trimtab.adapters.kuberay.ray_job import RAY_JOB, Wanted, ray_job
 from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.api.errors import InputRefused, SurroundingsFailed
 from trimtab.ports.cluster import Kind, Refused
@@ -171,6 +172,47 @@ def test_without_kuberay_it_says_what_to_install(
     with pytest.raises(SurroundingsFailed, match="knows no RayJob") as failed:
         run()
     assert "training.where: here" in str(failed.value)
+
+
+@pytest.fixture
+def older(plane: "ControlPlane") -> Iterator[None]:
+    """KubeRay's kinds as they were before it knew of tokens."""
+    name = "rayjobs.ray.io"
+    crd = plane.cluster.call("GET", f"{CRDS}/{name}")
+    old = json.loads(json.dumps(crd))
+    for version in old["spec"]["versions"]:
+        held = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["rayClusterSpec"]
+        held["properties"].pop("authOptions", None)
+    plane.cluster.call("PUT", f"{CRDS}/{name}", old)
+    wait_for(lambda: not knows_tokens(plane))
+    yield
+    now = plane.cluster.call("GET", f"{CRDS}/{name}")
+    plane.cluster.call("PUT", f"{CRDS}/{name}", {**now, "spec": crd["spec"]})
+    wait_for(lambda: knows_tokens(plane))
+
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def knows_tokens(plane: "ControlPlane") -> bool:
+    own = {
+        **training_pod("default", Path("/trimtab")),
+        "metadata": {"name": "x", "namespace": "default", "uid": "0"},
+    }
+    job = ray_job(own, Wanted(1, 1, False, Path("/trimtab/x"), "2.60.0"))
+    del job["metadata"]["ownerReferences"]
+    made = plane.cluster.call("POST", "/apis/ray.io/v1/namespaces/default/rayjobs?dryRun=All", job)
+    return "authOptions" in made["spec"]["rayClusterSpec"]
+
+
+def test_a_kuberay_that_knows_no_tokens_is_refused_and_nothing_is_left_open(
+    plane: "ControlPlane", space: str, asking: Callable[..., Run], older: None
+) -> None:
+    run = asking(plane, space, documented_rules())
+    with pytest.raises(SurroundingsFailed, match="knows no token for Ray") as refused:
+        run()
+    assert "1.5.1 or later" in str(refused.value)
+    assert left(plane.cluster, space) == []
 
 
 def test_outside_a_cluster_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
