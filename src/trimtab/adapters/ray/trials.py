@@ -75,7 +75,8 @@ class RayTrials:
                     searcher.cut()
 
             from trimtab.adapters.ray.trainable import GPU, ROOM, WANTED_FOR  # these import Ray
-            from trimtab.adapters.ray.tune import StudyScheduler, StudySearcher, run
+            from trimtab.adapters.ray.tune import StudyScheduler, StudySearcher
+            from trimtab.adapters.ray.tune_run import run
 
             searcher = StudySearcher(asked, draw, end, say, why)
             scheduler = StudyScheduler(
@@ -86,8 +87,10 @@ class RayTrials:
                 lambda: no_room(ray, asked, self.cpus, gpus, self.begin_s),
             )
             given = {ROOM: str(folder), GPU: gpus, WANTED_FOR: asked}
-            run(folder, given, self.count, self.cpus, searcher, scheduler)
-            tell()
+            try:
+                run(folder, given, self.count, self.cpus, searcher, scheduler)
+            finally:
+                tell()
 
 
 def _room_for(ray: Any, count: int, cpus: int, gpus: bool, within_s: float) -> bool:

@@ -4,23 +4,19 @@ Tune starts the processes, gives them trials and hears of both. What is drawn an
 whose file the rungs of ASHA outlive a killed search: a scheduler of Tune's own keeps them in memory.
 """
 
-import logging
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray import tune
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from trimtab.adapters.ray.looking import Every
-from trimtab.adapters.ray.trainable import CANDIDATE, GPU, NEWS, TrialTrainable
+from trimtab.adapters.ray.trainable import CANDIDATE, NEWS
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
 from trimtab.ports.studies import Asked, Ended
 from trimtab.ports.trials import GivenUp
@@ -138,7 +134,9 @@ class StudySearcher(Searcher):
         with suppress(Exception):  # one that is only out of reach must not go on
             ray.kill(one.process)
         if one.deaths + 1 == DEATHS:
-            self._ended(trial_id, Ended("failed", 0.0, because=f"its process died {DEATHS} times: {self._why()}"))
+            self._ended(
+                trial_id, Ended("failed", 0.0, because=f"its process died {DEATHS} times: {self._why()}")
+            )
             return
         self._say(f"trial {one.asked.number}: its process died, so it is tried anew")
         self._again.append(Try(self.at_work.pop(trial_id).asked, deaths=one.deaths + 1))
@@ -181,8 +179,14 @@ class StudyScheduler(FIFOScheduler):
         self._begin_s, self._no_room, self._at_work_s = begin_s, no_room, time.monotonic()
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        """The next; what Tune asks at each of its steps."""
+        """The trial that takes a process which has none; Tune asks at each of its steps.
+
+        It is the last drawn: those before it have processes of their own that only begin, and would be given up.
+        """
+        waiting = None
         for trial in tune_controller.get_trials():
+            if trial.status == trial.PENDING:
+                waiting = trial
             if trial.status == trial.RUNNING:
                 self._searcher.began(trial.trial_id, trial.temporary_state.ray_actor)
                 self._at_work_s = time.monotonic()
@@ -191,7 +195,7 @@ class StudyScheduler(FIFOScheduler):
                 look.perhaps()
             if time.monotonic() - self._at_work_s > self._begin_s:
                 raise self._no_room()
-        return super().choose_trial_to_run(tune_controller)
+        return waiting
 
     def on_trial_result(self, _: Any, trial: Any, result: dict[str, Any]) -> str:
         one, told = self._searcher.at_work[trial.trial_id], result[NEWS]
@@ -202,63 +206,6 @@ class StudyScheduler(FIFOScheduler):
         return FIFOScheduler.CONTINUE
 
     def on_trial_error(self, _: Any, trial: Any) -> None:
-        _, said, *_ = Path(trial.error_file).read_text(encoding="utf-8").splitlines()
         with ends_all():
+            _, said, *_ = Path(trial.error_file).read_text(encoding="utf-8").splitlines()
             self._searcher.died(trial.trial_id, said)
-
-
-def run(
-    folder: Path,
-    given: Mapping[str, Any],
-    count: int,
-    cpus: int,
-    searcher: StudySearcher,
-    scheduler: StudyScheduler,
-) -> None:
-    """Trials, until none is left.
-
-    Args:
-        folder: for what Tune writes down.
-        given: to every process.
-        count: trials at a time.
-        cpus: of each.
-    """
-    with _quiet():
-        try:
-            tune.run(
-                TrialTrainable,
-                name="tune",
-                config=dict(given),
-                num_samples=-1,
-                max_concurrent_trials=count,
-                resources_per_trial={"cpu": cpus, "gpu": int(given[GPU])},
-                storage_path=str(folder),
-                search_alg=searcher,
-                scheduler=scheduler,
-                reuse_actors=True,
-                raise_on_failed_trial=False,
-                trial_name_creator=_name,
-                trial_dirname_creator=_name,
-                verbose=0,
-            )
-        except Over as over:
-            if over.__cause__ is not None:
-                raise over.__cause__ from None
-
-
-def _name(trial: Any) -> str:
-    return str(trial.trial_id)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Tune's word of each trial that failed, and its handler of SIGUSR1."""
-    logger, handler = logging.getLogger("ray"), signal.getsignal(signal.SIGUSR1)
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGUSR1, handler)
