@@ -8,10 +8,6 @@ LOOK_AFTER_S: Final = 5.0
 """Well before a node of Ray gives up a head that is gone: a minute (gcs_rpc_server_reconnect_timeout_s)."""
 
 
-def nothing_lost() -> None:
-    """Of a Ray that nobody takes away."""
-
-
 class Every:
     """
     Args:

@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
 from trimtab.adapters.ray.deaths import died, hangs
-from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
 from trimtab.adapters.ray.memory_kills import told
 from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
@@ -36,13 +35,11 @@ class RayWorkers:
         folder: where a task lies while it runs; every worker sees it.
         begin_s: until the workers must have begun.
         silence_s: the longest that may go by without a word of the task, or a line of its output.
-        look: is called now and then; what it raises ends the task.
     """
 
     folder: Path
     begin_s: float = 300.0
     silence_s: float = 600.0
-    look: Callable[[], None] = nothing_lost
 
     def run(
         self,
@@ -65,7 +62,7 @@ class RayWorkers:
             fit = _Fit(room, count, cpus, gpus)
             fit.start()
             place, began, met, last = 0, 0, False, time.monotonic()
-            look, read = Every(LOOK_AFTER_S, self.look), time.monotonic()
+            read = time.monotonic()
             while True:
                 fit.join(LOOK_S)
                 if not fit.is_alive() or time.monotonic() - read > OUTPUT_S:
@@ -86,7 +83,6 @@ class RayWorkers:
                         say(line)
                 if ended:
                     break
-                look.perhaps()
                 silent_s = time.monotonic() - last
                 if not began and silent_s > self.begin_s:
                     raise no_room(ray, asked, cpus, gpus, self.begin_s)
