@@ -1,4 +1,4 @@
-"""A look, now and then, at whether Ray still has what it was given."""
+"""A look, now and then, at what may be late or gone."""
 
 import time
 from collections.abc import Callable

@@ -61,8 +61,8 @@ class RayWorkers:
             )
             fit = _Fit(room, count, cpus, gpus)
             fit.start()
-            place, began, met, last = 0, 0, False, time.monotonic()
-            read = time.monotonic()
+            place, began, met = 0, 0, False
+            last = read = time.monotonic()
             while True:
                 fit.join(LOOK_S)
                 if not fit.is_alive() or time.monotonic() - read > OUTPUT_S:

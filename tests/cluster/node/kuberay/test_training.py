@@ -45,8 +45,17 @@ def test_a_pod_that_is_killed_leaves_no_workers(training: Training) -> None:
     training.ended(60)
     assert training.nodes()
     killed = time.monotonic()
-    eventually("no pod of Ray is left", lambda: not training.nodes(), SILENT_S + 60)
+    eventually("nothing is left", lambda: not training.left(), SILENT_S + 60)
     assert time.monotonic() - killed > SILENT_S / 2
+
+
+def test_a_pod_that_is_deleted_in_mid_training_takes_all_of_it_along(training: Training) -> None:
+    from tests.cluster.kube.poll import eventually
+
+    training.begin(SLOWLY)
+    training.until("epoch 1 of 4")
+    training.node.kubectl("delete", "pod", NAME, "-n", training.namespace, "--wait=false")
+    eventually("nothing is left", lambda: not training.left(), 60)
 
 
 def suspended(training: Training) -> None:
