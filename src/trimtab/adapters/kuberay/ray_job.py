@@ -197,8 +197,19 @@ def container_of(own: Object) -> Mapping[str, Any]:
 
 def wants_gpus(own: Object, device: str) -> bool:
     """Whether each worker has a GPU: `auto` follows the asking pod."""
+    return device == "cuda" or (device == "auto" and accelerator(own) is not None)
+
+
+def accelerator(own: Object) -> str | None:
+    """The resource by which the asking pod has an accelerator, as it is named on its cluster; None if it has none.
+
+    All that is not Kubernetes' own has a domain before its name.
+
+    >>> accelerator({"spec": {"containers": [{"name": "run", "resources": {"limits": {"amd.com/gpu": "1"}}}]}})
+    'amd.com/gpu'
+    """
     limits = (container_of(own).get("resources") or {}).get("limits") or {}
-    return device == "cuda" or (device == "auto" and bool(limits.get(GPU)))
+    return next((what for what in limits if "/" in what), None)
 
 
 def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
@@ -223,11 +234,11 @@ def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
 def _worker(own: Object, wanted: Wanted) -> dict[str, Any]:
     asked = container_of(own).get("resources") or {}
     resources = {
-        kind: {what: much for what, much in (asked.get(kind) or {}).items() if what != GPU}
+        kind: {what: much for what, much in (asked.get(kind) or {}).items() if "/" not in what}
         for kind in ("requests", "limits")
     }
     if wanted.gpus:
-        resources["limits"][GPU] = "1"
+        resources["limits"][accelerator(own) or GPU] = "1"
     found = {kind: held for kind, held in resources.items() if held}
     return _pod(own, [{**_container(own, WORKER, NODE_PORT), "resources": found}])
 

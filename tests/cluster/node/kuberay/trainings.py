@@ -100,6 +100,21 @@ class Training:
         return [*secrets, *made, *self.nodes()]
 
 
+def workers_in_pods(namespace: str) -> list[dict[str, Any]]:
+    """What docs/features-and-model.md grants beside manifests/samples."""
+    rbac, meta = "rbac.authorization.k8s.io", {"name": "workers-in-pods", "namespace": namespace}
+    return [
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": meta["name"]},
+            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
+        },
+    ]
+
+
 def learned(log: str) -> str:
     found = re.search(r"^learned (\w+)$", log, re.MULTILINE)
     assert found, log

@@ -175,6 +175,15 @@ def test_gpus_are_asked_for_by_workers_alone() -> None:
     assert all(GPU not in one["resources"]["limits"] for one in head["containers"])
 
 
+def test_an_accelerator_has_the_name_that_the_asking_pod_knows_and_none_is_held_for_nothing() -> None:
+    own = training_pod()
+    own["spec"]["containers"][0]["resources"]["limits"]["team.example/accelerator"] = "2"
+    for gpus, held in ((True, {"team.example/accelerator": "1"}), (False, {})):
+        _, worker = templates(ray_job(own, replace(WANTED, gpus=gpus)))
+        limits = worker["containers"][0]["resources"]["limits"]
+        assert {name: much for name, much in limits.items() if "/" in name} == held
+
+
 @pytest.mark.parametrize(
     ("device", "limits", "wants"),
     [("cuda", {}, True), ("auto", {GPU: "1"}, True), ("auto", {}, False), ("cpu", {GPU: "1"}, False)],
