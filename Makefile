@@ -39,7 +39,7 @@ test-cluster: $(ALL) ## The tests on a whole node: real pods, KServe, Envoy Gate
 test-faults: $(ALL) ## The fault table beside KServe's own manager, in four settings, and the whole loop on pods (as root; about an hour)
 	$(BIN)/python -m pytest $(FAULTS) -n 2 --dist loadgroup -q --durations=10
 
-test-kuberay: $(ALL) ## Training in pods of a RayCluster, beside KubeRay's own operator and Kueue (as root; 20 to 25 minutes)
+test-kuberay: $(ALL) ## Training in pods of a RayJob, beside KubeRay's own operator and Kueue (as root; 20 to 25 minutes)
 	$(BIN)/python -m pytest $(KUBERAY) -q --durations=10
 
 test-components: $(ALL) ## Each step of each pipeline as its IR says, a pod of its own (as root; 5 to 7 minutes)

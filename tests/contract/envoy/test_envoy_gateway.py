@@ -242,7 +242,8 @@ class TestEnvoy(behaviour.GatewayBehaviour):
         world.gateway.apply(world.host, Split({STABLE: 100}))
         statuses = {}
         connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=5)
-        routed = ("/v1/models/flights", "/v1/models/flights:predict", "/v2/models/flights/ready")
+        verbs = [f"/v1/models/flights{verb}" for verb in ("", ":predict", ":explain")]
+        routed = (*verbs, "/v2/models/flights/ready")
         others = ("/v1/models/flights2", "/v2/models/flights2/infer", "/metrics", "/trimtab/logged")
         for path in routed + others:
             connection.request("GET", path)

@@ -151,6 +151,12 @@ def test_a_network_is_taken_in_8_bits_if_it_still_passes_and_that_form_is_export
     assert 0 < small.furthest < 0.2
     assert (small.alone > 1e-6) == (mode == "dynamic")
     assert "The model in 8 bits: it passes what the model itself passed" in page
+    for told in (
+        f"{small.before.one_us:,.0f} µs",
+        f"{small.after.one_us:,.0f} µs",
+        f"{small.after.many_us:,.2f} µs",
+    ):
+        assert told in page
     project = flights.project(model="model.py")
     places = (flights.engine, flights.tables, tmp_path)
     made = export(project, network, featurized.pointer, FEATURES.encode(), *places)

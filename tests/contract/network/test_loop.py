@@ -131,7 +131,10 @@ def test_a_checkpoint_whose_weights_have_other_shapes_is_not_gone_on_from(tmp_pa
     how = Training(epochs=1, batch_rows=64)  # type: ignore[arg-type]  # as in a file
     schema = FeatureSchema(("a", "b", "c"), (), "binary", ("0", "1"))
     Network(Wide(), schema, how, 7, "model.py", {}).fit(x, y, watch=watch)
-    assert lines == ["model.py: its last checkpoint has weights of other shapes; it begins anew"]
+    assert lines == [
+        "model.py: its last checkpoint has weights of other shapes; it begins anew "
+        "(to go on, let build make the same layers each time)"
+    ]
 
 
 def test_a_gpu_that_is_asked_for_and_not_there_is_a_sentence(tmp_path: Path, rows: Any) -> None:

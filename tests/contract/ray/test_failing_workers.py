@@ -59,6 +59,18 @@ def test_a_worker_that_leaks_and_is_killed_each_time_is_told_after_the_last_try(
     assert dying.left() == []
 
 
+def test_workers_that_ray_kills_for_memory_are_told_so(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "RAY_memory_usage_threshold", "0.01"
+    )  # of the machine's, which has more in use at any time
+    hungry = begin("hungry", 2, "time.sleep(0.2)")
+    assert hungry.ended() == 4, hungry.lines
+    message, remedy = hungry.lines[-2:]
+    assert "out of memory: Ray killed " in message
+    assert "remedy: give each worker more memory, or lower training.batchRows; run again" in remedy
+    assert hungry.left() == []
+
+
 def test_a_disk_that_is_full_is_told_at_once_and_by_its_own_sentence(begin: Begin) -> None:
     full = "self.calls == 14 and __import__('resource').setrlimit(1, (1 << 12, 1 << 12))"
     writing = begin("writing", 2, full)

@@ -1,4 +1,4 @@
-"""Workers in pods of their own: a RayCluster of KubeRay's beside the pod that trains, for as long as a task runs."""
+"""Workers in pods of their own: a RayJob of KubeRay's beside the pod that trains, for as long as a task runs."""
 
 from trimtab.adapters.kuberay.pods import RayPods
 from trimtab.adapters.kuberay.trials import KubeRayTrials

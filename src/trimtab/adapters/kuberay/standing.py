@@ -1,10 +1,10 @@
-"""How a RayCluster and its pods stand, in words with a remedy: pure."""
+"""How a RayJob and its pods stand, in words with a remedy: pure."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from trimtab.adapters.hindrance import one_line
-from trimtab.adapters.kuberay.ray_cluster import HEAD, WORKER
+from trimtab.adapters.kuberay.ray_job import HEAD, WORKER
 from trimtab.ports.cluster import Object
 
 IMAGE: Final = "the image is that of the training pod: see its name, its registry and imagePullSecrets"
@@ -24,19 +24,21 @@ OUT_OF_MEMORY: Final = {
     HEAD: "take fewer workers: what Ray's head may use is fixed",
 }
 DELETED: Final = (
-    "was deleted meanwhile: by somebody, or because its head saw for 90 s nothing of what this pod writes"
+    "was deleted meanwhile: by somebody, or because its head saw for 90 s no sign of this pod on their volume"
 )
 NODE_TYPE: Final = "ray.io/node-type"
+REMEDY: Final = "  remedy: "
+OVER: Final = ("Complete", "Failed", "ValidationFailed")
 CREATING: Final = ("ContainerCreating", "PodInitializing")
 
 
-def is_suspended(cluster: Object) -> bool:
+def is_suspended(job: Object) -> bool:
     """Whether Kueue, or a person, holds it back."""
-    return bool(cluster["spec"].get("suspend"))
+    return bool(job["spec"].get("suspend"))
 
 
 def held_back(workloads: Sequence[Object], *, evicted: bool = False) -> str:
-    """Why Kueue holds a RayCluster back, as it says on the Workload that it makes for it; "" if it says nothing.
+    """Why Kueue holds a RayJob back, as it says on the Workload that it makes for it; "" if it says nothing.
 
     Args:
         evicted: it had its quota: why that was taken away, rather than what it waits for since.
@@ -64,12 +66,12 @@ def is_stuck(pods: Sequence[Object]) -> bool:
     return any(one.get("reason", "") in WAITING for one in waiting)
 
 
-def refused(cluster: Object) -> str:
+def refused(job: Object) -> str:
     """Why its pods cannot even be made: a quota, a policy; "" if they can."""
-    status = cluster.get("status") or {}
+    cluster = (job.get("status") or {}).get("rayClusterStatus") or {}
     failing = [
         one
-        for one in status.get("conditions") or []
+        for one in cluster.get("conditions") or []
         if one["type"] == "ReplicaFailure" and one["status"] == "True"
     ]
     said = one_line(failing[0].get("message", "")) if failing else ""
@@ -79,6 +81,23 @@ def refused(cluster: Object) -> str:
     if "exceeded quota" in said:
         remedy = "raise the namespace's ResourceQuota, or take fewer workers"
     return f"its pods are refused: {said}; {remedy}"
+
+
+def ended(job: Object) -> str:
+    """Why it is over, as KubeRay says; "" if it is not."""
+    status = job.get("status") or {}
+    if status.get("jobDeploymentStatus") not in OVER:
+        return ""
+    lines = [line for line in status.get("message", "").splitlines() if line.strip() and REMEDY not in line]
+    told = [
+        one_line(line).rstrip(":") for line in (lines[:1] if len(lines) < 2 else (lines[0], lines[-1]))
+    ]  # between: a log
+    return ": ".join([status.get("reason") or status["jobDeploymentStatus"], *told])
+
+
+def has_begun(job: Object) -> bool:
+    """Whether Ray's job server has it."""
+    return bool((job.get("status") or {}).get("jobStatus"))
 
 
 def hindrance(pods: Sequence[Object]) -> str:
@@ -126,15 +145,15 @@ def harm(pods: Sequence[Object]) -> str:
     return ""
 
 
-def lost(cluster: Object | None, pods: Sequence[Object], held: str = "") -> str:
+def lost(job: Object | None, pods: Sequence[Object], held: str = "") -> str:
     """What took away pods that were ready; "" if none was, or a worker that Ray Train starts anew.
 
     Args:
         held: what Kueue says of why, if it is suspended.
     """
-    if cluster is None:
+    if job is None:
         return DELETED
-    if is_suspended(cluster):
+    if is_suspended(job):
         return f"was suspended in mid-task ({f'Kueue: {held}' if held else 'Kueue, or spec.suspend'})"
     heads = [pod for pod in pods if pod["metadata"]["labels"].get(NODE_TYPE) == "head"]
     if any(_still_runs(pod) for pod in heads):

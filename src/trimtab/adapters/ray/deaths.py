@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Final
 
-from trimtab.adapters.ray.memory_kills import in_words
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
 
 GOES_ON: Final = "run again, and it goes on from its last checkpoint"
@@ -56,7 +54,7 @@ def died(
     error: BaseException | None,
     lost: Mapping[int, str],
     wrote: Sequence[str],
-    memory_kills: Mapping[str, int] = MappingProxyType({}),
+    memory_kills: str = "",
 ) -> TrimtabError:
     """Why workers did not come to an answer.
 
@@ -65,7 +63,7 @@ def died(
         error: Ray Train's.
         lost: what each worker said last of the others that it lost.
         wrote: the last lines of their output.
-        memory_kills: processes that the kernel killed for want of memory, by host.
+        memory_kills: which were killed for want of memory, in words; "" for none.
     """
     failures: Mapping[int, BaseException] = getattr(error, "worker_failures", {})
     for failure in failures.values():
@@ -75,7 +73,7 @@ def died(
     said = {rank: " ".join(text.split())[:WIDE] for rank, text in lost.items()}
     causes = [f"worker {rank} was killed" for rank in killed]
     causes += [f"worker {rank} said: {text}" for rank, text in sorted(said.items()) if rank not in killed]
-    causes += [in_words(memory_kills)] if memory_kills else []
+    causes += [memory_kills] if memory_kills else []
     remedy = OUT_OF_MEMORY if memory_kills else _remedy([*said.values(), *wrote])
     if not causes or (remedy is None and not killed and not said):
         causes.append(_last(error))

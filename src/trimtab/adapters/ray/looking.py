@@ -1,4 +1,4 @@
-"""A look, now and then, at whether Ray still has what it was given."""
+"""A look, now and then, at what may be late or gone."""
 
 import time
 from collections.abc import Callable
@@ -6,10 +6,6 @@ from typing import Final
 
 LOOK_AFTER_S: Final = 5.0
 """Well before a node of Ray gives up a head that is gone: a minute (gcs_rpc_server_reconnect_timeout_s)."""
-
-
-def nothing_lost() -> None:
-    """Of a Ray that nobody takes away."""
 
 
 class Every:

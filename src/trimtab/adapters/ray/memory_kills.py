@@ -1,14 +1,18 @@
-"""Processes that the kernel killed for want of memory, by a count of its own that outlives them.
+"""Processes that were killed for want of memory, by the kernel or by Ray.
 
-A container whose limit is reached is ended whole, and says so, only under version 2 of control groups. Under version 1,
-and where Ray's node outlives its workers, one process goes without a word: this count alone tells why.
+Ray's node looks at its memory four times a second, and kills what has most of it where the kernel was not quicker. Its
+table of processes tells, where the others' errors hide it. The kernel's own count tells where nothing else does: a
+container whose limit is reached is ended whole, and says so, only under version 2 of control groups. Under version 1,
+and where Ray's node outlives its workers, one process goes without a word.
 """
 
 import re
 import socket
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 NOTES: Final = "kills-"
@@ -33,13 +37,36 @@ def noted(folder: Path) -> Mapping[str, int]:
     return {host: more for host, told in sorted(counts.items()) if (more := max(told) - min(told))}
 
 
-def in_words(noted: Mapping[str, int]) -> str:
+def by_ray() -> Mapping[str, int]:
+    """How many Ray's own nodes killed, by address, for as long as it knows of them: its table of processes."""
+    from ray._private.state import state
+    from ray.core.generated import common_pb2, gcs_pb2
+
+    parse, why = gcs_pb2.WorkerTableData.FromString, common_pb2.NODE_OUT_OF_MEMORY  # type: ignore[attr-defined]  # made
+    table = map(parse, state._connect_and_get_accessor().get_worker_table())
+    return Counter(one.worker_address.ip_address for one in table if one.exit_type == why)
+
+
+def told(folder: Path) -> str:
+    """Of both, while Ray is connected; "" if none was killed."""
+    kernel, ray = noted(folder), by_ray()
+    return in_words(kernel, ray) if kernel or ray else ""
+
+
+def in_words(noted: Mapping[str, int], by_ray: Mapping[str, int] = MappingProxyType({})) -> str:
     """
     Args:
-        noted: a count for each host.
+        noted, by_ray: a count for each host; at least one of them.
     """
-    each = (f"{count} {'process' if count == 1 else 'processes'} on {host}" for host, count in noted.items())
-    return f"out of memory: the kernel killed {', '.join(each)}"
+    said = [
+        f"{who} killed {_listed(kills)}" for who, kills in (("the kernel", noted), ("Ray", by_ray)) if kills
+    ]
+    return f"out of memory: {'; '.join(said)}"
+
+
+def _listed(kills: Mapping[str, int]) -> str:
+    each = (f"{count} {'process' if count == 1 else 'processes'} on {host}" for host, count in kills.items())
+    return ", ".join(each)
 
 
 def memory_kills(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> int:

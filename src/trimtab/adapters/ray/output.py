@@ -8,6 +8,8 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,15 @@ WIDE: Final = 500
 REMEMBERED: Final = 100
 NOISE: Final = ("[Gloo] Rank ",)
 """What libraries say of each connection that they make."""
+
+
+def name_of_own(folder: Path, kind: str) -> str:
+    """`process 1`, or the next that nobody in this room has."""
+    for number in count(1):
+        with suppress(FileExistsError):
+            (folder / f"{OUTPUT}{kind} {number}").touch(exist_ok=False)
+            break
+    return f"{kind} {number}"
 
 
 def to_room(folder: Path, who: str) -> None:

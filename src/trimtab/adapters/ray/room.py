@@ -31,6 +31,18 @@ class Room:
         with self._written():
             (self.folder / RESERVE).write_bytes(b"\1" * RESERVE_BYTES)
 
+    def open(self) -> None:
+        """Let events be listened for before there are any: who looks in vain on NFS may do so for a minute (nfs(5))."""
+        with self._written():
+            (self.folder / EVENTS).touch()
+
+    def look_anew(self) -> None:
+        """Have this node see what another has put: who changes a folder on NFS is told what others changed there."""
+        mark = self.folder / f"looked.{os.getpid()}"
+        with suppress(OSError):
+            mark.touch()
+            mark.unlink()
+
     def put(self, name: str, content: Any) -> bool:
         """Write it whole or not at all; False where it is there already, which stays.
 

@@ -35,6 +35,11 @@ QUIET: Final[Mapping[str, str]] = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_ENABLE_STATE_ACTOR_RECONCILIATION": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "inf",
+    "RAY_AIR_NEW_OUTPUT": "0",  # its new output says what it begins with, whatever `verbose` is
 }
 """What Ray would do beside training: report, watch, and measure. A process less is a second less."""
 

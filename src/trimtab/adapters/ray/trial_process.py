@@ -1,4 +1,4 @@
-"""What runs in a process of Ray: one trial after another, each in steps, as an actor can only answer."""
+"""What runs in a process of Ray: one trial after another, each in steps, as a process of Ray can only answer."""
 
 import os
 import queue
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from trimtab.adapters.ray.memory_kills import note
-from trimtab.adapters.ray.output import to_room
+from trimtab.adapters.ray.output import name_of_own, to_room
 from trimtab.adapters.ray.room import TASK, Room
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.studies import Candidate, Ended
@@ -31,7 +31,7 @@ News: TypeAlias = Told | Ended
 
 
 class TrialProcess:
-    """The actor. Its calls `begin` and `go_on` end with the next news of the trial at work.
+    """Its calls `begin` and `go_on` end with the next news of the trial at work.
 
     Args:
         room: the folder that holds the search.
@@ -45,10 +45,11 @@ class TrialProcess:
         self._news: queue.SimpleQueue[News | Exception] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[GivenUp] = queue.SimpleQueue()
 
-    def write_to_room(self, who: str) -> None:
-        """What this process writes goes to the room, under that name; `ready` says where there is none."""
-        note(self._room.folder, who)
+    def write_to_room(self) -> None:
+        """What this process writes goes to the room, under a name of its own; `ready` says where there is none."""
         with suppress(OSError):
+            who = name_of_own(self._room.folder, "process")
+            note(self._room.folder, who)
             to_room(self._room.folder, who)
 
     def ready(self, asked: str) -> None:

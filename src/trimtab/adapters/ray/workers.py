@@ -10,8 +10,7 @@ from typing import Any, Final, Literal
 
 from trimtab.adapters.files.scratch import scratch
 from trimtab.adapters.ray.deaths import died, hangs
-from trimtab.adapters.ray.looking import LOOK_AFTER_S, Every, nothing_lost
-from trimtab.adapters.ray.memory_kills import noted
+from trimtab.adapters.ray.memory_kills import told
 from trimtab.adapters.ray.output import Output
 from trimtab.adapters.ray.resources import no_room, on_gpus
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
@@ -36,13 +35,11 @@ class RayWorkers:
         folder: where a task lies while it runs; every worker sees it.
         begin_s: until the workers must have begun.
         silence_s: the longest that may go by without a word of the task, or a line of its output.
-        look: is called now and then; what it raises ends the task.
     """
 
     folder: Path
     begin_s: float = 300.0
     silence_s: float = 600.0
-    look: Callable[[], None] = nothing_lost
 
     def run(
         self,
@@ -58,15 +55,18 @@ class RayWorkers:
             room, output = Room(folder), Output(folder)
             room.put(TASK, task)
             room.reserve()
+            room.open()
             gpus = on_gpus(
                 ray.cluster_resources(), asked, count, cpus, device, here=ADDRESS not in os.environ
             )
             fit = _Fit(room, count, cpus, gpus)
             fit.start()
-            place, began, met, last = 0, 0, False, time.monotonic()
-            look, read = Every(LOOK_AFTER_S, self.look), time.monotonic()
+            place, began, met = 0, 0, False
+            last = read = time.monotonic()
             while True:
                 fit.join(LOOK_S)
+                if not fit.is_alive() or time.monotonic() - read > OUTPUT_S:
+                    room.look_anew()
                 ended = not fit.is_alive() or room.has(ANSWER) or room.has(FAILURE)
                 for (kind, event), behind in room.heard(place):
                     place, last, met = behind, time.monotonic(), kind != BEGAN
@@ -83,7 +83,6 @@ class RayWorkers:
                         say(line)
                 if ended:
                     break
-                look.perhaps()
                 silent_s = time.monotonic() - last
                 if not began and silent_s > self.begin_s:
                     raise no_room(ray, asked, cpus, gpus, self.begin_s)
@@ -92,7 +91,7 @@ class RayWorkers:
             if room.has(FAILURE):
                 raise room.get(FAILURE)
             if not room.has(ANSWER):
-                raise died(asked, AGAIN, fit.error, room.lost(), output.last, noted(folder))
+                raise died(asked, AGAIN, fit.error, room.lost(), output.last, told(folder))
             fit.join(END_S)
             return room.get(ANSWER)
 

@@ -1,13 +1,16 @@
 """Metrics that trimtab.yaml names: known ones, and of the label's task."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
+from typing import Final
 
 from trimtab.adapters.projects.load import FILE, Loaded
 from trimtab.api.document import Path, Problem, dotted
+from trimtab.features.schema import Task
 from trimtab.quality.metrics import METRICS
 
-TASKS_OF_LABEL = {
+EVERY_TASK: Final[Set[Task]] = {"binary", "multiclass", "regression"}
+TASKS_OF_LABEL: Final[Mapping[str, Set[Task]]] = {
     "boolean": {"binary"},
     "string": {"binary", "multiclass"},
     "integer": {"binary", "multiclass", "regression"},
@@ -28,7 +31,7 @@ def metric_problems(loaded: Loaded, label: str | None) -> Iterator[Problem]:
         *((("evaluation", "gates", i, "metric"), gate.metric) for i, gate in enumerate(evaluation.gates)),
         *([(("search", "metric"), search.metric)] if search and search.metric else []),
     ]
-    possible = TASKS_OF_LABEL.get(label or "", {"binary", "multiclass", "regression"})
+    possible = TASKS_OF_LABEL.get(label or "", EVERY_TASK)
     for path, name in named:
         line = loaded.document.line(path)
         if name not in METRICS:

@@ -59,7 +59,7 @@ class Part:
 
 OPTIONAL: Final = (
     Part("kfp", "", "ml-pipeline", "policies that name Kubeflow Pipelines; a Job does too", parts.KFP),
-    Part("kuberay", "rayclusters.ray.io", "kuberay-operator", "training.where: kuberay, workers in pods of their own",
+    Part("kuberay", "rayjobs.ray.io", "kuberay-operator", "training.where: kuberay, workers in pods of their own",
          parts.KUBERAY),
     Part("mlflow", "", "mlflow", "models that are named by an alias", parts.MLFLOW),
     Part("feast operator", "featurestores.feast.dev", "feast-operator", "a feature store that the cluster keeps",

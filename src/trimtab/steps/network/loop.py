@@ -254,7 +254,8 @@ class Fit:
         if held is None:
             return Place(), None
         if _shapes(held["module"]) != _shapes(self.module.state_dict()):
-            self.watch.say(f"{self.name}: its last checkpoint has weights of other shapes; it begins anew")
+            said = f"{self.name}: its last checkpoint has weights of other shapes; it begins anew"
+            self.watch.say(f"{said} (to go on, let build make the same layers each time)")
             return Place(), None
         self.module.load_state_dict(held["module"])
         optimizer.load_state_dict(held["optimizer"])

@@ -37,12 +37,19 @@ def write_data(folder: Path) -> None:
     shutil.copyfile(_packaged("planes.csv"), folder / "planes.csv")
 
 
-def write_project(folder: Path, home: Path, gate: dict[str, str], volume: int = 1000) -> Path:
+def write_project(
+    folder: Path,
+    home: Path,
+    gate: dict[str, str],
+    volume: int = 1000,
+    resources: str = "{cpu: 1, memory: 2Gi, gpu: 1}",
+) -> Path:
     """The flights project over the files in `home`/data, for pods that mount `home`.
 
     Args:
         gate: words of trimtab.yaml, and others in their place.
         volume: rows that its expectations ask for.
+        resources: of the tasks that fit a model.
     """
     shutil.copytree(ROOT / "examples" / "flights", folder, ignore=shutil.ignore_patterns(".trimtab"))
     _reword(
@@ -51,7 +58,7 @@ def write_project(folder: Path, home: Path, gate: dict[str, str], volume: int = 
             **gate,
             "flights.csv.zip": "flights.csv",
             f"package:{DATA}": f"{home}/data",
-            "{cpu: 2, memory: 4Gi}": "{cpu: 1, memory: 2Gi, gpu: 1}",
+            "{cpu: 2, memory: 4Gi}": resources,
         },
     )
     with (folder / "trimtab.yaml").open("a") as declared:

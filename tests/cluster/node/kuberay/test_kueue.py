@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.node.kuberay.queues import QUEUE, URGENT, Queue
 from tests.cluster.node.kuberay.trainings import NAME, Training, learned, pod
-from trimtab.adapters.kuberay.ray_cluster import QUEUE as QUEUE_LABEL
+from trimtab.adapters.kuberay.ray_job import QUEUE as QUEUE_LABEL
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
@@ -43,7 +43,7 @@ def test_workers_wait_for_their_quota_as_long_as_it_takes_and_say_what_it_lacks(
         "maximum capacity (200m); raise the quota of its ClusterQueue, or take fewer workers" in training.log
     )
     [workload] = queue.workloads()
-    assert workload["metadata"]["ownerReferences"][0]["kind"] == "RayCluster"
+    assert workload["metadata"]["ownerReferences"][0]["kind"] == "RayJob"
     eventually("it waits on", lambda: time.monotonic() - since > BEGIN_S + 5, BEGIN_S + 10)
     assert training.phase == "Running"
     assert not training.nodes()

@@ -19,10 +19,11 @@ HUNGRY = (
 
 KILLED = (
     r"ran out of memory \(OOMKilled\); raise the memory of the training pod \(spec\.pipeline\.job\.memory\)"
-    r"|out of memory: the kernel killed \d+ process(?s:.*)give each worker more memory, or lower training\.batchRows"
+    r"|out of memory: (the kernel|Ray) killed \d+ process(?s:.*)give each worker more memory, or lower "
+    r"training\.batchRows"
 )
 """By cgroup v2, whose kubelet ends the container with all in it; by v1, where the process alone is ended, no status
-tells of it, and the kernel's count does."""
+tells of it, and the kernel's count does; or by Ray's own node, if that is quicker."""
 
 
 def test_a_worker_that_outgrows_its_memory_is_told_with_what_to_raise(training: Training) -> None:

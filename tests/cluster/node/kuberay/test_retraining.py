@@ -1,4 +1,4 @@
-"""A RetrainPolicy whose Job trains in pods of a RayCluster that waits in a queue: from its schedule to the candidate.
+"""A RetrainPolicy whose Job trains in pods of a RayJob that waits in a queue: from its schedule to the candidate.
 
 Nothing serves here, so the candidate stays one.
 """
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.cluster.documented_rules import documented_rules
 from tests.cluster.node.kuberay.queues import QUEUE, Queue
-from tests.cluster.node.kuberay.trainings import ACCOUNT
+from tests.cluster.node.kuberay.trainings import workers_in_pods
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
@@ -56,21 +55,6 @@ def network_in_pods(data: Path) -> Mapping[str, str]:
     }
 
 
-def also_may(namespace: str) -> list[dict[str, object]]:
-    """What docs/features-and-model.md grants beside manifests/samples."""
-    rbac, meta = "rbac.authorization.k8s.io", {"name": "workers-in-pods", "namespace": namespace}
-    return [
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": meta["name"]},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
-        },
-    ]
-
-
 def test_a_policys_job_trains_in_pods_that_are_taken_away_once_and_registers_a_candidate(
     operator: "Node", kueue: "Node", namespace: str, tmp_path: Path
 ) -> None:
@@ -104,7 +88,7 @@ def test_a_policys_job_trains_in_pods_that_are_taken_away_once_and_registers_a_c
         job |= {**SMALL, "retries": 1}
         job["env"].append({"name": "TRIMTAB_QUEUE", "value": QUEUE})
         queue.offer(cpu="1")
-        operator.apply(*also_may(namespace), rollout, policy)
+        operator.apply(*workers_in_pods(namespace), rollout, policy)
         until("the monthly run has begun", lambda: operator.list("jobs", namespace), 180)
         until("it learns in pods", lambda: "epoch 1 of" in said(), 300)
         assert len(operator.list("pods", namespace, "ray.io/node-type=worker")) == 2
@@ -137,5 +121,6 @@ def tries(node: "Node", namespace: str, job: Mapping[str, Any]) -> tuple[int, in
 
 
 def rays(node: "Node", namespace: str) -> list[object]:
-    """RayClusters, and pods of Ray."""
-    return [*node.list("rayclusters", namespace), *node.list("pods", namespace, "ray.io/cluster")]
+    """RayJobs, RayClusters, and pods of Ray."""
+    made = (node.list(kind, namespace) for kind in ("rayjobs", "rayclusters"))
+    return [*(one for held in made for one in held), *node.list("pods", namespace, "ray.io/cluster")]

@@ -1,7 +1,4 @@
-"""`training.where: kuberay` on a node: a pod that trains, KubeRay's own operator, and workers in pods of their own.
-
-Their image has of Ray what requirements.lock has: no dashboard, and so no server of jobs.
-"""
+"""`training.where: kuberay` on a node: a pod that trains, KubeRay's own operator, and workers in pods of their own."""
 
 import json
 import time
@@ -31,7 +28,7 @@ def test_a_worker_whose_pod_dies_changes_no_bit_and_nothing_is_left(training: Tr
     )
     log = training.ended()
     assert training.phase == "Succeeded", log
-    assert "2 workers start in pods of RayCluster trimtab-ray-" in log
+    assert "2 workers start in pods of RayJob trimtab-ray-" in log
     assert "a worker died: all 2 are started anew" in log
     assert "goes on from its checkpoint: epoch" in log
     assert learned(log) == here
@@ -48,14 +45,23 @@ def test_a_pod_that_is_killed_leaves_no_workers(training: Training) -> None:
     training.ended(60)
     assert training.nodes()
     killed = time.monotonic()
-    eventually("no pod of Ray is left", lambda: not training.nodes(), SILENT_S + 60)
+    eventually("nothing is left", lambda: not training.left(), SILENT_S + 60)
     assert time.monotonic() - killed > SILENT_S / 2
 
 
+def test_a_pod_that_is_deleted_in_mid_training_takes_all_of_it_along(training: Training) -> None:
+    from tests.cluster.kube.poll import eventually
+
+    training.begin(SLOWLY)
+    training.until("epoch 1 of 4")
+    training.node.kubectl("delete", "pod", NAME, "-n", training.namespace, "--wait=false")
+    eventually("nothing is left", lambda: not training.left(), 60)
+
+
 def suspended(training: Training) -> None:
-    name = training.node.list("rayclusters", training.namespace)[0]["metadata"]["name"]
+    name = training.node.list("rayjobs", training.namespace)[0]["metadata"]["name"]
     patch = json.dumps({"spec": {"suspend": True}})
-    training.node.kubectl("patch", "raycluster", name, "-n", training.namespace, "--type=merge", "-p", patch)
+    training.node.kubectl("patch", "rayjob", name, "-n", training.namespace, "--type=merge", "-p", patch)
 
 
 def beheaded(training: Training) -> None:
@@ -158,7 +164,7 @@ def test_each_worker_is_placed_with_a_gpu_and_a_driver_that_is_not_there_is_told
     from tests.cluster.kube.poll import eventually
 
     training.begin(device="cuda")
-    training.until("2 workers start in pods of RayCluster")
+    training.until("2 workers start in pods of RayJob")
     eventually("both are placed", lambda: len(placed(training)) == 2, 60)
     for worker in placed(training):
         assert worker["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] in (1, "1")

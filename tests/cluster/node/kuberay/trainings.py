@@ -95,8 +95,24 @@ class Training:
     def left(self) -> list[str]:
         """What still stands of what it made."""
         secrets = [one["metadata"]["name"] for one in self.node.list("secrets", self.namespace)]
-        clusters = [one["metadata"]["name"] for one in self.node.list("rayclusters", self.namespace)]
-        return [*secrets, *clusters, *self.nodes()]
+        kinds = (self.node.list(kind, self.namespace) for kind in ("rayjobs", "rayclusters"))
+        made = [one["metadata"]["name"] for held in kinds for one in held]
+        return [*secrets, *made, *self.nodes()]
+
+
+def workers_in_pods(namespace: str) -> list[dict[str, Any]]:
+    """What docs/features-and-model.md grants beside manifests/samples."""
+    rbac, meta = "rbac.authorization.k8s.io", {"name": "workers-in-pods", "namespace": namespace}
+    return [
+        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": meta["name"]},
+            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
+        },
+    ]
 
 
 def learned(log: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from trimtab.adapters.kuberay.standing import (
+    ended,
     harm,
     held_back,
     hindrance,
@@ -71,7 +72,7 @@ def test_a_quota_that_is_too_small() -> None:
         "status": "True",
         "message": "exceeded quota: small, requested: cpu=2",
     }
-    assert "ResourceQuota" in refused({"status": {"conditions": [failing]}})
+    assert "ResourceQuota" in refused({"status": {"rayClusterStatus": {"conditions": [failing]}}})
     assert refused({}) == ""
 
 
@@ -182,3 +183,31 @@ def test_a_cluster_that_was_deleted_and_a_head_without_memory_are_told_so() -> N
     killed = head(restarts=1)
     killed["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"reason": "OOMKilled"}}
     assert "out of memory" in lost({"spec": {}}, [killed])
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ({}, ""),
+        ({"jobDeploymentStatus": "Running", "message": "Job is currently running."}, ""),
+        ({"jobDeploymentStatus": "Complete"}, "Complete"),
+        (
+            {
+                "jobDeploymentStatus": "Failed",
+                "reason": "AppFailed",
+                "message": "exit code 1, its log:\nx\n\nwhy\n  remedy: do\n",
+            },
+            "AppFailed: exit code 1, its log: why",
+        ),
+        (
+            {
+                "jobDeploymentStatus": "ValidationFailed",
+                "reason": "ValidationFailed",
+                "message": "no version",
+            },
+            "ValidationFailed: no version",
+        ),
+    ],
+)
+def test_why_a_job_is_over(status: dict[str, Any], said: str) -> None:
+    assert ended({"status": status}) == said

@@ -1,4 +1,4 @@
-"""What watches beside the head ends once the pod that trains says nothing more."""
+"""What watches beside the head ends once the pod that trains gives no sign any more."""
 
 import time
 from pathlib import Path
@@ -6,21 +6,20 @@ from threading import Thread
 
 import pytest
 
-from trimtab.adapters.kuberay.pods import _alive
-from trimtab.adapters.kuberay.watch import wait_for_silence
+from trimtab.adapters.kuberay.alive import ALIVE, beating, wait_for_silence
 
 
 def test_it_waits_as_long_as_the_file_changes(tmp_path: Path) -> None:
-    file, began = tmp_path / "alive", time.monotonic()
+    file, began = tmp_path / ALIVE, time.monotonic()
 
     def beat() -> None:
-        for turn in range(20):
-            file.write_text(str(turn))
+        for _ in range(20):
+            file.touch()
             time.sleep(0.05)
 
     thread = Thread(target=beat)
     thread.start()
-    wait_for_silence(file, silent_s=0.5, look_s=0.02)
+    wait_for_silence(tmp_path, silent_s=0.5, look_s=0.02)
     took_s = time.monotonic() - began
     thread.join()
     assert took_s >= 1.3
@@ -33,13 +32,12 @@ def test_a_file_that_goes_is_silence_too(tmp_path: Path) -> None:
 
 
 def test_the_pod_that_trains_beats_until_it_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trimtab.adapters.kuberay import pods
-
-    monkeypatch.setattr(pods, "ALIVE_EVERY_S", 0.02)
-    with _alive(tmp_path / "alive") as file:
-        first, until = file.read_text(), time.monotonic() + 10
-        while file.read_text() in (first, ""):
+    monkeypatch.setattr("trimtab.adapters.kuberay.alive.EVERY_S", 0.02)
+    file = tmp_path / ALIVE
+    with beating(tmp_path):
+        first, until = file.stat().st_mtime_ns, time.monotonic() + 10
+        while file.stat().st_mtime_ns == first:
             assert time.monotonic() < until, "it does not beat"
-    last = file.read_text()
+    last = file.stat().st_mtime_ns
     time.sleep(0.1)
-    assert file.read_text() == last
+    assert file.stat().st_mtime_ns == last

@@ -43,6 +43,10 @@ def test_only_those_since_the_first_beginning_count_and_each_host_for_itself(tmp
     (tmp_path / "kills-worker 1").write_text("b 0\na 4\nc 7\n")
     assert noted(tmp_path) == {"a": 2}
     assert in_words({"a": 2, "b": 1}) == "out of memory: the kernel killed 2 processes on a, 1 process on b"
+    assert in_words({"a": 1}, {"10.0.0.7": 3}) == (
+        "out of memory: the kernel killed 1 process on a; Ray killed 3 processes on 10.0.0.7"
+    )
+    assert in_words({}, {"10.0.0.7": 1}) == "out of memory: Ray killed 1 process on 10.0.0.7"
 
 
 def test_a_full_disk_costs_only_the_note(tmp_path: Path) -> None:
@@ -51,7 +55,8 @@ def test_a_full_disk_costs_only_the_note(tmp_path: Path) -> None:
 
 
 def test_who_was_killed_for_memory_is_told_before_what_the_others_said() -> None:
-    told = died("workers: 2", 3, RuntimeError("x"), {0: "Connection timed out"}, [], {"pod-1": 4})
+    kills = in_words({"pod-1": 4})
+    told = died("workers: 2", 3, RuntimeError("x"), {0: "Connection timed out"}, [], kills)
     assert told.message.endswith(
         "worker 0 said: Connection timed out; out of memory: the kernel killed 4 processes on pod-1"
     )

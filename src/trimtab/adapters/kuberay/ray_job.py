@@ -1,10 +1,12 @@
-"""The RayCluster of one task, made after the pod that asks for it: pure.
+"""The RayJob of one task, made after the pod that asks for it: pure.
 
-A head that takes no work, and as many workers as are asked for, each as the asking pod is: its image, its volumes, its
-environment, its resources and its place among nodes. It is a RayCluster and no RayJob: a RayJob is driven from its head
-and known through Ray's job server; here the asking pod, which alone knows the token, drives, and no job server runs.
+A head that drives and takes no work, and as many workers as are asked for, each as the asking pod is: its image, its
+volumes, its environment, its resources and its place among nodes. KubeRay's operator submits the job by HTTP to the
+head, which lets in who has the token that the operator made for this RayCluster
+(https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/kuberay-auth.html).
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +18,7 @@ from trimtab.adapters.ray.session import STORE_BYTES
 from trimtab.api.errors import InputRefused
 from trimtab.ports.cluster import Kind, Object
 
-RAY_CLUSTER: Final = Kind("ray.io", "v1", "RayCluster", "rayclusters")
+RAY_JOB: Final = Kind("ray.io", "v1", "RayJob", "rayjobs")
 HEAD_PORT: Final = 6379
 NODE_PORT: Final = 6380
 HEAD, WATCH, WORKER = "ray-head", "watch", "ray-worker"
@@ -41,6 +43,13 @@ ACCOUNT_VOLUME: Final[Mapping[str, Any]] = {
 }
 """As Kubernetes mounts it by itself, but into one container."""
 OF_ONE_POD: Final = ("emptyDir", "ephemeral", "csi")
+TOKEN_MODE: Final = {"name": "RAY_AUTH_MODE", "value": "token"}
+"""KubeRay says so too. Where it does not know how, Ray does not start, rather than to be open to all."""
+OTHER_RAY: Final = (
+    "RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_REDIS_ADDRESS", "REDIS_USERNAME", "REDIS_PASSWORD",
+    "RAY_enable_autoscaler_v2",
+)  # fmt: skip
+"""What the asking pod's environment says of a Ray that is not this one, or KubeRay refuses of a head."""
 TMP: Final = "/tmp"
 """Ray's own place, with sockets in it: no two nodes may share it."""
 PLACED: Final = (
@@ -48,9 +57,12 @@ PLACED: Final = (
     "runtimeClassName", "schedulerName", "securityContext",
 )  # fmt: skip
 HEAD_RESOURCES: Final[Mapping[str, Any]] = {
-    "requests": {"cpu": "100m", "memory": "512Mi"},
-    "limits": {"cpu": "1", "memory": "2Gi"},
+    "requests": {"cpu": "100m", "memory": "1Gi"},
+    "limits": {"cpu": "2", "memory": "4Gi"},
 }
+"""Ray's own processes, its dashboard and job server, and the driver."""
+KEPT_S: Final = 60
+"""What a job that failed leaves stands so long, for who asked to see why."""
 WATCH_RESOURCES: Final[Mapping[str, Any]] = {
     "requests": {"cpu": "10m", "memory": "48Mi"},
     "limits": {"cpu": "200m", "memory": "128Mi"},
@@ -65,7 +77,7 @@ class Wanted:
         workers: how many.
         cpus: that Ray counts for each.
         gpus: whether each has one.
-        alive: the file that the asking pod touches as long as it lives.
+        room: the folder in which the work lies, and in which the asking pod lets know that it lives.
         ray: its version, which must be the same in all.
         queue: of Kueue's, in which it waits; "" for the asking pod's, if it has one.
     """
@@ -73,23 +85,18 @@ class Wanted:
     workers: int
     cpus: int
     gpus: bool
-    alive: Path
+    room: Path
     ray: str
     queue: str = ""
 
 
 def name_of(own: Object) -> str:
-    """One pod, one RayCluster at a time.
+    """One pod, one RayJob at a time.
 
     >>> name_of({"metadata": {"uid": "0f3c2a91-aaaa-bbbb-cccc-000000000000"}})
     'trimtab-ray-0f3c2a91'
     """
     return f"trimtab-ray-{str(own['metadata']['uid'])[:8]}"
-
-
-def address_of(own: Object) -> str:
-    """Of its head, as pods reach it."""
-    return f"{name_of(own)}-head-svc.{own['metadata']['namespace']}.svc:{HEAD_PORT}"
 
 
 def metadata(own: Object) -> dict[str, Any]:
@@ -112,55 +119,54 @@ def queued(own: Object, queue: str) -> dict[str, str]:
     )
 
 
-def token_secret(own: Object, token: str) -> dict[str, Any]:
-    """What all nodes of it know, and no other pod."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata(own),
-        "type": "Opaque",
-        "immutable": True,
-        "stringData": {"token": token},
-    }
-
-
-def ray_cluster(own: Object, wanted: Wanted) -> dict[str, Any]:
+def ray_job(own: Object, wanted: Wanted) -> dict[str, Any]:
     """
     Args:
         own: the pod that asks.
 
     Raises:
-        InputRefused: no other pod would see what it puts into `wanted.alive`'s folder.
+        InputRefused: no other pod would see what it puts into `wanted.room`.
     """
-    shared_or_refused(own, wanted.alive.parent)
+    shared_or_refused(own, wanted.room)
+    meta = metadata(own)
+    meta["labels"] |= queued(own, wanted.queue)
+    return {
+        "apiVersion": RAY_JOB.api_version,
+        "kind": RAY_JOB.kind,
+        "metadata": meta,
+        "spec": {
+            "entrypoint": f"python -m trimtab.adapters.kuberay.driver {shlex.quote(str(wanted.room))}",
+            "submissionMode": "HTTPMode",
+            "backoffLimit": 0,
+            "shutdownAfterJobFinishes": True,
+            "ttlSecondsAfterFinished": KEPT_S,
+            "rayClusterSpec": _cluster(own, wanted),
+        },
+    }
+
+
+def _cluster(own: Object, wanted: Wanted) -> dict[str, Any]:
     each = {
         "disable-usage-stats": "true",
         "object-store-memory": str(STORE_BYTES),
         "include-log-monitor": "0",
         "node-manager-port": str(NODE_PORT),
     }
-    head = {**each, "include-dashboard": "false", "no-monitor": "true", "num-cpus": "0", "num-gpus": "0"}
+    head = {**each, "no-monitor": "true", "num-cpus": "0", "num-gpus": "0"}
     worker = {**each, "num-cpus": str(wanted.cpus), "num-gpus": str(int(wanted.gpus))}
-    meta = metadata(own)
-    meta["labels"] |= queued(own, wanted.queue)
+    workers = {
+        "groupName": "workers",
+        "replicas": wanted.workers,
+        "minReplicas": wanted.workers,
+        "maxReplicas": wanted.workers,
+        "rayStartParams": worker,
+        "template": _worker(own, wanted),
+    }
     return {
-        "apiVersion": RAY_CLUSTER.api_version,
-        "kind": RAY_CLUSTER.kind,
-        "metadata": meta,
-        "spec": {
-            "rayVersion": wanted.ray,
-            "headGroupSpec": {"rayStartParams": head, "template": _head(own, wanted)},
-            "workerGroupSpecs": [
-                {
-                    "groupName": "workers",
-                    "replicas": wanted.workers,
-                    "minReplicas": wanted.workers,
-                    "maxReplicas": wanted.workers,
-                    "rayStartParams": worker,
-                    "template": _worker(own, wanted),
-                }
-            ],
-        },
+        "rayVersion": wanted.ray,
+        "authOptions": {"mode": "token"},
+        "headGroupSpec": {"rayStartParams": head, "template": _head(own, wanted)},
+        "workerGroupSpecs": [workers],
     }
 
 
@@ -191,19 +197,30 @@ def container_of(own: Object) -> Mapping[str, Any]:
 
 def wants_gpus(own: Object, device: str) -> bool:
     """Whether each worker has a GPU: `auto` follows the asking pod."""
+    return device == "cuda" or (device == "auto" and accelerator(own) is not None)
+
+
+def accelerator(own: Object) -> str | None:
+    """The resource by which the asking pod has an accelerator, as it is named on its cluster; None if it has none.
+
+    All that is not Kubernetes' own has a domain before its name.
+
+    >>> accelerator({"spec": {"containers": [{"name": "run", "resources": {"limits": {"amd.com/gpu": "1"}}}]}})
+    'amd.com/gpu'
+    """
     limits = (container_of(own).get("resources") or {}).get("limits") or {}
-    return device == "cuda" or (device == "auto" and bool(limits.get(GPU)))
+    return next((what for what in limits if "/" in what), None)
 
 
 def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
-    """With a container beside it that takes the RayCluster away should the asking pod be gone without a word."""
+    """With a container beside it that takes the RayJob away should the asking pod be gone without a word."""
     container = {**_container(own, HEAD, HEAD_PORT), "resources": dict(HEAD_RESOURCES)}
     account = {"name": ACCOUNT_VOLUME["name"], "mountPath": ACCOUNT_MOUNT, "readOnly": True}
     watch = {
         **{key: value for key, value in container.items() if not key.endswith("Probe")},
         "name": WATCH,
         "command": ["python", "-m", "trimtab.adapters.kuberay.watch"],
-        "args": [str(wanted.alive), name_of(own)],
+        "args": [str(wanted.room), name_of(own)],
         "resources": dict(WATCH_RESOURCES),
         "volumeMounts": [*container["volumeMounts"], account],
     }
@@ -217,11 +234,11 @@ def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
 def _worker(own: Object, wanted: Wanted) -> dict[str, Any]:
     asked = container_of(own).get("resources") or {}
     resources = {
-        kind: {what: much for what, much in (asked.get(kind) or {}).items() if what != GPU}
+        kind: {what: much for what, much in (asked.get(kind) or {}).items() if "/" not in what}
         for kind in ("requests", "limits")
     }
     if wanted.gpus:
-        resources["limits"][GPU] = "1"
+        resources["limits"][accelerator(own) or GPU] = "1"
     found = {kind: held for kind, held in resources.items() if held}
     return _pod(own, [{**_container(own, WORKER, NODE_PORT), "resources": found}])
 
@@ -244,7 +261,7 @@ def _pod(own: Object, containers: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _container(own: Object, name: str, port: int) -> dict[str, Any]:
-    """KubeRay says what it runs. Its own probes would ask, by wget, a dashboard that is not there."""
+    """KubeRay says what it runs, and the token. Its own probes would ask by wget, which an image may not have."""
     held = container_of(own)
     tokens = {one["name"] for one in own["spec"].get("volumes") or [] if _holds_token(one)}
     mounts = [
@@ -268,11 +285,9 @@ def _container(own: Object, name: str, port: int) -> dict[str, Any]:
 
 def _environment(own: Object) -> list[dict[str, Any]]:
     """Each name once, as the RayCluster's list wants it and a Pod's does not."""
-    secret = {"secretKeyRef": {"name": name_of(own), "key": "token"}}
     env = [
-        *(one for one in container_of(own).get("env") or [] if one["name"] != "RAY_ADDRESS"),
-        {"name": "RAY_AUTH_MODE", "value": "token"},
-        {"name": "RAY_AUTH_TOKEN", "valueFrom": secret},
+        *(one for one in container_of(own).get("env") or [] if one["name"] not in OTHER_RAY),
+        dict(TOKEN_MODE),
         {"name": "RAY_USAGE_STATS_ENABLED", "value": "0"},
     ]
     return list({one["name"]: one for one in env}.values())
