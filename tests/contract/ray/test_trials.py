@@ -17,7 +17,7 @@ CASES = {
     "starts": ("3 processes in a row died as they took up the search", "[] []"),
     "memory": (
         "trial 0: its process died, so it is tried anew",
-        "[(0, 'failed', 0, 'its process died 2 times: out of memory: Ray killed 2 processes on 127.0.0.1')] []",
+        "[(0, 'failed', 0, 'its process died 2 times: out of memory: Ray killed ",  # idle ones too
     ),
 }
 """What is said, by what befalls them."""
@@ -38,6 +38,7 @@ def test_trials_end_with_what_befalls_them_and_leave_nothing(
         for said, line in zip(CASES[case], lines, strict=False):
             assert said in line
         assert len(lines) <= 2
+        assert lines[-1].endswith("] []"), "its folder holds something"
         assert trier.left() == []
         assert (tmp_path / "err").read_text() == ""
         assert not (tmp_path / "home").exists()
