@@ -45,7 +45,7 @@ def test_a_pod_that_is_killed_leaves_no_workers(training: Training) -> None:
     training.ended(60)
     assert training.nodes()
     killed = time.monotonic()
-    eventually("nothing is left", lambda: not training.left(), SILENT_S + 60)
+    eventually("nothing is held", lambda: not training.held(), SILENT_S + 60)
     assert time.monotonic() - killed > SILENT_S / 2
 
 

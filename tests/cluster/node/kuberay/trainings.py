@@ -92,12 +92,16 @@ class Training:
         selector = f"ray.io/node-type={type_}" if type_ else "ray.io/cluster"
         return [one["metadata"]["name"] for one in self.node.list("pods", self.namespace, selector)]
 
+    def held(self) -> list[str]:
+        """What still stands of what it made and takes room or knows the token."""
+        kinds = ("secrets", "rayclusters")
+        made = [one["metadata"]["name"] for kind in kinds for one in self.node.list(kind, self.namespace)]
+        return [*made, *self.nodes()]
+
     def left(self) -> list[str]:
-        """What still stands of what it made."""
-        secrets = [one["metadata"]["name"] for one in self.node.list("secrets", self.namespace)]
-        kinds = (self.node.list(kind, self.namespace) for kind in ("rayjobs", "rayclusters"))
-        made = [one["metadata"]["name"] for held in kinds for one in held]
-        return [*secrets, *made, *self.nodes()]
+        """All that still stands of what it made."""
+        jobs = [one["metadata"]["name"] for one in self.node.list("rayjobs", self.namespace)]
+        return [*jobs, *self.held()]
 
 
 def workers_in_pods(namespace: str) -> list[dict[str, Any]]:
