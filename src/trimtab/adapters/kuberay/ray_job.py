@@ -6,6 +6,7 @@ head, which lets in who has the token that the operator made for this RayCluster
 (https://docs.ray.io/en/latest/cluster/kubernetes/user-guides/kuberay-auth.html).
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ CONTAINERS: Final = ("run", "main")
 """Names of the container that trains, in a Job of trimtab's and in a pod of Kubeflow Pipelines."""
 QUEUE, PRIORITY = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"
 GPU: Final = "nvidia.com/gpu"
+ACCELERATORS: Final = re.compile(r"/.*(gpu|mig-|accelerator)|^gpu\..*/")
+"""Names of resources of which a worker takes one: not those of a network card, which it has as the asking pod does."""
 ACCOUNT_MOUNT: Final = str(ACCOUNT)
 ACCOUNT_VOLUME: Final[Mapping[str, Any]] = {
     "name": "trimtab-account",
@@ -203,13 +206,11 @@ def wants_gpus(own: Object, device: str) -> bool:
 def accelerator(own: Object) -> str | None:
     """The resource by which the asking pod has an accelerator, as it is named on its cluster; None if it has none.
 
-    All that is not Kubernetes' own has a domain before its name.
-
     >>> accelerator({"spec": {"containers": [{"name": "run", "resources": {"limits": {"amd.com/gpu": "1"}}}]}})
     'amd.com/gpu'
     """
     limits = (container_of(own).get("resources") or {}).get("limits") or {}
-    return next((what for what in limits if "/" in what), None)
+    return next((what for what in limits if ACCELERATORS.search(what)), None)
 
 
 def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
@@ -234,7 +235,7 @@ def _head(own: Object, wanted: Wanted) -> dict[str, Any]:
 def _worker(own: Object, wanted: Wanted) -> dict[str, Any]:
     asked = container_of(own).get("resources") or {}
     resources = {
-        kind: {what: much for what, much in (asked.get(kind) or {}).items() if "/" not in what}
+        kind: {what: much for what, much in (asked.get(kind) or {}).items() if not ACCELERATORS.search(what)}
         for kind in ("requests", "limits")
     }
     if wanted.gpus:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -244,7 +243,12 @@ def test_a_job_that_kuberay_refuses_is_told_at_once(
     [
         ({}, "its driver has not begun within 10 s"),
         (
-            {"jobDeploymentStatus": "Failed", "reason": "AppFailed", "message": "exit code 1"},
+            {
+                "jobDeploymentStatus": "Failed",
+                "jobStatus": "FAILED",
+                "reason": "AppFailed",
+                "message": "exit code 1",
+            },
             "has ended without a word of its driver (AppFailed: exit code 1)",
         ),
     ],
@@ -255,13 +259,9 @@ def test_pods_without_a_driver_are_told(
     run = asking(plane, space, documented_rules(), begin_s=60.0 if status else 10.0)
     for name, kind in (("h", "head"), ("w1", "worker"), ("w2", "worker")):
         ray_pod(plane.cluster, space, name, kind)
-    running = {"rayClusterName": CLUSTER, "jobDeploymentStatus": "Running"}
-    with ThreadPoolExecutor() as threads:
-        with played(plane.cluster, space, running):
-            waits = threads.submit(run)
-            time.sleep(6.0)
-        with played(plane.cluster, space, {**running, **status}):
-            failed = waits.exception(30.0)
+    status = {"rayClusterName": CLUSTER, "jobDeploymentStatus": "Running", **status}
+    with ThreadPoolExecutor() as threads, played(plane.cluster, space, status):
+        failed = threads.submit(run).exception(30.0)
     assert isinstance(failed, SurroundingsFailed)
     assert sentence in failed.message
     assert left(plane.cluster, space) == []

@@ -175,18 +175,37 @@ def test_gpus_are_asked_for_by_workers_alone() -> None:
     assert all(GPU not in one["resources"]["limits"] for one in head["containers"])
 
 
-def test_an_accelerator_has_the_name_that_the_asking_pod_knows_and_none_is_held_for_nothing() -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "team.example/accelerator",
+        "amd.com/gpu",
+        "nvidia.com/mig-1g.5gb",
+        "nvidia.com/gpu.shared",
+        "gpu.intel.com/xe",
+    ],
+)
+def test_an_accelerator_has_the_name_that_the_asking_pod_knows_and_none_is_held_for_nothing(
+    name: str,
+) -> None:
     own = training_pod()
-    own["spec"]["containers"][0]["resources"]["limits"]["team.example/accelerator"] = "2"
-    for gpus, held in ((True, {"team.example/accelerator": "1"}), (False, {})):
+    own["spec"]["containers"][0]["resources"]["limits"] |= {name: "2", "rdma/hca": "1"}
+    assert wants_gpus(own, "auto")
+    for gpus, held in ((True, {name: "1"}), (False, {})):
         _, worker = templates(ray_job(own, replace(WANTED, gpus=gpus)))
         limits = worker["containers"][0]["resources"]["limits"]
-        assert {name: much for name, much in limits.items() if "/" in name} == held
+        assert {what: much for what, much in limits.items() if "/" in what} == {**held, "rdma/hca": "1"}
 
 
 @pytest.mark.parametrize(
     ("device", "limits", "wants"),
-    [("cuda", {}, True), ("auto", {GPU: "1"}, True), ("auto", {}, False), ("cpu", {GPU: "1"}, False)],
+    [
+        ("cuda", {}, True),
+        ("auto", {GPU: "1"}, True),
+        ("auto", {}, False),
+        ("auto", {"rdma/hca": "1"}, False),
+        ("cpu", {GPU: "1"}, False),
+    ],
 )
 def test_auto_follows_the_pod_that_asks(device: str, limits: dict[str, str], wants: bool) -> None:
     own = training_pod()
