@@ -146,11 +146,9 @@ def _proven(model: FittedModel, onnx: bytes, rows: LearningRows) -> _Proof:
     expected = model.answers(real)
     answered = OnnxModel(onnx, model.plan).answers(real)
     off = np.abs(answered - expected).max(axis=1)
-    scale = max(
-        1.0, float(np.abs(expected).max())
-    )  # of a regression: its terms may be large where their sum is not
-    worst = int(np.argmax(off))
-    difference = float(off[worst] / scale)
+    scale = np.maximum(1.0, np.abs(expected).max(axis=1))  # of a regression, relative to the value
+    worst = int(np.argmax(off / scale))
+    difference = float(off[worst] / scale[worst])
     if not difference <= TOLERANCE:
         row = {name: values[worst] for name, values in real.items()}
         raise ModelRefused(

@@ -1,16 +1,13 @@
 """Metrics that trimtab.yaml names: known ones, and of the label's task."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Set
-from typing import Final
+from collections.abc import Iterator
 
 from trimtab.adapters.projects.load import FILE, Loaded
 from trimtab.api.document import Path, Problem, dotted
-from trimtab.features.schema import Task
 from trimtab.quality.metrics import METRICS
 
-EVERY_TASK: Final[Set[Task]] = {"binary", "multiclass", "regression"}
-TASKS_OF_LABEL: Final[Mapping[str, Set[Task]]] = {
+TASKS_OF_LABEL = {
     "boolean": {"binary"},
     "string": {"binary", "multiclass"},
     "integer": {"binary", "multiclass", "regression"},
@@ -31,7 +28,7 @@ def metric_problems(loaded: Loaded, label: str | None) -> Iterator[Problem]:
         *((("evaluation", "gates", i, "metric"), gate.metric) for i, gate in enumerate(evaluation.gates)),
         *([(("search", "metric"), search.metric)] if search and search.metric else []),
     ]
-    possible = TASKS_OF_LABEL.get(label or "", EVERY_TASK)
+    possible = TASKS_OF_LABEL.get(label or "", {"binary", "multiclass", "regression"})
     for path, name in named:
         line = loaded.document.line(path)
         if name not in METRICS:

@@ -7,8 +7,9 @@ from pathlib import Path
 from trimtab.adapters.projects.load import FILE, Loaded
 from trimtab.api.document import Problem, dotted
 from trimtab.api.search import Parameter
+from trimtab.features.schema import Task
 from trimtab.local.check.files import syntax_problem
-from trimtab.local.check.metrics import EVERY_TASK, TASKS_OF_LABEL
+from trimtab.local.check.metrics import TASKS_OF_LABEL
 from trimtab.local.extras import missing
 
 
@@ -21,19 +22,17 @@ def search_problems(loaded: Loaded, label: str | None) -> Iterator[Problem]:
     project = loaded.project
     if project.search is None or missing("train"):
         return
-    from trimtab.steps.search.spaces import MODEL_FILE, TAKE_OUT, unfit, unknown_parameters
+    from trimtab.steps.search.spaces import MODEL_FILE, unknown_parameters
 
     space: Mapping[str, Mapping[str, Parameter]] = project.search.families()
     takes, file = None, ""
     if isinstance(project.model, str):
         file, space = project.model, {MODEL_FILE: project.search.parameters()}
         takes = None if syntax_problem(loaded.root, file) else build_takes(loaded.root / file)
-    possible = TASKS_OF_LABEL.get(label or "", EVERY_TASK)
-    unfitting = (((family,), unfit(family, possible), TAKE_OUT) for family in space)
-    for path, message, remedy in (*unfitting, *unknown_parameters(space, takes, "binary", file)):
-        if message:
-            field = ("search", "space", *path)
-            yield Problem(FILE, loaded.document.line(field), dotted(field), message, remedy)
+    task: Task = "regression" if TASKS_OF_LABEL.get(label or "") == {"regression"} else "binary"
+    for path, message, remedy in unknown_parameters(space, takes, task, file):
+        field = ("search", "space", *path)
+        yield Problem(FILE, loaded.document.line(field), dotted(field), message, remedy)
 
 
 def build_takes(path: Path) -> list[str] | None:

@@ -20,34 +20,16 @@ def gradient_boosting(schema: FeatureSchema, **params: Any) -> Any:
 
 def logistic(schema: FeatureSchema, **params: Any) -> Any:
     """Logistic regression on scaled numbers and one-hot categories."""
+    from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
 
     if schema.task == "regression":
         raise ModelRefused(
             "model.family logistic takes classes, but the label is a number",
-            remedy="take gradient_boosting or ridge, or write a model.py",
+            remedy="take gradient_boosting, or write a model.py",
         )
-    return _linear(schema, "logistic", LogisticRegression(**{"max_iter": 200, "C": 1.0, **params}))
-
-
-def ridge(schema: FeatureSchema, **params: Any) -> Any:
-    """Linear regression with a penalty on squares, on scaled numbers and one-hot categories."""
-    from sklearn.linear_model import Ridge
-
-    if schema.task != "regression":
-        raise ModelRefused(
-            "model.family ridge takes a number, but the label is of classes",
-            remedy="take gradient_boosting or logistic, or write a model.py",
-        )
-    return _linear(schema, "ridge", Ridge(**params))
-
-
-def _linear(schema: FeatureSchema, name: str, estimator: Any) -> Any:
-    """The estimator, behind what makes columns of categories."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder
-
     numbers = list(range(len(schema.numeric)))
     codes = list(range(len(numbers), len(numbers) + len(schema.categorical)))
     values = [[float(code) for code in range(len(c.vocabulary) + 1)] for c in schema.categorical]
@@ -55,7 +37,12 @@ def _linear(schema: FeatureSchema, name: str, estimator: Any) -> Any:
         [("categorical", OneHotEncoder(categories=values, handle_unknown="ignore"), codes)] if codes else []
     )
     keep = [("numeric", "passthrough", numbers)] if numbers else []
-    return Pipeline([("columns", ColumnTransformer([*keep, *encode])), (name, estimator)])
+    return Pipeline(
+        [
+            ("columns", ColumnTransformer([*keep, *encode])),
+            ("logistic", LogisticRegression(**{"max_iter": 200, "C": 1.0, **params})),
+        ]
+    )
 
 
 def mlp(schema: FeatureSchema, **params: Any) -> Any:
@@ -70,6 +57,5 @@ def mlp(schema: FeatureSchema, **params: Any) -> Any:
 FAMILIES: Final[Mapping[str, Callable[..., Any]]] = {
     "gradient_boosting": gradient_boosting,
     "logistic": logistic,
-    "ridge": ridge,
     "mlp": mlp,
 }

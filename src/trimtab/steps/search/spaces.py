@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Final
@@ -36,7 +36,6 @@ class Default:
     unasked: bool = True
 
 
-TAKE_OUT: Final = "take it out of search.space"
 DEFAULTS: Final[Mapping[str, Default]] = {
     "gradient_boosting": Default(
         {"early_stopping": False},  # rounds are looked for instead: one part's weather would choose them
@@ -49,7 +48,6 @@ DEFAULTS: Final[Mapping[str, Default]] = {
         },
     ),
     "logistic": Default({}, {"C": Parameter(low=0.001, high=100.0, log=True)}, ("binary", "multiclass")),
-    "ridge": Default({}, {"alpha": Parameter(low=0.01, high=1000.0, log=True)}, ("regression",)),
     "mlp": Default(
         {},  # how it learns is the project's training:, for trials as for the fit that follows
         {
@@ -74,21 +72,12 @@ def space_of(project: Project, search: Search, task: Task) -> Space:
     if not named:
         return {name: one.parameters for name, one in DEFAULTS.items() if one.unasked and task in one.tasks}
     for family in named:
-        if because := unfit(family, {task}):
-            raise InputRefused(f"trimtab.yaml: search.space.{family} {because}", remedy=TAKE_OUT)
+        if family in DEFAULTS and task not in DEFAULTS[family].tasks:
+            raise InputRefused(
+                f"trimtab.yaml: search.space.{family} takes classes, but the label is a number",
+                remedy="take it out of search.space",
+            )
     return {name: given or _default(name) for name, given in named.items()}
-
-
-def unfit(family: str, tasks: Set[Task]) -> str:
-    """Why a family can be used for none of these; "" if it can, or is not known.
-
-    >>> unfit("ridge", {"binary", "multiclass"})
-    'takes a number, but the label is of classes'
-    """
-    if family not in DEFAULTS or tasks & {*DEFAULTS[family].tasks}:
-        return ""
-    takes_number = "regression" in DEFAULTS[family].tasks
-    return f"takes {'a number, but the label is of classes' if takes_number else 'classes, but the label is a number'}"
 
 
 def _default(family: str) -> Mapping[str, Parameter]:
@@ -173,8 +162,6 @@ def _of_build(source: ModelSource) -> list[str] | None:
 
 def _of_family(family: str, task: Task) -> list[str] | None:
     """Names of the estimator's parameters, or of those that make a network; None where it does not tell."""
-    if unfit(family, {task}):
-        task = DEFAULTS[family].tasks[0]
     schema = FeatureSchema(
         ("x",), (Categorical("word", ("a",)),), task, () if task == "regression" else ("0", "1")
     )
