@@ -89,9 +89,9 @@ def ended(job: Object) -> str:
     if status.get("jobDeploymentStatus") not in OVER:
         return ""
     lines = [line for line in status.get("message", "").splitlines() if line.strip() and REMEDY not in line]
-    told = [
-        one_line(line).rstrip(":") for line in (lines[:1] if len(lines) < 2 else (lines[0], lines[-1]))
-    ]  # between: a log
+    if len(lines) > 1:
+        lines = [lines[0], lines[-1]]  # between them is a log
+    told = [one_line(line).rstrip(":") for line in lines]
     return ": ".join([status.get("reason") or status["jobDeploymentStatus"], *told])
 
 
