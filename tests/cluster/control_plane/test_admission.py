@@ -66,23 +66,13 @@ def policed(trimtab_crds: None, cluster: "Direct") -> Iterator[None]:
 def user(policed: None, control_plane: "ControlPlane", cluster: "Direct", namespace: str):
     """Make a user of this namespace who may do these things there."""
     from tests.cluster.kube.direct import Direct
+    from tests.cluster.kube.rbac import GROUP, grant
 
     made = []
 
     def make(name: str, *rules: dict[str, Any]) -> Direct:
-        role = f"{name}-role"
-        meta = {"name": role, "namespace": namespace}
-        rbac = "rbac.authorization.k8s.io"
-        cluster.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": [*rules]})
-        cluster.apply(
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "RoleBinding",
-                "metadata": meta,
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": role},
-                "subjects": [{"apiGroup": rbac, "kind": "User", "name": name}],
-            }
-        )
+        subject = {"apiGroup": GROUP, "kind": "User", "name": name}
+        grant(cluster, namespace, f"{name}-role", subject, rules)
         made.append(Direct(control_plane.login(name)))
         return made[-1]
 

@@ -9,6 +9,7 @@ from tests.cluster.kube import gateway
 from tests.cluster.kube.errors import ClusterToolFailed
 from tests.cluster.kube.images import SERVING
 from tests.cluster.kube.poll import eventually
+from tests.cluster.kube.rbac import role_with_binding, service_account
 from tests.cluster.node.served import MODEL, host
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
@@ -71,20 +72,13 @@ def surroundings(namespace: str) -> list[dict[str, Any]]:
         ("gateway.networking.k8s.io", "httproutes"),
         ("", "services"),
     )
-    rbac, meta = "rbac.authorization.k8s.io", {"name": ACCOUNT, "namespace": namespace}
+    meta = {"name": ACCOUNT, "namespace": namespace}
     verbs = ["get", "list", "create", "update", "patch", "delete"]
     rules = [{"apiGroups": [group], "resources": [kind], "verbs": verbs} for group, kind in written]
     return [
         runtime,
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
-        },
+        *role_with_binding(namespace, ACCOUNT, service_account(namespace, ACCOUNT), rules),
     ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.kube.poll import T, eventually
+from tests.cluster.kube.rbac import grant, service_account
 from trimtab.adapters.children import REVISION, ROLLOUT
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE, POD
@@ -57,10 +58,8 @@ def model(version: str) -> dict[str, str]:
     return {"uri": f"s3://models/flights/{version}", "version": version, "digest": f"0{version}" * 32}
 
 
-def rights(namespace: str) -> list[dict[str, Any]]:
+def allow(cluster: "Direct", namespace: str) -> None:
     """The account `default` may write what a rollout writes."""
-    meta = {"name": "rollouts", "namespace": namespace}
-    group = "rbac.authorization.k8s.io"
     rules = [
         {"apiGroups": [api], "resources": [kind], "verbs": ["*"]}
         for api, kind in (
@@ -69,18 +68,7 @@ def rights(namespace: str) -> list[dict[str, Any]]:
             ("", "services"),
         )
     ]
-    subject = {"kind": "ServiceAccount", "name": "default", "namespace": namespace}
-    ref = {"apiGroup": group, "kind": "Role", "name": "rollouts"}
-    return [
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": meta, "rules": rules},
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": ref,
-            "subjects": [subject],
-        },
-    ]
+    grant(cluster, namespace, "rollouts", service_account(namespace, "default"), rules)
 
 
 @dataclass
@@ -97,8 +85,7 @@ class Scene:
 
     def begin(self, version: str = "1", **spec: Any) -> None:
         """Make the rollout, and wait until its first revision serves."""
-        for obj in rights(self.namespace):
-            self.cluster.create(obj)
+        allow(self.cluster, self.namespace)
         self.cluster.create(manifest(self.namespace, version, **spec))
         self.until("the first revision serves", lambda: self.condition("Ready") == "True")
 

@@ -103,7 +103,7 @@ def answering(scene: "Scene", host: str) -> set[str]:
 
 
 def test_an_inference_service_is_taken_over_without_a_moment_that_nobody_serves(adopting: "Scene") -> None:
-    from tests.cluster.control_plane.daytwo.scene import ROUTE, manifest, rights
+    from tests.cluster.control_plane.daytwo.scene import ROUTE, allow, manifest
 
     scene, namespace = adopting, adopting.namespace
     host = f"legacy-{namespace}.example.com"
@@ -119,8 +119,7 @@ def test_an_inference_service_is_taken_over_without_a_moment_that_nobody_serves(
     assert answering(scene, host) == {"legacy"}
     before = scene.cluster.get(DEPLOYMENT, namespace, "legacy-predictor")
 
-    for obj in rights(namespace):
-        scene.cluster.create(obj)
+    allow(scene.cluster, namespace)
     route = {"parentRefs": [GATEWAY], "hostnames": [host], "inCluster": False}
     scene.cluster.create(manifest(namespace, route=route, serving={"template": {"predictor": PREDICTOR}}))
     scene.until("the rollout serves beside it", lambda: scene.condition("Ready") == "True")

@@ -1,6 +1,9 @@
 """Manifests, as a person writes them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.cluster.kube.direct import Direct
 
 API = "trimtab.dev/v1alpha1"
 Json = dict[str, Any]
@@ -59,20 +62,11 @@ def policy(namespace: str, name: str = "again", monitor: str = "watch", **spec: 
     }
 
 
-def trainers(namespace: str, name: str = "trimtab-pipelines") -> list[Json]:
+def allow_trainer(cluster: "Direct", namespace: str, name: str = "trimtab-pipelines") -> None:
     """The service account of a policy, which may make Jobs."""
-    rbac, meta = "rbac.authorization.k8s.io", {"name": name, "namespace": namespace}
+    from tests.cluster.kube.rbac import grant, service_account
+
+    meta = {"name": name, "namespace": namespace}
+    cluster.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
     rules = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "patch", "delete"]}]
-    role = {"apiGroup": rbac, "kind": "Role", "name": name}
-    subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": role,
-            "subjects": [subject],
-        },
-    ]
+    grant(cluster, namespace, name, service_account(namespace, name), rules)

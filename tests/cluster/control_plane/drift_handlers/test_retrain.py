@@ -24,8 +24,8 @@ def told(status: Json, kind: str) -> tuple[str, str, str]:
 
 
 def begin(stage: "Stage", **spec: Any) -> None:
+    objects.allow_trainer(stage.cluster, stage.namespace)
     stage.create(
-        *objects.trainers(stage.namespace),
         objects.rollout(stage.namespace, "flights", stage.model),
         objects.monitor(stage.namespace),
         objects.policy(stage.namespace, **spec),
@@ -167,7 +167,7 @@ def test_a_job_is_written_by_the_policys_account_and_a_refusal_is_told(stage: "S
     assert f"system:serviceaccount:{stage.namespace}:trimtab-pipelines" in message
     assert jobs(stage) == []
     key = stage.again()["claim"]["key"]
-    stage.create(*objects.trainers(stage.namespace))
+    objects.allow_trainer(stage.cluster, stage.namespace)
     stage.restart()
     stage.look_policy()
     assert [one["metadata"]["annotations"]["trimtab.dev/key"] for one in jobs(stage)] == [key]

@@ -82,6 +82,7 @@ def installed(own_control_plane, tmp_path):
     from tests.cluster.kube.manifests import install
     from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
     from tests.cluster.kube.namespaces import fresh
+    from tests.cluster.kube.rbac import EVERYTHING, grant, service_account
 
     cluster = own_control_plane.cluster
     install(cluster, [ROOT / "manifests" / "crds", *gateway_api_crds(), *kserve_crds()])
@@ -90,19 +91,7 @@ def installed(own_control_plane, tmp_path):
         cluster.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
         for obj in namespaced([namespace], namespace):
             cluster.create(obj)
-        cluster.create(
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "RoleBinding",
-                "metadata": {"name": "writers", "namespace": namespace},
-                "roleRef": {
-                    "apiGroup": "rbac.authorization.k8s.io",
-                    "kind": "ClusterRole",
-                    "name": "cluster-admin",
-                },
-                "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": namespace}],
-            }
-        )
+        grant(cluster, namespace, "writers", service_account(namespace, "default"), EVERYTHING)
         yield (
             cluster,
             namespace,

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from tests.cluster.kube.errors import ClusterToolFailed
 from tests.cluster.kube.poll import eventually
+from tests.cluster.kube.rbac import grant, service_account
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.gateway_api.route import route_name, split_of
 from trimtab.adapters.kserve.kinds import INFERENCE_SERVICE
@@ -86,19 +87,9 @@ class Scene:
 
     def allow(self, account: str) -> None:
         """A service account may write what a rollout writes."""
-        rbac = "rbac.authorization.k8s.io"
-        common = {"name": f"rollouts-{account}", "namespace": self.namespace}
         rules = [{"apiGroups": [group], "resources": [kind], "verbs": ["*"]} for group, kind in WRITTEN]
-        self.cluster.create({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": common, "rules": rules})
-        self.cluster.create(
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "RoleBinding",
-                "metadata": common,
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": common["name"]},
-                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": self.namespace}],
-            }
-        )
+        subject = service_account(self.namespace, account)
+        grant(self.cluster, self.namespace, f"rollouts-{account}", subject, rules)
 
     def create(self, version: str = "1", **spec: Any) -> None:
         serving = {"template": self._template}

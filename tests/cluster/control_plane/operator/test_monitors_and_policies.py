@@ -47,8 +47,8 @@ def test_what_is_named_is_taken_up_as_it_appears_and_a_posted_event_makes_one_jo
         {"name": "worse", "performance": {"monitorRef": "watch"}},
         {"name": "upstream", "event": {"type": TYPE}},
     ]
-    for made in (*objects.trainers(namespace), objects.policy(namespace, triggers=triggers)):
-        cluster.create(made)
+    objects.allow_trainer(cluster, namespace)
+    cluster.create(objects.policy(namespace, triggers=triggers))
     becomes(scene, RETRAIN_POLICY, "again", "False", "MonitorNotFound")
     cluster.create(objects.monitor(namespace))
     becomes(scene, DRIFT_MONITOR, "watch", "False", "RolloutNotFound")

@@ -74,20 +74,12 @@ def pod(plane: Any, space: str) -> Callable[..., str]:
 
 
 def allow(cluster: Any, namespace: str, name: str, rules: list[dict[str, Any]]) -> None:
-    """A service account that may do this in its namespace."""
+    """A service account that may do this in its namespace, and the API server knows it."""
+    from tests.cluster.kube.rbac import grant, service_account
+
     meta = {"name": name, "namespace": namespace}
     cluster.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
-    rbac = "rbac.authorization.k8s.io"
-    cluster.apply({"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules})
-    cluster.apply(
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-        }
-    )
+    grant(cluster, namespace, name, service_account(namespace, name), rules)
 
 
 def mounted(plane: Any, namespace: str, name: str, folder: Path) -> Path:

@@ -19,6 +19,7 @@ from urllib.request import ProxyHandler, build_opener
 from tests.cluster.control_plane.operator.players import Players, served_models
 from tests.cluster.kube.poll import eventually
 from tests.cluster.kube.process import Process
+from tests.cluster.kube.rbac import EVERYTHING, GROUP, grant
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE
 from trimtab.adapters.kubernetes.kinds import DRIFT_MONITOR, MODEL_ROLLOUT
@@ -311,18 +312,9 @@ class Fleet:
 
     def _allow(self) -> None:
         """Any service account of a namespace may write there what a rollout writes."""
-        rbac = "rbac.authorization.k8s.io"
         for namespace in self.namespaces:
-            group = f"system:serviceaccounts:{namespace}"
-            self.cluster.create(
-                {
-                    "apiVersion": f"{rbac}/v1",
-                    "kind": "RoleBinding",
-                    "metadata": {"name": "rollouts", "namespace": namespace},
-                    "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "cluster-admin"},
-                    "subjects": [{"apiGroup": rbac, "kind": "Group", "name": group}],
-                }
-            )
+            group = {"apiGroup": GROUP, "kind": "Group", "name": f"system:serviceaccounts:{namespace}"}
+            grant(self.cluster, namespace, "rollouts", group, EVERYTHING)
 
 
 class Busy(Players):

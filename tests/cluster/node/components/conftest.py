@@ -155,20 +155,10 @@ def predicted(team: Team, trained: list[Step]) -> list[Step]:
 
 def grant_step_pods(node: "Node", namespace: str, account: str) -> None:
     """What docs/kubeflow-pipelines.md grants beside manifests/samples."""
-    rbac, meta = "rbac.authorization.k8s.io", {"name": "steps-in-pods", "namespace": namespace}
-    rules = documented_rules("kubeflow-pipelines.md")
-    subjects = [{"kind": "ServiceAccount", "name": account, "namespace": namespace}]
-    ref = {"apiGroup": rbac, "kind": "Role", "name": meta["name"]}
-    node.apply(
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": rules},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": ref,
-            "subjects": subjects,
-        },
-    )
+    from tests.cluster.kube.rbac import role_with_binding, service_account
+
+    subject, rules = service_account(namespace, account), documented_rules("kubeflow-pipelines.md")
+    node.apply(*role_with_binding(namespace, "steps-in-pods", subject, rules))
 
 
 def called_as(node: "Node", namespace: str, account: str, folder: Path) -> "PodApi":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from tests.cluster.documented_rules import documented_rules
+from tests.cluster.kube.rbac import role_with_binding, service_account
 
 if TYPE_CHECKING:
     from tests.cluster.kube.node import Node
@@ -37,17 +38,10 @@ class Training:
 
     def run(self, script: str, line: str = "") -> None:
         meta = {"name": ACCOUNT, "namespace": self.namespace}
-        rbac = "rbac.authorization.k8s.io"
+        subject = service_account(self.namespace, ACCOUNT)
         self.node.apply(
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-            {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": "RoleBinding",
-                "metadata": meta,
-                "roleRef": {"apiGroup": rbac, "kind": "Role", "name": ACCOUNT},
-                "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": self.namespace}],
-            },
+            *role_with_binding(self.namespace, ACCOUNT, subject, documented_rules()),
             pod(self.namespace, script, {"LINE": line, **self.environment}, self.image, self.memory),
         )
 
@@ -106,17 +100,8 @@ class Training:
 
 def workers_in_pods(namespace: str) -> list[dict[str, Any]]:
     """What docs/features-and-model.md grants beside manifests/samples."""
-    rbac, meta = "rbac.authorization.k8s.io", {"name": "workers-in-pods", "namespace": namespace}
-    return [
-        {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": meta, "rules": documented_rules()},
-        {
-            "apiVersion": f"{rbac}/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": rbac, "kind": "Role", "name": meta["name"]},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": namespace}],
-        },
-    ]
+    subject = service_account(namespace, ACCOUNT)
+    return role_with_binding(namespace, "workers-in-pods", subject, documented_rules())
 
 
 def learned(log: str) -> str:

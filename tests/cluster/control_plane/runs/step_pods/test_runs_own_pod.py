@@ -13,7 +13,6 @@ from tests.cluster.control_plane.runs.step_pods.world import (
     DONE,
     EVENTS,
     Mounts,
-    refused,
     run_pod,
     step_of,
     train,
@@ -68,7 +67,6 @@ def test_what_an_earlier_pod_of_the_run_left_is_ended_first(
     rules = documented_rules("kubeflow-pipelines.md")
     rules[0]["verbs"].remove("delete")
     allow(plane.cluster, space, PIPELINES, rules)
-    refused(called, "DELETE", "nobody")
     with pytest.raises(InputRefused, match="refuses to delete pod flights-abcde-train-1"):
         end_steps(called, run_pod(space))
 

@@ -17,7 +17,6 @@ from tests.cluster.control_plane.runs.step_pods.world import (
     EXECUTOR,
     QUOTA,
     bounded,
-    refused,
     run_pod,
     train,
 )
@@ -320,7 +319,6 @@ def test_an_account_that_may_not_is_told_what_to_let_it(
 ) -> None:
     made, events = tasks()
     allow(plane.cluster, space, PIPELINES, rights())
-    refused(called, "GET", "")
     assert not made.run(train(tmp_path))
     failure = events[-1]["failure"]
     assert 'cannot create resource "pods"' in failure["sentence"]

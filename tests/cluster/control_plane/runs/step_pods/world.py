@@ -10,7 +10,6 @@ from tests.cluster.control_plane.runs.conftest import PIPELINES
 from tests.cluster.control_plane.runs.jobs import rights, terminated
 from tests.cluster.documented_rules import documented_rules
 from trimtab.adapters.kfp.warm import Task
-from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.adapters.step_pods import STEPS_OF
 from trimtab.ports.cluster import Kind
 
@@ -43,14 +42,6 @@ def bounded(short: bool = False) -> Callable[[float], None]:
         time.sleep(min(seconds, 0.05) if short else seconds)
 
     return pause
-
-
-def refused(api: PodApi, method: str, pod: str) -> None:
-    """Wait until the API server knows that this is no right any more."""
-    from tests.cluster.kube.poll import eventually
-
-    path = f"/api/v1/namespaces/{api.namespace}/pods/{pod}".rstrip("/")
-    eventually("the right is gone", lambda: api.call(method, path)[0] == 403, 30)
 
 
 def step_of(job: str, own: Mapping[str, Any], name: str = "") -> dict[str, Any]:
