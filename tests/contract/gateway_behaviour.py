@@ -75,7 +75,7 @@ class Load:
             time.sleep(0.002)
 
 
-def eventually(done, within_s: float = 5.0) -> None:
+def eventually(done, within_s: float = 30.0) -> None:
     deadline = time.monotonic() + within_s
     while not done():
         assert time.monotonic() < deadline, "did not come true in time"
@@ -129,6 +129,7 @@ class GatewayBehaviour:
         assert {world.ask({"x-request-id": name})[1] for name in ids} == {STABLE}
         eventually(lambda: set(world.seen(CANDIDATE)) == ids)
         assert world.seen(CANDIDATE) == world.seen(STABLE) == dict.fromkeys(ids, 1)
+        eventually(lambda: not world.gateway.sent(world.host)[CANDIDATE].pending)
         sent = world.gateway.sent(world.host)
         assert (sent[STABLE].requests, sent[STABLE].mirrored) == (200, 0)
         assert (sent[CANDIDATE].requests, sent[CANDIDATE].mirrored, sent[CANDIDATE].mirrored_failed) == (

@@ -48,22 +48,36 @@ def role_with_binding(namespace: str, name: str, subject: Mapping[str, Any], rul
 
 
 def grant(cluster: "Direct", namespace: str, name: str, subject: Mapping[str, Any], rules: Rules) -> None:
-    """Return once the API server lets `subject` do what `rules` say, and no more what the Role of this name said."""
+    """Return once `subject` may do what `rules` say, and no more what the Role of this name said."""
     before = cluster.get(ROLE, namespace, name)
     for obj in role_with_binding(namespace, name, subject, rules):
         cluster.apply(obj)
     wished = [*_actions(rules)]
     gone = [one for one in _actions(before["rules"] if before else ()) if one not in wished]
 
-    def may(action: Json) -> bool:
-        spec = {**_caller(subject), "resourceAttributes": {"namespace": namespace, **action}}
-        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-        return bool(cluster.call("POST", REVIEWS, review)["status"]["allowed"])
+    await_rights(cluster, namespace, subject, rules)
+    eventually(
+        f"{subject['name']} may do less in {namespace}",
+        lambda: not any(_may(cluster, namespace, subject, one) for one in gone),
+    )
 
-    def known() -> bool:
-        return all(map(may, wished)) and not any(map(may, gone))
 
-    eventually(f"the authorizer knows what {subject['name']} may do in {namespace}", known)
+def await_rights(cluster: "Direct", namespace: str, subject: Mapping[str, Any], rules: Rules) -> None:
+    """Return once the authorizer knows of a binding that was written before.
+
+    Args:
+        namespace: or "", if the rights are to all of the cluster.
+    """
+    eventually(
+        f"{subject['name']} has its rights in {namespace or 'the cluster'}",
+        lambda: all(_may(cluster, namespace, subject, one) for one in _actions(rules)),
+    )
+
+
+def _may(cluster: "Direct", namespace: str, subject: Mapping[str, Any], action: Json) -> bool:
+    spec = {**_caller(subject), "resourceAttributes": {"namespace": namespace, **action}}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
+    return bool(cluster.call("POST", REVIEWS, review)["status"]["allowed"])
 
 
 def _actions(rules: Rules) -> Iterator[Json]:

@@ -53,6 +53,7 @@ def test_an_event_says_what_was_asked_and_answered(logged: Logged):
         "holiday": [0.0, 1.0],
         "carrier": ["UA", "AA"],
     }
+    eventually(lambda: not logged.counts()["in_flight"])
     assert logged.counts() == {"handled": 1, "logged": 1, "dropped": 0, "in_flight": 0}
 
 
@@ -77,6 +78,7 @@ def test_failed_requests_are_told_and_warm_ups_are_not(logged: Logged):
         ("bad", 400, None),
         ("worse", 500, None),
     ]
+    eventually(lambda: not logged.counts()["in_flight"])
     metrics = server.send("GET", "/metrics").body.decode()
     labels = f'model_name="{MODEL}",revision="{REVISION}"'
     assert re.search(rf'trimtab_requests_total{{{labels},status="400"}} [1-9]', metrics)

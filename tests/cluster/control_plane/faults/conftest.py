@@ -37,6 +37,8 @@ def plane_to_harm() -> "Iterator[ControlPlane]":
 
 
 def allow_accounts(plane: "ControlPlane") -> None:
+    from tests.cluster.kube.rbac import EVERYTHING, await_rights
+
     rbac = "rbac.authorization.k8s.io"
     plane.cluster.create(
         {
@@ -47,6 +49,7 @@ def allow_accounts(plane: "ControlPlane") -> None:
             "subjects": [ANY_ACCOUNT],
         }
     )
+    await_rights(plane.cluster, "", ANY_ACCOUNT, EVERYTHING)
 
 
 @pytest.fixture

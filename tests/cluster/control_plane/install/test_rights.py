@@ -82,15 +82,20 @@ def installed(own_control_plane, tmp_path):
     from tests.cluster.kube.manifests import install
     from tests.cluster.kube.modules import gateway_api_crds, kserve_crds
     from tests.cluster.kube.namespaces import fresh
-    from tests.cluster.kube.rbac import EVERYTHING, grant, service_account
+    from tests.cluster.kube.rbac import EVERYTHING, await_rights, grant, service_account
 
     cluster = own_control_plane.cluster
     install(cluster, [ROOT / "manifests" / "crds", *gateway_api_crds(), *kserve_crds()])
     with fresh(cluster) as namespace:
         meta = {"name": NAME, "namespace": namespace}
         cluster.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
-        for obj in namespaced([namespace], namespace):
+        own = namespaced([namespace], namespace)
+        for obj in own:
             cluster.create(obj)
+        for role in own:
+            where = {"ClusterRole": "", "Role": namespace}.get(role["kind"])
+            if where is not None:
+                await_rights(cluster, where, service_account(namespace, NAME), role["rules"])
         grant(cluster, namespace, "writers", service_account(namespace, "default"), EVERYTHING)
         yield (
             cluster,

@@ -2,12 +2,14 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from trimtab.adapters.kserve.kinds import SERVING_RUNTIME
 from trimtab.adapters.kubernetes.kinds import MODEL_ROLLOUT
+from trimtab.ports.state import Conflict
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.operator.conftest import Operator
@@ -111,13 +113,20 @@ def test_a_name_at_its_limit_and_words_of_any_script(
 def test_a_route_that_somebody_edits_is_put_back(scene: "Scene", start_operator: Start) -> None:
     start_operator()
     scene.serve_first()
-    held = scene.route
-    assert held is not None
-    rules = [
-        {**rule, "backendRefs": [{**rule["backendRefs"][0], "name": "foreign"}]}
-        for rule in held["spec"]["rules"]
-    ]
-    scene.cluster.replace({**held, "spec": {**held["spec"], "rules": rules}})
+
+    def edited() -> bool:
+        held = scene.route
+        assert held is not None
+        rules = [
+            {**rule, "backendRefs": [{**rule["backendRefs"][0], "name": "foreign"}]}
+            for rule in held["spec"]["rules"]
+        ]
+        with suppress(Conflict):  # the operator or the gateway wrote meanwhile
+            scene.cluster.replace({**held, "spec": {**held["spec"], "rules": rules}})
+            return True
+        return False
+
+    scene.until("it is edited", edited)
     scene.until("it is put back", lambda: dict(scene.split.weights) == {scene.revision("stable"): 100})
     scene.until("it is told", lambda: scene.is_("RouteEdited"))
 

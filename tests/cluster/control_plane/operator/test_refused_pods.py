@@ -61,16 +61,16 @@ def operating(
 
 
 def limit(scene: "Scene", **hard: str) -> None:
-    """The namespace's quota, made or changed."""
+    """The namespace's quota, made or changed; it is enforced, since its controller has counted what is there."""
     spec = {"hard": {name.replace("_", "."): most for name, most in hard.items()}}
     meta = {"name": "small", "namespace": scene.namespace}
     scene.cluster.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": spec})
 
+    def counted() -> bool:
+        status = (scene.cluster.read(QUOTA, scene.namespace, "small") or {}).get("status") or {}
+        return bool(status.get("used")) and status.get("hard") == spec["hard"]
 
-def is_counted(scene: "Scene") -> bool:
-    """Whether the quota is enforced: its controller has counted what is there."""
-    held = scene.cluster.read(QUOTA, scene.namespace, "small") or {}
-    return bool((held.get("status") or {}).get("used"))
+    scene.until("the quota is enforced", counted)
 
 
 @contextmanager
@@ -98,17 +98,16 @@ def test_a_quota_too_small_for_a_candidate_is_told_and_stable_serves_on(
     shop: "Scene", operating: Operating
 ) -> None:
     operating()
-    shop.serve_first(strategy=patient("15s"))
+    shop.serve_first(strategy=patient("40s"))
     stable = shop.revision("stable")
     limit(shop, pods="1")
-    shop.until("the quota is enforced", lambda: is_counted(shop))
     shop.wish("2")
     shop.until("it is told", lambda: "exceeded quota: small" in shop.condition("Progressing")[2])
     assert "raise the namespace's ResourceQuota" in shop.condition("Progressing")[2]
     assert shop.is_("Ready")
     shop.until("it is given up", lambda: shop.status.get("rejected") and shop.phase == "Idle")
     (refused,) = shop.status["rejected"]
-    assert "not ready within 15 s: its pods cannot be made: pods" in refused["because"]
+    assert "not ready within 40 s: its pods cannot be made: pods" in refused["because"]
     assert "raise the namespace's ResourceQuota" in refused["because"]
     assert (shop.revision("stable"), dict(shop.split.weights)) == (stable, {stable: 100})
     assert shop.is_("Ready")
@@ -144,7 +143,6 @@ def test_a_namespace_that_refuses_a_template_s_containers_says_what_they_lack(
 
 def test_a_first_revision_that_cannot_be_made_says_so_in_ready(shop: "Scene", operating: Operating) -> None:
     limit(shop, pods="0")
-    shop.until("the quota is enforced", lambda: is_counted(shop))
     operating()
     shop.create()
     shop.until("it is told", lambda: "exceeded quota" in shop.condition("Ready")[2])
@@ -162,7 +160,6 @@ def test_a_collector_that_cannot_be_made_says_why_on_the_monitor(shop: "Scene", 
         return "", "", ""
 
     limit(shop, requests_storage="1Gi")
-    shop.until("the quota is enforced", lambda: is_counted(shop))
     operating(collector={"image": "trimtab-operator:1", "storage": "10Gi", "address": "http://127.0.0.1:9"})
     shop.serve_first()
     shop.cluster.create(

@@ -25,6 +25,7 @@ import yaml
 
 IR = Path(__file__).resolve().parents[4] / "pipelines" / "training.yaml"
 PREFIX = "/pipeline/apis/v2beta1"
+SLOW_S = 4.0
 NOT_FOUND, EXISTS, INVALID = (404, 5), (409, 6), (400, 3)
 
 
@@ -314,7 +315,7 @@ def serving(api: KfpApi) -> Iterator[KfpApi]:
                     429, {"code": 8, "message": "pods 'flights' is forbidden: exceeded quota: gpus"}
                 )
             if fault == "slow":
-                time.sleep(0.8)
+                time.sleep(SLOW_S)
             try:
                 answer = api.answer(method, path, query, body, fault)
                 content = kfp_server_api.ApiClient().sanitize_for_serialization(answer)

@@ -161,7 +161,7 @@ def test_each_fault_has_its_type(proxy: "FaultProxy", through: str, namespace: s
         proxy.accept()
         await client.create(maps, config_map(namespace, "two"))
 
-    play(scenario, through, timeout_s=1.0)
+    play(scenario, through, timeout_s=5.0)
 
 
 def test_a_token_that_was_rotated_is_read_again(

@@ -27,8 +27,11 @@ def written_outside(pid, folder):
     """Regular files outside of the folder that the process holds open for writing."""
     found = []
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        flags = int(Path(f"/proc/{pid}/fdinfo/{link.name}").read_text().split("flags:")[1].split()[0], 8)
-        target = link.readlink()
+        try:
+            flags = int(Path(f"/proc/{pid}/fdinfo/{link.name}").read_text().split("flags:")[1].split()[0], 8)
+            target = link.readlink()
+        except FileNotFoundError:  # closed meanwhile: a socket, mostly
+            continue
         if flags & WRITABLE and target.is_file() and not target.is_relative_to(folder):
             found.append(target)
     return found

@@ -159,8 +159,8 @@ def test_a_quota_without_room_is_waited_for(
     def counted() -> bool:
         try:
             plane.cluster.call("POST", f"/api/v1/namespaces/{space}/pods?dryRun=All", probe)
-        except Refused:
-            return True
+        except Refused as refused:
+            return "exceeded quota" in str(refused)
         return False
 
     eventually("the quota is counted", counted, 30)
