@@ -75,7 +75,7 @@ class Load:
             time.sleep(0.002)
 
 
-def eventually(done, within_s: float = 30.0) -> None:
+def eventually(done, within_s: float = 5.0) -> None:
     deadline = time.monotonic() + within_s
     while not done():
         assert time.monotonic() < deadline, "did not come true in time"

@@ -128,10 +128,10 @@ def test_it_ends_once_nothing_is_heard_of_who_waits(
     monkeypatch.setattr("trimtab.adapters.kuberay.alive.EVERY_S", 0.1)
 
     def work(*_: Any) -> None:
-        time.sleep(12.0)
+        time.sleep(6.0)
 
     with beating(tmp_path) if alive else nullcontext():
-        job = begin(work, silent_s=6.0 if alive else 2.0)
+        job = begin(work, silent_s=2.0)
         assert job.ended() == (0 if alive else ExitStatus.SURROUNDINGS)
     assert job.room.has(ANSWER) == alive
     assert ("nothing is heard of who waits for 2 s" in job.process.communicate()[1]) == (not alive)

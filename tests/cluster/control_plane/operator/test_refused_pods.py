@@ -98,7 +98,7 @@ def test_a_quota_too_small_for_a_candidate_is_told_and_stable_serves_on(
     shop: "Scene", operating: Operating
 ) -> None:
     operating()
-    shop.serve_first(strategy=patient("40s"))
+    shop.serve_first(strategy=patient("15s"))
     stable = shop.revision("stable")
     limit(shop, pods="1")
     shop.wish("2")
@@ -107,7 +107,7 @@ def test_a_quota_too_small_for_a_candidate_is_told_and_stable_serves_on(
     assert shop.is_("Ready")
     shop.until("it is given up", lambda: shop.status.get("rejected") and shop.phase == "Idle")
     (refused,) = shop.status["rejected"]
-    assert "not ready within 40 s: its pods cannot be made: pods" in refused["because"]
+    assert "not ready within 15 s: its pods cannot be made: pods" in refused["because"]
     assert "raise the namespace's ResourceQuota" in refused["because"]
     assert (shop.revision("stable"), dict(shop.split.weights)) == (stable, {stable: 100})
     assert shop.is_("Ready")

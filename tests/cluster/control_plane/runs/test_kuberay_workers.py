@@ -129,7 +129,7 @@ def test_with_the_documented_rights_it_makes_waits_and_leaves_nothing(
 def test_the_time_in_which_kueue_holds_it_back_does_not_count(
     plane: "ControlPlane", space: str, asking: Callable[..., Run], said: list[str]
 ) -> None:
-    run = asking(plane, space, documented_rules(), begin_s=5.0)
+    run = asking(plane, space, documented_rules(), begin_s=3.0)
     ended: list[Exception] = []
 
     def ends() -> None:

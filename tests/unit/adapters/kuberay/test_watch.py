@@ -1,34 +1,29 @@
 """What watches beside the head ends once the pod that trains gives no sign any more."""
 
+import os
 import time
 from pathlib import Path
-from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
 from trimtab.adapters.kuberay.alive import ALIVE, beating, wait_for_silence
 
 
-def test_it_waits_as_long_as_the_file_changes(tmp_path: Path) -> None:
-    file, silent_s = tmp_path / ALIVE, 0.5
-    beats: list[float] = []
+def test_it_waits_as_long_as_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, began, now = tmp_path / ALIVE, 100.0, 100.0
 
-    def beat() -> None:
-        beats.append(time.monotonic())
-        file.touch()
+    def beat_on(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now <= began + 10:
+            os.utime(file, ns=(0, int(now * 1e9)))
 
-    def beat_on() -> None:
-        for _ in range(20):
-            time.sleep(0.05)
-            beat()
-
-    beat()
-    thread = Thread(target=beat_on)
-    thread.start()
-    wait_for_silence(tmp_path, silent_s, look_s=0.02)
-    ended = time.monotonic()
-    thread.join()
-    assert ended - max(at for at in beats if at <= ended) >= silent_s - 0.05
+    file.touch()
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=beat_on)
+    monkeypatch.setattr("trimtab.adapters.kuberay.alive.time", clock)
+    wait_for_silence(tmp_path, silent_s=2.0, look_s=0.25)
+    assert now == began + 12
 
 
 def test_a_file_that_goes_is_silence_too(tmp_path: Path) -> None:
