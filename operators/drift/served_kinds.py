@@ -20,10 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class ServedKinds:
-    """What each kind of ours lacks, as the API server serves it. Any thread may ask."""
+    """What each kind of ours lacks, as the API server serves it. Any thread may ask.
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    Args:
+        again_s: between two questions.
+    """
+
+    def __init__(self, client: Client, again_s: float = AGAIN_S) -> None:
+        self._client, self._again_s = client, again_s
         self._lacks: dict[str, str] = {}
 
     def lacks(self, kind: Kind) -> str | None:
@@ -33,11 +37,23 @@ class ServedKinds:
     async def run(self, changed: Callable[[str], None]) -> None:
         """Ask until nothing is missing; a kind that is not there at all is told of elsewhere.
 
+        An API server publishes a new schema some 10 ms before it goes by it, and another one beside it goes by the
+        old one for longer. So a kind that has become whole is told of a second time: a field that a first look at it
+        wrote may have been dropped.
+
         Args:
             changed: told the name of a kind of which more is known now.
         """
-        while not await self._asked(changed):
-            await asyncio.sleep(AGAIN_S)
+        mended: set[str] = set()
+        while True:
+            lacked = {kind for kind, sentence in self._lacks.items() if sentence}
+            whole = await self._asked(changed)
+            for kind in mended:
+                changed(kind)
+            mended = {kind for kind in lacked if not self._lacks[kind]}
+            if whole and not mended:
+                return
+            await asyncio.sleep(self._again_s)
 
     async def _asked(self, changed: Callable[[str], None]) -> bool:
         """Whether every kind has all of its fields."""
