@@ -4,7 +4,6 @@ import http.client
 import importlib.util
 import json
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from trimtab.adapters.envoy import EnvoyGateway, EnvoyPlace, command, write_start_files
+from trimtab.adapters.processes.loopback import reserve
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.api.rollout import Audience
 from trimtab.ports.gateway import Split
@@ -40,9 +40,8 @@ class EnvoyWorld:
 
     def __init__(self, folder: Path) -> None:
         self.place = EnvoyPlace(folder, self.host, "flights", timeout_s=5.0)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.reserved = reserve("envoy")
+        self.port = self.reserved.port
         self.servers: dict[str, tuple[subprocess.Popen[str], int]] = {}
         self.gateway = EnvoyGateway(
             self.place, self.port, lambda revision: self.servers.get(revision, (None, None))[1]
@@ -74,6 +73,7 @@ class EnvoyWorld:
 
     def close(self) -> None:
         self.kill()
+        self.reserved.close()
         for revision in list(self.servers):
             self.retire(revision)
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,13 +9,9 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from trimtab.adapters.processes.loopback import Reservation, reserve
+
 PATIENCE_S = 90
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -24,12 +19,12 @@ class ServerProcess:
     """Its database and artefacts lie in `folder`."""
 
     folder: Path
-    port: int = field(default_factory=free_port)
+    reserved: Reservation = field(default_factory=lambda: reserve("mlflow"))
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.reserved.port}"
 
     def start(self) -> None:
         from trimtab.adapters.mlflow.client import client, local_uri
@@ -38,7 +33,7 @@ class ServerProcess:
         client(database)
         argv = [
             sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1",
-            "--port", str(self.port), "--backend-store-uri", database,
+            "--port", str(self.reserved.port), "--backend-store-uri", database,
             "--artifacts-destination", str(self.folder / "artifacts"),
         ]  # fmt: skip
         environment = {

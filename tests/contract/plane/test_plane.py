@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from trimtab.adapters.processes.identity import identify, is_alive, marked
+from trimtab.adapters.processes.loopback import reserve
 from trimtab.adapters.processes.record import MARK
 from trimtab.adapters.processes.record import read as read_record
 from trimtab.api.errors import InputRefused, SurroundingsFailed
@@ -218,11 +219,10 @@ def test_a_taken_gateway_port_is_told_and_nothing_stays(plane):
 def test_another_port_moves_the_gateway(plane):
     plane.up()
     first = plane.url
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    plane.up(port)
-    assert plane.url == f"http://127.0.0.1:{port}" != first
+    held = reserve("envoy")
+    plane.up(held.port)
+    assert plane.url == f"http://127.0.0.1:{held.port}" != first
+    held.close()
 
 
 def test_a_plane_ends_with_the_process_that_asked_for_it(plane, tmp_path):

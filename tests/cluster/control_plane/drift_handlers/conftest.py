@@ -1,7 +1,6 @@
 """Monitors and policies on a real API server, over a real collector and a real MLflow; only time is the test's."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from trimtab.adapters.processes.loopback import reserve
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane.drift_handlers.stage import Stage
@@ -25,11 +26,9 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     folder = tmp_path_factory.mktemp("mlflow")
     client(local_uri(folder / "mlflow.db"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    held = reserve("mlflow")
     argv = [
-        sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
+        sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(held.port),
         "--backend-store-uri", local_uri(folder / "mlflow.db"), "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -37,7 +36,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(
             argv, cwd=folder, stdout=log, stderr=log, env={**os.environ, **quiet}, start_new_session=True
         )
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
+    url, deadline = f"http://127.0.0.1:{held.port}", time.monotonic() + 90
     try:
         while True:
             assert server.poll() is None, (folder / "log").read_text()
@@ -51,6 +50,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         os.killpg(server.pid, 15)
         server.wait(timeout=30)
+        held.close()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trimtab.adapters.processes.loopback import reserve
+
 ANY = "type.googleapis.com/"
 HCM = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = "envoy.extensions.filters.http.router.v3.Router"
@@ -34,14 +36,17 @@ class Envoy:
     folder: Path
     clusters: Mapping[str, int]
     route: Mapping[str, Any]
-    port: int = 0
-    admin: int = 0
+    port: int = field(init=False)
+    admin: int = field(init=False)
     child: subprocess.Popen[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reserved = [reserve("envoy"), reserve("envoy's admin")]
+        self.port, self.admin = (held.port for held in self._reserved)
 
     def start(self) -> "Envoy":
         from trimtab.adapters.envoy.bootstrap import binary
 
-        self.port, self.admin = self.port or free_port(), self.admin or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "envoy.json"
         path.write_text(json.dumps(self._bootstrap()))
@@ -95,13 +100,6 @@ class Envoy:
 def mirrored_to(name: str) -> dict[str, Any]:
     """Part of a RouteAction: every request is copied to a cluster."""
     return {"request_mirror_policies": [{"cluster": name}]}
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def _at(port: int) -> dict[str, Any]:

@@ -208,9 +208,10 @@ def test_counts_that_the_collector_lost_begin_anew(
 
 
 def test_what_cannot_be_probed_ends_as_no_with_the_reason(world: World, make_gateway: MakeGateway):
-    from tests.cluster.control_plane.gateway.envoy import free_port
+    from trimtab.adapters.processes.loopback import reserve
 
-    port = free_port()
+    unanswered = reserve("nobody")
+    port = unanswered.port
     make_gateway(port=port)
     gateway = world.gateway()
     world.look(gateway)
@@ -222,6 +223,7 @@ def test_what_cannot_be_probed_ends_as_no_with_the_reason(world: World, make_gat
     assert found.supported is False
     assert f"127.0.0.1:{port} cannot be reached" in found.because
     assert world.probe_route() is None
+    unanswered.close()
 
 
 def test_a_trial_that_is_left_is_tidied_and_another_rollout_goes_on(world: World, make_gateway: MakeGateway):

@@ -2,9 +2,8 @@
 
 import json
 import os
-import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from tests.cluster.kube.process import Process
 from trimtab.adapters.mlflow import MlflowServer, MlflowServerRegistry
 from trimtab.adapters.mlflow.client import client, local_uri
 from trimtab.adapters.mlflow.profiles import KEPT
+from trimtab.adapters.processes.loopback import reserve
 from trimtab.drift import LabelRule, learn_profile
 from trimtab.steps.model_folder import write_model_folder
 
@@ -57,41 +57,38 @@ def described_models(folder: Path, names: Sequence[str]) -> Iterator[Models]:
 
 
 class Server(Process):
-    """Attributes:
-    port: where it answers.
+    """A Python module whose last argument is the port where it answers, which is kept for it.
+
+    Attributes:
+        port: on 127.0.0.1.
     """
 
-    port = 0
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._reserved = reserve(name)
+        self.port = self._reserved.port
+        whole = [sys.executable, "-m", *argv, str(self.port)]
+        super().__init__(name, whole, folder / f"{name}.log", environment)
 
 
 def _mlflow(folder: Path) -> Server:
     store = local_uri(folder / "mlflow.db")
     client(store)
-    port = _free_port()
     argv = [
-        sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts"),
+        "mlflow", "server", "--workers", "1", "--host", "127.0.0.1",
+        "--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts"), "--port",
     ]  # fmt: skip
-    made = Server("mlflow", argv, folder / "mlflow.log", QUIET)
-    made.port = port
-    return made
+    return Server("mlflow", argv, folder, QUIET)
 
 
 def _collector(folder: Path) -> Server:
-    port = _free_port()
-    argv = [
-        sys.executable, "-m", "trimtab.bootstrap.collector", "--dir", folder / "events", "--http-port", str(port),
-    ]  # fmt: skip
-    made = Server("collector", argv, folder / "collector.log")
-    made.port = port
-    return made
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    argv = ["trimtab.bootstrap.collector", "--dir", folder / "events", "--http-port"]
+    return Server("collector", argv, folder)
 
 
 def _answers(process: Process, at: str) -> bool:
