@@ -8,6 +8,7 @@ import torch
 
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
 from trimtab.features.definition import told
+from trimtab.ports.workers import PeerLost
 from trimtab.steps.fitting.refusals import ModelRefused
 
 LEAKS: Final = (
@@ -18,7 +19,7 @@ LEAKS: Final = (
 
 @contextlib.contextmanager
 def blamed(name: str, where: str, *, kept: bool) -> Iterator[None]:
-    """What model.py raises, with its line; and memory that is full.
+    """What model.py raises, with its line; and memory that is full. A peer that is gone is not its fault.
 
     Args:
         kept: there are checkpoints.
@@ -30,7 +31,7 @@ def blamed(name: str, where: str, *, kept: bool) -> Iterator[None]:
     with memory_is_enough(name, where, kept=kept):
         try:
             yield
-        except (TrimtabError, MemoryError, torch.OutOfMemoryError):
+        except (TrimtabError, PeerLost, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:
             if "can't allocate memory" in str(error):  # torch's, of the CPU

@@ -23,7 +23,7 @@ from trimtab.steps.fitting.refusals import ModelRefused, TrainingRefused
 from trimtab.steps.network.blame import blamed, memory_is_enough
 from trimtab.steps.network.loader import Loader, in_order
 from trimtab.steps.network.memory import keep_what_steps_free
-from trimtab.steps.network.peers import Peers
+from trimtab.steps.network.peers import Gradients, Peers
 from trimtab.steps.network.seeds import put_back, random_state
 from trimtab.steps.network.usage import Meter, metrics, peak_mb
 from trimtab.steps.network.watch import Epoch, Watch
@@ -76,7 +76,11 @@ class Fit:
     last_epoch: int
     choosing: bool
     peers: Peers = field(default_factory=Peers)
+    gradients: Gradients = field(init=False)
     kept_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.gradients = Gradients(self.peers, self.module, self.name)
 
     def run(self, blocks: Blocks, validation: Blocks | None) -> Place:
         """Learn from the blocks.
@@ -153,10 +157,9 @@ class Fit:
                 mine, weight = self.peers.share(rows)
                 with self._blamed(where):
                     loss = self._loss(x[mine], y[mine], device)
-                    (loss if weight == accumulate else loss * weight / accumulate).backward()  # both 1: alone
-                if turn:
-                    self.peers.add_gradients(self.module, self.name)
-                    with self._blamed(where):
+                    share = loss if weight == accumulate else loss * weight / accumulate  # both 1: alone
+                    self.gradients.backward(share, last=turn)
+                    if turn:
                         if self.settings.clip is not None:
                             nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
                         optimizer.step()

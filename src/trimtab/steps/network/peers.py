@@ -4,20 +4,22 @@ Every process goes through the same batches and learns from its own rows of each
 step is that of one process with the whole batch, but for the order in which floats are added. Read alike, rows
 need no barrier, and no process has more steps than another.
 
-Gradients are added between backward and the step, not within backward as torch's DistributedDataParallel does it:
-there a peer that is gone cannot be told from a fault in model.py, and which sums are made in which order changes
-after its first step, so that a training that goes on would have other bits.
+Gradients are added within backward, by torch's DistributedDataParallel (Li et al., 2020, doi:10.14778/3415478.3415530).
+It looks for parameters that a loss does not use, and so never sorts its buckets anew after the first step: a training
+that goes on adds in the same order, and has the same bits. Its waiting is a step of its own, after backward, so a peer
+that is gone is told from a fault in model.py.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.workers import PeerLost
@@ -25,6 +27,7 @@ from trimtab.steps.fitting.refusals import ModelRefused
 
 LEAST_ROWS: Final = 2
 """Of a share: one row alone has no variance for a batch norm."""
+EMBEDDINGS: Final = (nn.Embedding, nn.EmbeddingBag)
 WAITED: Final = timedelta(days=1)
 """Who waits for the task ends it long before, when it hears nothing."""
 
@@ -51,36 +54,6 @@ class Peers:
             return slice(0, rows), 1 / self.world
         first, last = (rows * place // self.world for place in (self.rank, self.rank + 1))
         return slice(first, last), (last - first) / rows
-
-    def add_gradients(self, module: nn.Module, name: str) -> None:
-        """Put the sum over all processes in the place of each gradient; what has none anywhere keeps none.
-
-        Raises:
-            ModelRefused: a gradient is sparse.
-        """
-        if self.world == 1:
-            return
-        learned = [one for one in module.parameters() if one.requires_grad]
-        if any(one.grad is not None and one.grad.is_sparse for one in learned):
-            raise ModelRefused(
-                f"{name}: its gradients are sparse, which workers cannot add up",
-                remedy="take sparse=False for the embedding, or training.workers: 1",
-            )
-        if not learned:
-            return
-        kind = torch.float64 if any(one.dtype == torch.float64 for one in learned) else torch.float32
-        parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in learned]
-        known = torch.tensor([float(one.grad is not None) for one in learned])
-        device = learned[0].device
-        flat = torch.cat([part.to(device, kind).flatten() for part in (*parts, known)])
-        with _together():
-            distributed.all_reduce(flat)
-        *sums, counts = flat.split([*(one.numel() for one in learned), len(learned)])
-        for place, (one, total) in enumerate(zip(learned, sums, strict=True)):
-            if one.grad is not None:
-                one.grad.copy_(total.view_as(one))
-            elif counts[place] > 0:
-                one.grad = total.view_as(one).to(one.device, one.dtype)
 
     def agreed(self, value: float, yes: bool) -> tuple[float, bool]:
         """The sum of a value over all processes, the same bits for each, and what rank 0 says."""
@@ -109,6 +82,102 @@ class Peers:
         for buffer in module.buffers() if self.world > 1 else ():
             with _together():
                 distributed.broadcast(buffer, 0)
+
+
+@dataclass(slots=True)
+class Gradients:
+    """Those of a module, added up over its peers.
+
+    Attributes:
+        name: of model.py or the family, for messages.
+    """
+
+    peers: Peers
+    module: nn.Module
+    name: str
+    learned: list[nn.Parameter] = field(default_factory=list)
+    reducing: DistributedDataParallel | None = None
+
+    def backward(self, loss: torch.Tensor, *, last: bool) -> None:
+        """Add the loss' gradients to those that are there, and sum them over all processes at the last of a turn.
+
+        What has none anywhere keeps none.
+
+        Raises:
+            PeerLost: another process is gone.
+            ModelRefused: a gradient is sparse, or is known twice.
+            Exception: model.py raised it.
+        """
+        reducing = self._reducing()
+        if reducing is None:
+            loss.backward()
+            return
+        with self._refused(), contextlib.nullcontext() if last else reducing.no_sync():
+            reducing(loss).backward()
+        if last:
+            with _together():
+                reducing.finalize_backward()
+
+    def _reducing(self) -> DistributedDataParallel | None:
+        """Of the parameters that learn now: model.py may freeze some, or free them, as it learns."""
+        if self.peers.world == 1:
+            return None
+        learned = [one for one in self.module.parameters() if one.requires_grad]
+        if [*map(id, learned)] != [*map(id, self.learned)]:
+            self.learned, self.reducing = learned, self._wrapped() if learned else None
+        return self.reducing
+
+    def _wrapped(self) -> DistributedDataParallel:
+        if any(isinstance(one, EMBEDDINGS) and one.sparse for one in self.module.modules()):
+            raise self._sparse()
+        made = DistributedDataParallel(
+            _Losses(self.module),
+            init_sync=False,  # all have the same weights, from one pickle or one checkpoint
+            forward_sync_buffers=False,
+            find_unused_parameters=True,
+            gradient_as_bucket_view=True,
+        )
+        made.register_comm_hook(None, _sum)
+        made.require_manual_backward_finalization = True
+        return made
+
+    @contextlib.contextmanager
+    def _refused(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if any(one.grad is not None and one.grad.is_sparse for one in self.learned):
+                raise self._sparse() from error
+            if "mark a variable ready only once" in str(error):
+                raise ModelRefused(
+                    f"{self.name}: its backward comes to a parameter twice, which workers cannot add up",
+                    remedy="say use_reentrant=False to torch.utils.checkpoint, or training.workers: 1",
+                ) from error
+            raise
+
+    def _sparse(self) -> ModelRefused:
+        return ModelRefused(
+            f"{self.name}: its gradients are sparse, which workers cannot add up",
+            remedy="take sparse=False for the embedding, or training.workers: 1",
+        )
+
+
+class _Losses(nn.Module):  # type: ignore[misc]  # torch is not followed by mypy
+    """Hands on a loss of the module. Any parameter may take part in it: in forward, or in model.py's `loss` alone."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, loss: torch.Tensor) -> torch.Tensor:
+        return loss
+
+
+def _sum(_: None, bucket: distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
+    """A sum where DistributedDataParallel would take the mean: losses have the weights of their shares already."""
+    with _together():
+        begun = distributed.all_reduce(bucket.buffer(), async_op=True)
+    return begun.get_future().then(lambda done: done.value()[0])
 
 
 @contextlib.contextmanager
