@@ -61,6 +61,11 @@ def test_nothing_of_ray_listens_to_other_machines_or_stays(whole: Whole) -> None
     assert whole.left == []
 
 
+def test_torch_says_nothing_of_how_its_gradients_are_added(whole: Whole) -> None:
+    """Such as that find_unused_parameters, which model.py has not set, could be left out."""
+    assert [line for line in whole.learner.lines if line.startswith("worker ")] == []
+
+
 def test_killed_as_a_whole_and_then_in_part_it_ends_with_the_same_bits(whole: Whole, begin: Begin) -> None:
     gate = begin.root / "killed.gate"
     line = WAITING.format(gate=str(gate))

@@ -128,7 +128,10 @@ class Gradients:
         return self.reducing
 
     def _wrapped(self) -> DistributedDataParallel:
-        if any(isinstance(one, EMBEDDINGS) and one.sparse for one in self.module.modules()):
+        if any(
+            isinstance(one, EMBEDDINGS) and one.sparse and one.weight.requires_grad
+            for one in self.module.modules()
+        ):
             raise self._sparse()
         made = DistributedDataParallel(
             _Losses(self.module),
