@@ -21,6 +21,7 @@ from trimtab.bootstrap.artefacts import (
     read_provenance,
     write_pointers,
 )
+from trimtab.bootstrap.ending import ended_in_order
 from trimtab.bootstrap.failing import tells_failure
 from trimtab.bootstrap.parameters import owner_of_claims, run_of, window_of
 from trimtab.bootstrap.rows import Versioned
@@ -109,22 +110,23 @@ def train(
     if declared.search is not None and chosen is None:
         aside = Path(model.path).parent / "search.db"
         means = Means(place.studies(pointer, until, window, aside, log), WallClock(), log, place.trials())
-    made = step(
-        declared,
-        model_source(declared, place.loaded.root),
-        pointer,
-        place.engine,
-        place.tables,
-        tracking,
-        Path(model.path),
-        window_of(window),
-        made_by.tags(),
-        means=means,
-        chosen=chosen,
-        checkpoints=place.home.checkpoints,
-        say=log,
-        workers=place.workers(),
-    )
+    with ended_in_order():
+        made = step(
+            declared,
+            model_source(declared, place.loaded.root),
+            pointer,
+            place.engine,
+            place.tables,
+            tracking,
+            Path(model.path),
+            window_of(window),
+            made_by.tags(),
+            means=means,
+            chosen=chosen,
+            checkpoints=place.home.checkpoints,
+            say=log,
+            workers=place.workers(),
+        )
     told = {"run": made.run_id, "results": Results(trained=made.answers), "chosen": made.chosen}
     made_by = place.learned(made_by, made.circumstances)
     keep_provenance(made_by.model_copy(update=told), Path(model.path), tracking)

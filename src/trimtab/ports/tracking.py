@@ -13,10 +13,10 @@ class RunRecord:
     Attributes:
         params: settings, as text.
         metrics: final values.
-        history: value by epoch.
+        history: value by step: epoch, batch, or look at the system's use.
         tags: data versions, bundle digest, commit, lock digest, seeds.
         artefacts: files to keep with the run.
-        first_epoch: that of the first value of history, from 0.
+        first_step: that of the first value of history, from 0.
     """
 
     params: Mapping[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class RunRecord:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     artefacts: Sequence[Path] = ()
-    first_epoch: int = 0
+    first_step: int = 0
 
 
 class Tracking(Protocol):
@@ -32,6 +32,9 @@ class Tracking(Protocol):
 
     def start(self, experiment: str, name: str, record: RunRecord) -> str:
         """A new run, with its first record; returns its id."""
+
+    def resume(self, run_id: str) -> bool:
+        """The run goes on, however it ended; False where there is none of this id any more."""
 
     def add(self, run_id: str, record: RunRecord) -> None:
         """More of a run."""

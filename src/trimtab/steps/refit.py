@@ -5,14 +5,13 @@ the way, by fits that stop before the days that they score (verdicts.md 3).
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
-from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.features.columns import Array
 from trimtab.ports.tables import Pointer, Tables
@@ -72,7 +71,7 @@ def refit(
         checkpoints: root of those of networks; None keeps none.
         say: is told how a network's training goes.
         workers: where a network learns the final model, as in `train`.
-        tracking: is told a network's epochs, in the run of the tested model; None leaves no trace.
+        tracking: is told of it as it goes, in the run of the tested model; None leaves no trace.
 
     Raises:
         ModelRefused: build or fit raised.
@@ -88,7 +87,7 @@ def refit(
     )
     journal = Journal(tracking if model.run_id else None, model.run_id, say, kept, rows="refit")
     at_once = 1 if model.one_at_a_time else project.training.resources.cpu
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
+    with journal, ThreadPoolExecutor(max_workers=at_once) as pool:
         everything = np.arange(len(rows))
         whole = (
             pool.submit(_fit, project, source, model, rows, everything, journal.watch, workers)
@@ -96,7 +95,8 @@ def refit(
             else None
         )
         skills = _reference_skills(project, source, model, rows, pool)
-        made = model if whole is None else _ended(whole, journal)
+        made = model if whole is None else whole.result()
+        journal.done()
     made = replace(
         made,
         run_id=model.run_id,
@@ -111,17 +111,6 @@ def refit(
     if kept is not None:
         kept.clear()
     return Refitted(folder, again, len(labels) if again else model.rows, skills, made.circumstances)
-
-
-def _ended(fit: Future[FittedModel], journal: Journal) -> FittedModel:
-    """What was fitted, once all that is to be told of it is told."""
-    try:
-        made = fit.result()
-    except TrimtabError:
-        journal.failed()
-        raise
-    journal.done()
-    return made
 
 
 def _fit(

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.api.provenance import Chosen
 from trimtab.features.columns import Array
@@ -88,14 +87,16 @@ def train(
 
     Args:
         source: as `model_source` gives.
-        tracking: None leaves no trace of the run.
+        tracking: is told while it learns, and of a failure; None leaves no trace of the run.
         folder: where the fitted model goes.
         window: only rows at most this much older than the newest; None takes `training.window`.
         lineage: tags for the tracking run: bundle digest, commit, lock digest.
         means: what a search works with; its page lies in `folder` then.
         chosen: by an earlier search; it is fitted, and nothing is searched.
-        checkpoints: root of those of networks, from which a training that was cut off goes on; None keeps none.
-        say: is told how a network's training goes, a line an epoch and more within a long one.
+        checkpoints: root of those of networks, from which a training that was cut off goes on, and of what is kept of
+            any such training: the run that it goes on in; None keeps none.
+        say: is told how a network's training goes, a line an epoch and more within a long one; and if the tracking
+            server is away.
         workers: where a network learns if `training.workers` is more than 1 or `training.where` kuberay; trials of a
             search do not.
 
@@ -138,8 +139,7 @@ def train(
         assert tracking is not None
         return tracking.start(project.name, run_name, RunRecord(tags=_data_tags(project, features, tags)))
 
-    journal = Journal(tracking, start, say, kept)
-    try:
+    with Journal(tracking, start, say, kept) as journal:
         model = fit_model(
             source,
             training,
@@ -149,22 +149,17 @@ def train(
             watch=journal.watch,
             workers=workers,
         )
-    except TrimtabError:
-        journal.failed()
-        raise
-    exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
-    scores = model.scores_of(validation)
-    metrics = measured(names, labels[parts.validation], scores)
-    if rows.times is not None:
-        model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
-    if tracking is not None:
-        epochs = _epochs(model, validation, labels[parts.validation], names[0])
-        record = _record(model, features, metrics, epochs, tags, project)
-        journal.done()
-        if journal.run_id:
-            tracking.add(journal.run_id, record)
-        model = model.tracked(journal.run_id or tracking.start(project.name, run_name, record))
-    model.save(folder)
+        exported(model.preprocessing, model.estimator, rows.plan.outputs, rows.plan.task, source.name)
+        scores = model.scores_of(validation)
+        metrics = measured(names, labels[parts.validation], scores)
+        if rows.times is not None:
+            model = replace(model, tested_from=f"{rows.times[parts.test].min()}Z")
+        if tracking is not None:
+            epochs = _epochs(model, validation, labels[parts.validation], names[0])
+            journal.done()
+            tracking.add(journal.run_id, _record(model, features, metrics, epochs, tags, project))
+            model = model.tracked(journal.run_id)
+        model.save(folder)
     if kept is not None:
         kept.clear()
     if found is not None and means is not None:

@@ -30,6 +30,10 @@ class Server:
         self.told.append(record)
         return "run-1"
 
+    def resume(self, run_id: str) -> bool:
+        assert run_id == "run-1"
+        return True
+
     def add(self, run_id: str, record: Any) -> None:
         assert run_id == "run-1"
         self.told.append(record)
@@ -78,7 +82,7 @@ def test_an_epoch_is_told_while_the_training_runs(network: Any) -> None:
     assert ended == ["epoch 1 of 3", "epoch 2 of 3", "epoch 3 of 3"]
     assert all("rows/s" in line and "s left" in line for line in lines)
     by_epoch = [
-        (record.first_epoch, *record.history["validation.loss.by_epoch"]) for record in server.told[1:4]
+        (record.first_step, *record.history["validation.loss.by_epoch"]) for record in server.told[1:4]
     ]
     assert [first for first, _ in by_epoch] == [0, 1, 2]
     assert done.epochs == 1 + int(np.argmin([loss for _, loss in by_epoch]))

@@ -39,7 +39,7 @@ def test_a_run_keeps_what_a_step_said(uri: str, tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     report.write_text("<p>good")
     tracking.add(run, RunRecord(metrics={"test.auc": 0.8}, tags={"passed": "true"}, artefacts=[report]))
-    tracking.add(run, RunRecord(history={"loss": [0.5]}, first_epoch=3))
+    tracking.add(run, RunRecord(history={"loss": [0.5]}, first_step=3))
     tracking.finish(run)
     held = client(uri).get_run(run)
     assert held.info.status == "FINISHED"

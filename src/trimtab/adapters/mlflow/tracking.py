@@ -36,6 +36,23 @@ class MlflowTracking:
         self.add(run_id, record)
         return run_id
 
+    def resume(self, run_id: str) -> bool:
+        mlflow = client(self._uri)
+        with failures(self._uri):
+            from mlflow.entities import LifecycleStage
+            from mlflow.exceptions import MlflowException
+
+            try:
+                stage = mlflow.get_run(run_id).info.lifecycle_stage
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return False
+                raise
+            if stage != LifecycleStage.ACTIVE:
+                return False
+            mlflow.update_run(run_id, "RUNNING")
+        return True
+
     def add(self, run_id: str, record: RunRecord) -> None:
         mlflow = client(self._uri)
         with failures(self._uri):
@@ -44,8 +61,8 @@ class MlflowTracking:
             now = int(time.time() * 1000)
             metrics = [Metric(name, value, now, 0) for name, value in record.metrics.items()]
             for name, values in record.history.items():
-                epochs = enumerate(values, record.first_epoch)
-                metrics += [Metric(name, float(value), now, epoch) for epoch, value in epochs]
+                steps = enumerate(values, record.first_step)
+                metrics += [Metric(name, float(value), now, step) for step, value in steps]
             params = [Param(name, value[:MAX_TEXT]) for name, value in record.params.items()]
             tags = [RunTag(name, value[:MAX_TEXT]) for name, value in record.tags.items()]
             calls = zip_longest(_cut(metrics, METRICS), _cut(params, BATCH), _cut(tags, BATCH), fillvalue=())

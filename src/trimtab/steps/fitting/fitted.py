@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from trimtab.steps.fitting.contract import (
 )
 from trimtab.steps.fitting.forms import AS_IT_IS, Form
 from trimtab.steps.fitting.preprocessing import Preprocessing, fit_by_parts
+from trimtab.steps.fitting.usage import Meter, sampled
 
 if TYPE_CHECKING:
     from trimtab.ports.workers import Workers
@@ -161,13 +163,13 @@ def fit_model(
         validation: for early stopping.
         frozen: what an earlier fit's early stopping decided; taken over its params.
         how: settings of a network's loop; None takes the defaults.
-        watch: of a network's training.
+        watch: of the training; None tells nobody of it.
         workers: for a network whose `training.workers` is more than 1; None fits in this process.
 
     Raises:
         ModelRefused: build or fit raised.
     """
-    plan, labels = rows.plan, rows.filled()
+    plan, labels, meter = rows.plan, rows.filled(), Meter()
     preprocessing = fit_by_parts(plan.outputs, rows.parts, labels, plan.task)
     schema = preprocessing.schema(plan.task, plan.classes)
     estimator = built(source, schema, seed, how)
@@ -185,7 +187,9 @@ def fit_model(
         judged = None
         if validation is not None:
             judged = (_matrix(preprocessing, validation), validation.filled())
-        estimator = fitted(source.name, estimator, _matrix(preprocessing, rows), labels, judged)
+        matrix = _matrix(preprocessing, rows)
+        with sampled(meter, watch.use) if watch is not None else nullcontext():
+            estimator = fitted(source.name, estimator, matrix, labels, judged)
     times = rows.times
     moments = ["", ""] if times is None else [f"{moment}Z" for moment in (times.min(), times.max())]
     return FittedModel(

@@ -20,13 +20,14 @@ from trimtab.api.training import Loop
 from trimtab.features.schema import FeatureSchema
 from trimtab.ports.blocks import Blocks
 from trimtab.steps.fitting.refusals import ModelRefused, TrainingRefused
+from trimtab.steps.fitting.usage import metrics, peak_mb
 from trimtab.steps.network.blame import blamed, memory_is_enough
 from trimtab.steps.network.loader import Loader, in_order
 from trimtab.steps.network.memory import keep_what_steps_free
 from trimtab.steps.network.peers import Gradients, Peers
 from trimtab.steps.network.seeds import put_back, random_state
-from trimtab.steps.network.usage import Meter, metrics, peak_mb
-from trimtab.steps.network.watch import Epoch, Watch
+from trimtab.steps.network.usage import meter_on
+from trimtab.steps.network.watch import Epoch, Step, Watch
 
 SCORED_ROWS: Final = 16_384
 TOLD_EVERY_S: Final = 0.5
@@ -104,7 +105,7 @@ class Fit:
             optimizer, rate_shape(self.settings, turns * self.settings.epochs)
         )
         place, best = self._resumed(optimizer, schedule)
-        self.kept_at, meter = time.monotonic(), Meter(device)
+        self.kept_at, meter = time.monotonic(), meter_on(device)
         while place.epoch < self.last_epoch and not self._is_over(place):
             place, rate = self._epoch(place, loader, optimizer, schedule, device, best)
             held = None if validation is None else self._loss_over(validation, device)
@@ -143,6 +144,7 @@ class Fit:
         self.module.train()
         steps, accumulate = loader.steps, self.settings.accumulate
         began = said = time.monotonic()
+        lately = meter_on(device)
         before = looked = place.rows
         total, pending = place.loss, []
         quick = device.type == "cpu" and self.peers.world == 1
@@ -179,7 +181,8 @@ class Fit:
                     said, share = now, place.step / steps
                     left = (self.last_epoch - place.epoch - share) * steps * self.settings.batch_rows / rate
                     mean = total / looked if looked else math.nan
-                    self.watch.step(place.epoch + 1, share, mean, rate, left)
+                    batch, system = place.epoch * steps + place.step, metrics([lately.read()])
+                    self.watch.step(Step(place.epoch + 1, batch, share, mean, rate, left, system))
                 if keep:
                     place = replace(place, loss=total)
                     self._keep(place, loader, optimizer, schedule, best)

@@ -76,7 +76,7 @@ class Together:
         kept = self.checkpoints
         return Watch(
             lambda epoch: member.tell(("epoch", epoch)),
-            lambda *told: member.tell(("step", told)),
+            lambda step: member.tell(("step", step)),
             say,
             lambda: member.tell(("alive", None)),
             None if kept is None else kept.telling(say),
@@ -96,7 +96,7 @@ def learn_together(task: Together, workers: Workers, watch: Watch) -> tuple[Plac
         if kind == "epoch":
             watch.epoch(told)
         elif kind == "step":
-            watch.step(*told)
+            watch.step(told)
         elif kind == "say":
             watch.say(told)
         else:

@@ -70,11 +70,12 @@ def test_a_short_epoch_tells_its_end_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_before_the_first_look_at_a_loss_none_is_told() -> None:
     from trimtab.steps.network.journal import Journal
+    from trimtab.steps.network.watch import Step
 
     lines: list[str] = []
     step = Journal(None, str, lines.append, clock=ticking(60.0)).watch.step
-    step(1, 0.1, float("nan"), 100.0, 90.0)
-    step(1, 0.2, float("nan"), 100.0, 80.0)
+    step(Step(1, 4, 0.1, float("nan"), 100.0, 90.0))
+    step(Step(1, 8, 0.2, float("nan"), 100.0, 80.0))
     assert lines == ["in epoch 1, 20%: 100 rows/s, 1m20s left"]
 
 
@@ -98,11 +99,12 @@ def test_of_several_workers_the_first_alone_tells_how_far_they_are() -> None:
     from trimtab.api.training import Loop
     from trimtab.features.schema import FeatureSchema
     from trimtab.steps.network.together import Together
+    from trimtab.steps.network.watch import Step
 
     schema = FeatureSchema(("a",), (), "binary", ("0", "1"))
     how = (torch.nn.Linear(1, 2), schema, Loop(), 7, {}, 1, True)
     task = Together("model.py", *how, rows=Any, validation=None, checkpoints=None)  # type: ignore[arg-type]  # not read
     workers = [Worker(0), Worker(1)]
     for worker in workers:
-        task._watch(worker).step(1, 0.5, 0.6, 1e5, 30.0)
-    assert [worker.told for worker in workers] == [[("step", (1, 0.5, 0.6, 1e5, 30.0))], []]
+        task._watch(worker).step(Step(1, 20, 0.5, 0.6, 1e5, 30.0))
+    assert [worker.told for worker in workers] == [[("step", Step(1, 20, 0.5, 0.6, 1e5, 30.0))], []]

@@ -4,7 +4,7 @@ import time
 
 
 def test_workers_are_told_together_and_gpus_by_their_rank() -> None:
-    from trimtab.steps.network.usage import Gpu, Usage, metrics
+    from trimtab.steps.fitting.usage import Gpu, Usage, metrics
 
     told = metrics(
         [Usage(0.5, 100.0, 150.0, Gpu(2e3, 8e3, 90.0)), Usage(1.0, 200.0, 120.0, Gpu(4e3, 8e3, None))]
@@ -22,11 +22,9 @@ def test_workers_are_told_together_and_gpus_by_their_rank() -> None:
 
 
 def test_a_busy_core_is_told_from_one_that_waits() -> None:
-    import torch
+    from trimtab.steps.fitting.usage import Meter
 
-    from trimtab.steps.network.usage import Meter
-
-    meter = Meter(torch.device("cpu"))
+    meter = Meter()
     time.sleep(0.2)
     waited = meter.read()
     until = time.process_time() + 0.2
