@@ -1,4 +1,4 @@
-"""A network's training beside a real MLflow server: looked at while it runs, and ended under it."""
+"""A training beside a real MLflow server: looked at while it runs, and ended under it."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -127,6 +127,38 @@ def test_one_that_stays_away_costs_the_step_but_not_what_was_learned(
     assert again[0].startswith("goes on from its checkpoint: epoch 7")
     assert len(again) == 1, "it learned again"
     assert steps(server, done.run_id, "validation.log_loss")
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_server_that_is_away_when_boosting_begins_has_its_run_once_it_is_back(
+    server: ServerProcess, shop: Shop, back: bool
+) -> None:
+    from trimtab.adapters.mlflow.client import client
+    from trimtab.api.project import Model
+
+    shop.project = shop.project.model_copy(update={"model": Model(params={"max_iter": 3})})
+    server.stop(signal.SIGKILL)
+    lines: list[str] = []
+
+    def hear(line: str) -> None:
+        lines.append(line)
+        if back and "the training goes on" in line:
+            server.start()
+
+    if not back:
+        with pytest.raises(SurroundingsFailed, match="MLflow at http"):
+            shop.train(hear)
+        server.start()
+        lines.clear()
+    done = shop.train(hear)
+    run = client(server.address).get_run(done.run_id)
+    assert run.info.status == "RUNNING"
+    assert run.data.metrics["validation.roc_auc"] == done.metrics["roc_auc"]
+    assert [line.split(";")[-1] for line in lines] == back * [
+        " the training goes on, and tells it later",
+        "the tracking server is back, and has been told what waited",
+    ]
+    assert len(client(server.address).search_runs([run.info.experiment_id])) == 1
 
 
 def test_a_training_that_fails_says_so_though_the_server_is_away(server: ServerProcess, shop: Shop) -> None:

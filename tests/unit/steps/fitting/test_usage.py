@@ -1,6 +1,11 @@
 """What is told of the machines that a training uses."""
 
 import time
+from collections.abc import Mapping
+from threading import Semaphore, current_thread, main_thread
+from threading import enumerate as enumerate_threads
+
+import pytest
 
 
 def test_workers_are_told_together_and_gpus_by_their_rank() -> None:
@@ -34,3 +39,28 @@ def test_a_busy_core_is_told_from_one_that_waits() -> None:
     assert 0 <= waited.cores < busy.cores
     assert 10 < busy.memory_mb <= busy.peak_mb
     assert busy.gpu is None
+
+
+def test_a_block_is_told_of_when_it_begins_meanwhile_and_when_it_ends_though_it_fails() -> None:
+    from trimtab.steps.fitting.usage import Meter, sampled
+
+    told: list[str] = []
+    again, failing = Semaphore(0), False
+
+    def tell(system: Mapping[str, float]) -> None:
+        assert 10 < system["system/system_memory_usage_megabytes"] <= system["system/peak_memory_megabytes"]
+        told.append(f"{current_thread() is main_thread()} {failing}")
+        again.release()
+
+    def fail() -> None:
+        nonlocal failing
+        assert told[0] == "True False"
+        assert all(again.acquire(timeout=60) for _ in range(3))
+        failing = True
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError), sampled(Meter(), tell, every_s=0.001):
+        fail()
+    assert told[1] == "False False"
+    assert told[-1] == "True True"
+    assert not any(thread.name == "usage" for thread in enumerate_threads())
