@@ -9,15 +9,21 @@ from contextlib import contextmanager
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """SIGTERM, by which a pod is told to end, raises SystemExit: what is at work then says that it has failed.
+    """SIGTERM, by which a task is told to end, raises SystemExit: what is at work then says that it has failed.
 
-    Outside of the main thread, where Python takes no signals, it does nothing.
+    It does not break off what already goes to its end, after Ctrl-C or a first SIGTERM. Outside of the main thread,
+    where Python takes no signals, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, _end)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
+def _end(number: int, _: object) -> None:
+    if not isinstance(sys.exception(), KeyboardInterrupt | SystemExit):
+        sys.exit(128 + number)

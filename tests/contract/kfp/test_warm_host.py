@@ -28,6 +28,16 @@ def judge(word: str, out: dsl.Output[dsl.Dataset]) -> NamedTuple("Judged", [("pa
         import os, signal
 
         os.kill(os.getpid(), signal.SIGKILL)
+    if word.startswith("wait"):
+        import threading
+        from trimtab.bootstrap.ending import ended_in_order
+
+        print("waits", flush=True)
+        try:
+            with ended_in_order():
+                threading.Event().wait(60)
+        finally:
+            open(word.removeprefix("wait "), "w").close()
     return namedtuple("Judged", ["passed"])(word == "yes")
 
 
@@ -148,6 +158,38 @@ def test_nothing_is_left_when_the_host_is_killed(tmp_path):
         assert time.monotonic() < deadline, alive
         time.sleep(0.05)
     host.close()
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
+def test_a_task_that_takes_its_end_for_itself_has_a_last_word_when_the_host_goes(ir, tmp_path, how):
+    import os
+    import signal
+    import threading
+
+    from trimtab.adapters.kfp.client import PipelineHost
+    from trimtab.api.errors import SurroundingsFailed
+
+    said, log = tmp_path / "said", tmp_path / "judge.log"
+
+    def end(pid):
+        until(lambda: log.exists() and "waits" in log.read_text())
+        os.kill(pid, getattr(signal, how))
+
+    with PipelineHost(tmp_path / "host.log") as host:
+        host.wait_ready()
+        ending = threading.Thread(target=end, args=(host.pid,))
+        ending.start()
+        with pytest.raises(SurroundingsFailed, match="pipeline host"):
+            host.run(ir, {"word": f"wait {said}"}, tmp_path, lambda _: None)
+        ending.join()
+    until(said.exists)
+
+
+def until(seen):
+    deadline = time.monotonic() + 60
+    while not seen():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_dead_host_is_seen_to_be_dead_and_says_so_each_time(tmp_path):

@@ -235,7 +235,7 @@ def test_a_training_that_ends_early_has_failed_and_the_next_goes_on_in_its_run(
     assert len(shop.runs()) == 1
 
 
-def test_a_training_that_its_pods_end_cancels_has_failed(shop: Shop) -> None:
+def test_a_training_that_its_pods_end_breaks_off_has_failed(shop: Shop) -> None:
     from trimtab.bootstrap.ending import ended_in_order
 
     before = signal.getsignal(signal.SIGTERM)
@@ -244,6 +244,24 @@ def test_a_training_that_its_pods_end_cancels_has_failed(shop: Shop) -> None:
     assert ended.value.code == 143
     assert signal.getsignal(signal.SIGTERM) == before
     assert [run.info.status for run in shop.runs()] == ["FAILED"]
+
+
+def test_what_ends_already_is_not_broken_off_by_sigterm() -> None:
+    from trimtab.bootstrap.ending import ended_in_order
+
+    told: list[str] = []
+
+    def end(how: type[BaseException]) -> None:
+        try:
+            raise how
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            told.append(how.__name__)
+
+    for how in (KeyboardInterrupt, SystemExit):
+        with pytest.raises(how), ended_in_order():
+            end(how)
+    assert told == ["KeyboardInterrupt", "SystemExit"]
 
 
 def test_a_model_that_cannot_be_exported_has_failed(shop: Shop) -> None:

@@ -31,6 +31,7 @@ PROGRESS = ".progress"
 FAILURE_VARIABLE = "TRIMTAB_TASK_FAILURE"
 """Tells a task in a pod of its own which file it leaves its failure in."""
 LOOK_S = 0.2
+LAST_WORD_S = 2.0
 
 PROGRAM = "ephemeral_component.py"
 """Names the part of a lightweight component's command after which its source and arguments stand."""
@@ -222,13 +223,16 @@ def redirect_output(log: str) -> None:
 def end_with_host() -> None:
     """End this task when the host is gone, even by SIGKILL: a run that goes on must not meet what is left of it.
 
-    The fork server does not do it: its children keep open the pipe by which it would notice.
+    The fork server does not do it: its children keep open the pipe by which it would notice. A task that takes SIGTERM
+    for itself, as a training does, has two seconds to tell others of its end; any other is gone at once.
     """
     host = multiprocessing.parent_process()
     assert host is not None
 
     def watch() -> None:
         wait([host.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(LAST_WORD_S)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="host", daemon=True).start()
