@@ -18,7 +18,7 @@ from trimtab.api.values import Duration, Spec, format_duration
 IMAGE: Final = "trimtab:0.1.0"
 """The image of pipeline tasks as `make images` tags it, by trimtab's version; a project names its registry's."""
 Task = Literal["binary", "multiclass", "regression"]
-FAMILIES = ("gradient_boosting", "logistic", "mlp")
+FAMILIES = ("gradient_boosting", "extra_trees", "logistic", "mlp")
 
 Name = Annotated[
     str, Field(pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", description="lower case, digits, -")
@@ -72,7 +72,7 @@ class Examples(Spec):
 class Model(Spec):
     """A ready family, in place of a model.py."""
 
-    family: Literal["gradient_boosting", "logistic", "mlp"] = "gradient_boosting"
+    family: Literal["gradient_boosting", "extra_trees", "logistic", "mlp"] = "gradient_boosting"
     params: dict[str, Any] = Field(default_factory=dict, description="passed to the estimator")
 
 

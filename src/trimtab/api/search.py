@@ -123,7 +123,7 @@ class Search(Spec):
     space: Annotated[Space, Field(max_length=64)] | None = Field(
         None,
         description="parameters by family, or those of model.py; {} for a family's own default. "
-        "By itself: gradient_boosting and, for classes, logistic; mlp only where it is named",
+        "By itself: gradient_boosting, extra_trees and, for classes, logistic; mlp only where it is named",
     )
     folds: Folds = Field(default_factory=Folds)
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = Field(None, description="default: training.seed")

@@ -33,17 +33,29 @@ def table(label: str) -> tuple[Any, dict[str, str]]:
     return pa.table({name: made[name] for name in kept}), {name: columns[name] for name in kept}
 
 
+BOOSTING, TREES = "gradient_boosting", "extra_trees"
+
+
 @pytest.mark.parametrize(
-    ("label", "time", "metrics", "group"),
+    ("family", "label", "time", "metrics", "group"),
     [
-        ("spent", "at", ["mean_absolute_scaled_error", "mean_absolute_error", "r2"], "shop"),
-        ("spent", None, ["ndcg", "root_mean_squared_error"], "shop"),
-        ("level", "at", ["log_loss", "f1_macro", "balanced_accuracy"], None),
-        ("grade", None, ["mean_reciprocal_rank", "matthews_corrcoef"], "shop"),
+        (BOOSTING, "spent", "at", ["mean_absolute_scaled_error", "mean_absolute_error", "r2"], "shop"),
+        (BOOSTING, "spent", None, ["ndcg", "root_mean_squared_error"], "shop"),
+        (BOOSTING, "level", "at", ["log_loss", "f1_macro", "balanced_accuracy"], None),
+        (BOOSTING, "grade", None, ["mean_reciprocal_rank", "matthews_corrcoef"], "shop"),
+        (TREES, "spent", "at", ["mean_absolute_error", "r2"], "shop"),
+        (TREES, "level", None, ["log_loss", "f1_macro"], None),
+        (TREES, "grade", "at", ["log_loss", "matthews_corrcoef"], None),
     ],
 )
 def test_a_model_of_each_task_is_judged_and_explained(
-    small: Any, tmp_path: Any, label: str, time: str | None, metrics: list[str], group: str | None
+    small: Any,
+    tmp_path: Any,
+    family: str,
+    label: str,
+    time: str | None,
+    metrics: list[str],
+    group: str | None,
 ) -> None:
     from trimtab.features.columns import take
     from trimtab.quality.shapley import explain
@@ -58,7 +70,7 @@ def test_a_model_of_each_task_is_judged_and_explained(
     wanted: dict[str, Any] = {
         "sources": {"visits": {"files": "v.csv"}}, "tables": {}, "features": None,
         "examples": {"table": "visits", "label": {"column": label}, **({"time": time} if time else {})},
-        "training": {"split": {"validation": 0.2, "test": 0.3}},
+        "model": {"family": family}, "training": {"split": {"validation": 0.2, "test": 0.3}},
         "evaluation": {
             "metrics": metrics, "slices": ["plan"], **({"group": group} if group else {}),
             "behaviour": [

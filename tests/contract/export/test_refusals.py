@@ -130,7 +130,7 @@ def test_a_feature_that_is_all_null_does_no_harm(small: Any) -> None:
     assert learn(small, project, made).difference <= 1e-5
 
 
-@pytest.mark.parametrize("family", ["gradient_boosting", "logistic"])
+@pytest.mark.parametrize("family", ["gradient_boosting", "extra_trees", "logistic"])
 def test_several_classes_of_text_are_learned(small: Any, family: str) -> None:
     rows = {
         "x": [float(i % 9) for i in range(450)],
@@ -142,11 +142,38 @@ def test_several_classes_of_text_are_learned(small: Any, family: str) -> None:
     assert learn(small, project, made).difference <= 1e-5
 
 
-def test_a_number_is_learned_by_regression(small: Any) -> None:
+@pytest.mark.parametrize("family", ["gradient_boosting", "extra_trees"])
+def test_a_number_is_learned_by_regression(small: Any, family: str) -> None:
     rows = {"x": [float(i) for i in range(400)], "y": [2.5 * i for i in range(400)]}
-    project, made = small_project(small, rows)
+    project, made = small_project(small, rows, model={"family": family})
     assert made.plan.task == "regression"
     assert learn(small, project, made).difference <= 1e-5
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3, 1e6])
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"family": "gradient_boosting", "params": {"early_stopping": False, "min_samples_leaf": 5}},
+        {"family": "extra_trees"},
+    ],
+)
+def test_leaves_that_are_larger_than_their_sum_are_exported_exactly(
+    small: Any, model: dict[str, Any], scale: float
+) -> None:
+    import numpy as np
+
+    draw = np.random.default_rng(7)
+    x, z, noise = draw.normal(size=(3, 9_000))
+    word = draw.choice(["a", "b", "c"], 9_000)
+    rows = {
+        "x": x.tolist(),
+        "z": z.tolist(),
+        "word": word.tolist(),
+        "y": (scale * (np.sin(2 * x) + z * (word == "a") + noise)).tolist(),
+    }
+    project, made = small_project(small, rows, model=model)
+    assert learn(small, project, made).difference < 1e-7
 
 
 def test_too_few_rows_say_how_many_there_are(small: Any) -> None:

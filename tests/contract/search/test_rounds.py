@@ -13,14 +13,14 @@ def data():
     return x[:600], y[:600], x[600:], y[600:]
 
 
-def built(params, look):
+def built(params, look, family="gradient_boosting"):
     from trimtab.features.schema import FeatureSchema
     from trimtab.steps.fitting.contract import built as build
     from trimtab.steps.fitting.contract import family_source
     from trimtab.steps.search.rounds import looked_at
 
     schema = FeatureSchema(("a", "b", "c", "d"), (), "binary", ("0", "1"))
-    source = family_source("gradient_boosting", params)
+    source = family_source(family, params)
     return build(source if look is None else looked_at(source, look), schema, 7)
 
 
@@ -42,6 +42,15 @@ def test_parts_give_the_bits_of_one_fit(stops):
     np.testing.assert_array_equal(in_parts.predict_proba(held), plain.predict_proba(held))
     assert in_parts.n_iter_ == plain.n_iter_
     assert looks in ([0.25, 0.5, 0.75], [])
+
+
+def test_trees_at_random_are_drawn_in_parts_as_in_one_fit():
+    looks = []
+    plain = fitted(built({}, None, "extra_trees"))
+    in_parts = fitted(built({}, lambda share, *_: bool(looks.append(share)), "extra_trees"))
+    held = data()[2]
+    np.testing.assert_array_equal(in_parts.predict_proba(held), plain.predict_proba(held))
+    assert looks == [0.25, 0.5, 0.75]
 
 
 def test_a_fit_is_broken_off_where_it_is_hopeless():

@@ -89,9 +89,10 @@ def test_a_budget_alone_takes_the_default_space_of_every_ready_family(world):
     search = world.project({"budget": "20m"}).search
     space = space_of(world.project({"budget": "20m"}), search, "binary")
     assert {name: set(one) for name, one in space.items()} == {
-        name: set(DEFAULTS[name].parameters) for name in ("gradient_boosting", "logistic")
+        name: set(DEFAULTS[name].parameters) for name in ("gradient_boosting", "extra_trees", "logistic")
     }
-    assert "logistic" not in space_of(world.project({"budget": "20m"}), search, "regression")
+    of_a_number = space_of(world.project({"budget": "20m"}), search, "regression")
+    assert of_a_number.keys() == {"gradient_boosting", "extra_trees"}
 
 
 def test_what_the_space_does_not_name_stays_as_the_project_has_it(world):

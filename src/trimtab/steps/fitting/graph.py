@@ -11,6 +11,7 @@ import numpy as np
 from trimtab.features.schema import Field, Task
 from trimtab.steps.fitting.preprocessing import Preprocessing
 from trimtab.steps.fitting.refusals import ModelRefused
+from trimtab.steps.fitting.trees import converters
 
 OPSET: Final = 18
 ML_OPSET: Final = 3
@@ -84,6 +85,7 @@ def _converted(estimator: Any, width: int, name: str) -> Any:
             initial_types=[(MATRIX, FloatTensorType([None, width]))],
             options=options,
             target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+            **converters(),
         )
     except Exception as error:
         raise ModelRefused(

@@ -47,6 +47,14 @@ DEFAULTS: Final[Mapping[str, Default]] = {
             "l2_regularization": Parameter(low=0.001, high=10.0, log=True),
         },
     ),
+    "extra_trees": Default(
+        {},
+        {
+            "max_features": Parameter(low=0.2, high=1.0),
+            "max_leaf_nodes": Parameter(low=64, high=512, log=True),
+            "min_samples_leaf": Parameter(low=20, high=500, log=True),
+        },
+    ),
     "logistic": Default({}, {"C": Parameter(low=0.001, high=100.0, log=True)}, ("binary", "multiclass")),
     "mlp": Default(
         {},  # how it learns is the project's training:, for trials as for the fit that follows
