@@ -176,6 +176,34 @@ def test_leaves_that_are_larger_than_their_sum_are_exported_exactly(
     assert learn(small, project, made).difference < 1e-7
 
 
+@pytest.mark.parametrize("label", ["number", "word"])
+def test_trees_at_random_have_no_smaller_form(small: Any, label: str) -> None:
+    import numpy as np
+
+    from trimtab.features.schema import Field
+    from trimtab.steps.fitting.forms import Form, NoSuchForm
+
+    y: list[Any] = [2.5 * i if label == "number" else "ab"[i % 2] for i in range(400)]
+    rows = {"x": [float(i) for i in range(400)], "y": y}
+    project, made = small_project(small, rows, model={"family": "extra_trees"})
+    onnx = (learn(small, project, made).folder.path / "model.onnx").read_bytes()
+    for form, because in (
+        (Form(prune=0.5), "no hidden layer"),
+        (Form(quantize="static"), "no matrix product"),
+    ):
+        with pytest.raises(NoSuchForm, match=because):
+            form.of(onnx, (Field("x", "number"),), {"x": np.arange(400.0)})
+
+
+def test_trees_on_several_threads_are_refused_for_they_would_not_answer_twice_alike(small: Any) -> None:
+    from trimtab.steps.fitting.refusals import ModelRefused
+
+    rows = {"x": [float(i) for i in range(400)], "y": [2.5 * i for i in range(400)]}
+    project, made = small_project(small, rows, model={"family": "extra_trees", "params": {"n_jobs": 2}})
+    with pytest.raises(ModelRefused, match="extra_trees takes no n_jobs"):
+        learn(small, project, made)
+
+
 def test_too_few_rows_say_how_many_there_are(small: Any) -> None:
     from trimtab.steps.fitting.refusals import TrainingRefused
 

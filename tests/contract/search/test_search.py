@@ -167,8 +167,9 @@ def test_the_first_trial_ends_whatever_the_budget(world):
     assert found.best.candidate is None
 
 
-def test_a_trial_is_given_up_when_the_time_is_over(world):
-    found = world.search({"budget": "60s", "space": SPACE}, clock=Hands(step_s=1.0))
+@pytest.mark.parametrize("space", [SPACE, {"extra_trees": {}}])
+def test_a_trial_is_given_up_when_the_time_is_over(world, space):
+    found = world.search({"budget": "60s", "space": space}, clock=Hands(step_s=1.0))
     last = found.tried[-1]
     assert (last.state, last.because) == ("pruned", "out of time")
     assert len(last.folds) < len(found.folds)

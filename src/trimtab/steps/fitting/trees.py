@@ -7,11 +7,11 @@ takes doubles; the answer alone is rounded, at the end.
 
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-VERSION = 3
+VERSION: Final = 3
 
 
 class _InDoubles:
@@ -42,9 +42,7 @@ def _converted(scope: Any, operator: Any, container: Any) -> None:
         input_full_names=[doubles],
         outputs=operator.outputs,
     )
-    convert_sklearn_random_forest_regressor_converter(
-        scope, asked, _InDoubles(container), op_version=VERSION
-    )
+    convert_sklearn_random_forest_regressor_converter(scope, asked, _InDoubles(container), op_version=VERSION)
 
 
 def _shape(operator: Any) -> None:
