@@ -1,9 +1,9 @@
 """How a network learns: what trimtab.yaml says under `training:` of the loop; other models do not read it."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trimtab.api.values import Duration, Spec
 
@@ -48,6 +48,11 @@ class Loop(Spec):
         description="where several workers, or trials of a search at once, run: this machine, or the Ray cluster "
         "that RAY_ADDRESS names; kuberay: pods of their own, beside the pod that trains, and so does a single worker",
     )
+    reader: Literal["own", "ray-data"] = Field(
+        "own",
+        description="who reads rows for workers of Ray: each for itself, or, to the same bits, tasks of Ray Data, "
+        "wherever the cluster has a core to spare",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU where there is one")
     threads: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="of one CPU operation; more help wide layers on idle cores, and are other bits"
@@ -55,3 +60,11 @@ class Loop(Spec):
     checkpoint_every: Duration = Field(
         timedelta(minutes=5), description="time between checkpoints within an epoch; 0s: at each step"
     )
+
+    @model_validator(mode="after")
+    def _read_by_ray(self) -> Self:
+        if self.reader == "ray-data" and self.workers == 1 and self.where == "here":
+            raise ValueError(
+                "reader: ray-data is for workers of Ray — say workers: 2 or more, or where: kuberay; or leave it out"
+            )
+        return self

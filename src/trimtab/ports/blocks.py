@@ -1,6 +1,6 @@
 """Rows in blocks that can be read by number, in any order: what a network learns from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,3 +21,10 @@ class Blocks(Protocol):
 
         Raises SurroundingsFailed when the block cannot be read.
         """
+
+    @property
+    def matrix(self) -> "Callable[[int], Array]":
+        """What reads a block's matrix in any process: pickle takes it. Raises as `read` does."""
+
+    def target(self, block: int) -> "Array":
+        """Shape (rows,)."""

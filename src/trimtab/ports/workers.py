@@ -1,7 +1,10 @@
 """Workers: other processes, on this machine or a cluster, that run one task together."""
 
-from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Literal, Protocol, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class PeerLost(Exception):
@@ -29,6 +32,20 @@ class Member(Protocol):
 
     def tell(self, event: Any) -> None:
         """Let who waits for the task hear of something that pickle takes."""
+
+    def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Generator[Answer, None, None]:
+        """Answers in the order of the items, by processes beside the members: wherever there is a CPU for them.
+
+        A few are worked out ahead of what is taken. Closing it ends them.
+
+        Args:
+            function: cloudpickle takes it, and pickle its answers.
+
+        Raises:
+            TrimtabError: the function raised it.
+            SurroundingsFailed: there are no such processes, or they fail.
+            ExtraMissing: what makes them is not installed.
+        """
 
 
 class Workers(Protocol):

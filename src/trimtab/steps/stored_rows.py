@@ -64,7 +64,8 @@ class StoredRows(Rows):
             yield self.part(first, names)
 
     def blocks(self, preprocessing: Preprocessing, target: Array) -> Blocks:
-        return TableBlocks(self, preprocessing, target.astype(np.float32), self._starts())
+        matrices = TableMatrices(self, preprocessing, self._starts())
+        return TableBlocks(matrices, target.astype(np.float32))
 
     def _starts(self) -> list[int]:
         """Where a block with a chosen row begins."""
@@ -86,32 +87,29 @@ class TableBlocks:
     """`Blocks` of stored rows. The first that are read are kept, as far as 64 MiB reach.
 
     Attributes:
-        target: float32, of the chosen rows.
-        starts: the first row of each block, in the table.
+        matrix: of a block.
+        targets: float32, of the chosen rows.
         ends: chosen rows up to the end of each block.
     """
 
-    rows: StoredRows
-    preprocessing: Preprocessing
-    target: Array
-    starts: Sequence[int]
+    matrix: "TableMatrices"
+    targets: Array
     kept: dict[int, Array] = field(default_factory=dict)
     ends: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        chosen = self.rows.chosen
-        counts = [np.count_nonzero(chosen[first : first + GROUP_ROWS]) for first in self.starts]
+        chosen = self.matrix.rows.chosen
+        counts = [np.count_nonzero(chosen[first : first + GROUP_ROWS]) for first in self.matrix.starts]
         object.__setattr__(self, "ends", np.cumsum(counts, dtype=np.int64).tolist())
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What another process is sent: where the rows are, and which are meant, but nothing of them."""
-        bare = replace(self.rows, times=None, labels=np.empty(0))
-        return TableBlocks, (bare, self.preprocessing, self.target, self.starts)
+        """What another process is sent: without what is kept."""
+        return TableBlocks, (self.matrix, self.targets)
 
     @property
     def mixed(self) -> int:
-        width = len(self.preprocessing.numeric) + len(self.preprocessing.flags)
-        bytes_a_block = GROUP_ROWS * 4 * (width + len(self.preprocessing.categorical))
+        made = self.matrix.preprocessing
+        bytes_a_block = GROUP_ROWS * 4 * (len(made.numeric) + len(made.flags) + len(made.categorical))
         return min(MIXED_BLOCKS, max(1, MIXED_BYTES // bytes_a_block))
 
     @property
@@ -119,15 +117,37 @@ class TableBlocks:
         return [end - before for before, end in pairwise([0, *self.ends])]
 
     def read(self, block: int) -> tuple[Array, Array]:
-        first = self.starts[block]
-        before = self.ends[block - 1] if block else 0
         matrix = self.kept.get(block)
         if matrix is None:
-            names = [one.name for one in self.rows.plan.outputs]
-            matrix = self.preprocessing.matrix(self.rows.part(first, names))
+            matrix = self.matrix(block)
             if sum(one.nbytes for one in self.kept.values()) + matrix.nbytes <= KEPT_BYTES:
                 self.kept[block] = matrix
-        return matrix, self.target[before : before + len(matrix)]
+        return matrix, self.target(block)
+
+    def target(self, block: int) -> Array:
+        return self.targets[self.ends[block - 1] if block else 0 : self.ends[block]]
+
+
+@dataclass(frozen=True, slots=True)
+class TableMatrices:
+    """Reads blocks' matrices, wherever it is sent.
+
+    Attributes:
+        starts: the first row of each block, in the table.
+    """
+
+    rows: StoredRows
+    preprocessing: Preprocessing
+    starts: Sequence[int]
+
+    def __call__(self, block: int) -> Array:
+        names = [one.name for one in self.rows.plan.outputs]
+        return self.preprocessing.matrix(self.rows.part(self.starts[block], names))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What another process is sent: where the rows are, and which are meant, but nothing of them."""
+        bare = replace(self.rows, times=None, labels=np.empty(0))
+        return TableMatrices, (bare, self.preprocessing, self.starts)
 
 
 def stored_rows(pointer: Pointer, tables: Tables) -> StoredRows:

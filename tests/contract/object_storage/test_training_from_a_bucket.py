@@ -8,10 +8,11 @@ import pytest
 
 from tests.contract.object_storage.conftest import Lake
 from tests.contract.ray.started import Started
+from tests.contract.s3_server import S3Server
 
 pytestmark = pytest.mark.xdist_group("bucket")
 
-BUCKET = "LEARNER_TABLES"
+BUCKET, READER = "LEARNER_TABLES", "LEARNER_READER"
 LEARNER = Path(__file__).parent.parent / "ray" / "learner.py"
 WAITING = "while self.calls == 14 and not os.path.exists({gate!r}): time.sleep(0.05)"
 """In the second of the epochs that a process goes through, until there is a file."""
@@ -25,8 +26,11 @@ class Begin:
     monkeypatch: pytest.MonkeyPatch
     started: list[Started] = field(default_factory=list)
 
-    def __call__(self, name: str, workers: int, tables: str = "", line: str = "pass") -> Started:
+    def __call__(
+        self, name: str, workers: int, tables: str = "", line: str = "pass", reader: str = "own"
+    ) -> Started:
         self.monkeypatch.setenv(BUCKET, tables)
+        self.monkeypatch.setenv(READER, reader)
         errors = self.root / f"{name}-{len(self.started)}.err"
         self.started.append(Started.of(LEARNER, str(self.root), name, str(workers), line, errors=errors))
         return self.started[-1]
@@ -67,8 +71,41 @@ def test_killed_in_mid_epoch_it_ends_with_the_bits_that_a_folder_gives(lake: Lak
     )
 
 
-def test_workers_of_ray_read_there_too(lake: Lake, begin: Begin) -> None:
-    lake.proxy.told()
-    folder, bucket = begin("folder", 2), begin("bucket", 2, lake.address)
-    assert learned(bucket) == learned(folder)
-    assert lake.proxy.told()["served"] > 2 * 2**20, "each worker fetched the rows for itself"
+def test_workers_of_ray_read_there_too_or_have_ray_data_read_for_them(lake: Lake, begin: Begin) -> None:
+    folder = learned(begin("folder", 2))
+    for reader in ("own", "ray-data"):
+        lake.proxy.told()
+        assert learned(begin(reader, 2, f"{lake.address}/{reader}", reader=reader)) == folder
+        assert lake.proxy.told()["served"] > 2 * 2**20, "the rows were fetched for each worker"
+
+    gate = begin.root / "gate"
+    waiting = "killed", 2, f"{lake.address}/killed", WAITING.format(gate=str(gate)), "ray-data"
+    first = begin(*waiting)
+    first.until("epoch 1 of 4")
+    first.kill()
+    first.process.wait()
+    gate.touch()
+    second = begin(*waiting)
+    assert learned(second) == folder
+    assert any("goes on from its checkpoint: epoch 2, batch" in said for said in second.lines), second.lines
+    said = [line for one in begin.started for line in one.lines if "worker " in line]
+    assert said == [], "Ray Data keeps its warnings and progress to itself"
+
+
+def test_an_object_that_is_gone_is_the_same_sentence_where_ray_data_reads(
+    lake: Lake, begin: Begin, s3_server: S3Server
+) -> None:
+    from pyarrow import fs
+
+    gate = begin.root / "gate"
+    one = begin("gone", 2, lake.address, WAITING.format(gate=str(gate)), "ray-data")
+    one.until("epoch 1 of 4")
+    store = fs.S3FileSystem(endpoint_override=f"127.0.0.1:{s3_server.port}", scheme="http")
+    for file in lake.tables.files("small", 0):
+        store.delete_file(file.removeprefix("s3://"))
+    gate.touch()
+    assert one.ended() == 2, one.lines
+    sentence, remedy = one.lines[-2:]
+    assert sentence.startswith("InputRefused: part-")
+    assert sentence.endswith(".parquet of the table is gone: the version that named it has been vacuumed")
+    assert remedy == "  remedy: run again, so that the newest version is read"

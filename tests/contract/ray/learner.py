@@ -48,6 +48,8 @@ def build(schema, **params):
 """
 BUCKET = "LEARNER_TABLES"
 """Environment: an address that holds the table, in place of a folder."""
+READER = "LEARNER_READER"
+"""Environment: `training.reader`."""
 ROWS, GROUP, NAMES = 91_003, 32_768, ["a", "b", "c"]
 
 
@@ -102,7 +104,12 @@ def main(
     code = root / f"code-{name}"
     code.mkdir(exist_ok=True)
     (code / "model.py").write_text(MODEL.format(line=line))
-    project = small_project(workers=workers, where="here" if where == "here" else "kuberay", device=device)
+    project = small_project(
+        workers=workers,
+        where="here" if where == "here" else "kuberay",
+        device=device,
+        reader=os.environ.get(READER, "own"),
+    )
     tables = DeltaTables(os.environ.get(BUCKET) or root / f"tables-{name}")
     source = model_source(project, code)
     apart = KubeRayWorkers(root / "tmp", begin_s=float(os.environ.get("BEGIN_S", "240")))

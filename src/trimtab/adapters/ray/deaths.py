@@ -74,10 +74,10 @@ def died(
     causes = [f"worker {rank} was killed" for rank in killed]
     causes += [f"worker {rank} said: {text}" for rank, text in sorted(said.items()) if rank not in killed]
     causes += [memory_kills] if memory_kills else []
-    remedy = OUT_OF_MEMORY if memory_kills else _remedy([*said.values(), *wrote])
+    remedy = OUT_OF_MEMORY if memory_kills else remedy_of([*said.values(), *wrote])
     if not causes or (remedy is None and not killed and not said):
         causes.append(_last(error))
-        remedy = remedy or _remedy([str(error)])
+        remedy = remedy or remedy_of([str(error)])
     if remedy is None:
         remedy = "a worker that is killed is often out of memory: give it more, or lower training.batchRows"
     return SurroundingsFailed(
@@ -104,7 +104,8 @@ def hangs(asked: str, silence_s: float, places: Sequence[str], *, met: bool) -> 
     )
 
 
-def _remedy(lines: Sequence[str]) -> str | None:
+def remedy_of(lines: Sequence[str]) -> str | None:
+    """For the first cause that can be told from what processes said."""
     own = [line for line in lines if not FOLLOWS.search(line)]
     return next((remedy for mark, remedy in CAUSES if any(re.search(mark, line) for line in own)), None)
 

@@ -3,7 +3,7 @@
 import os
 import socket
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from trimtab.adapters.ray.memory_kills import note
 from trimtab.adapters.ray.output import to_room
+from trimtab.adapters.ray.ray_data import mapped
 from trimtab.adapters.ray.room import ANSWER, FAILURE, TASK, Room
 from trimtab.adapters.ray.whereabouts import tell_when_asked
 from trimtab.api.errors import SurroundingsFailed, TrimtabError
-from trimtab.ports.workers import PeerLost
+from trimtab.ports.workers import Answer, Item, PeerLost
 
 BEGAN = "trimtab workers began"
 TOLD = "trimtab task told"
@@ -32,6 +33,9 @@ class RayMember:
 
     def tell(self, event: Any) -> None:
         self.room.tell((TOLD, event))
+
+    def map(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Generator[Answer, None, None]:
+        return mapped(function, items, self.world)
 
 
 def work(given: Mapping[str, Any]) -> None:

@@ -26,6 +26,6 @@ def identity_of(
         "window": window,
         "model": source.digest or source.name,
         "params": source.params,
-        "training": project.training.model_dump(mode="json", exclude={"checkpoint_every"}),
+        "training": project.training.model_dump(mode="json", exclude={"checkpoint_every", "reader"}),
         **more,
     }

@@ -57,7 +57,7 @@ class Network:
 
     def get_params(self) -> dict[str, Any]:
         loop = self.settings.model_dump(
-            exclude={"window", "split", "seed", "resources", "where"}, mode="json"
+            exclude={"window", "split", "seed", "resources", "where", "reader"}, mode="json"
         )
         return {**loop, "max_iter": self.max_iter, "early_stopping": self.early_stopping}
 

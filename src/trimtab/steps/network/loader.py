@@ -6,10 +6,12 @@ training that was cut off at batch k reads only what comes from there on. While 
 one is read by a thread: memory holds three groups at most, whatever the table's size.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +20,16 @@ from trimtab.features.columns import Array
 from trimtab.ports.blocks import Blocks
 
 MATRIX_BLOCK_ROWS = 1024
+Part: TypeAlias = tuple[Array, Array]
+"""A block's matrix and target."""
+Read: TypeAlias = Callable[[Blocks, Sequence[int]], Generator[Part, None, None]]
+"""Blocks by number, in the order in which they are asked for."""
+
+
+def one_by_one(blocks: Blocks, order: Sequence[int]) -> Generator[Part, None, None]:
+    """Each by this process, when it is asked for."""
+    for block in order:
+        yield blocks.read(block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +50,17 @@ class MatrixBlocks:
     def counts(self) -> Sequence[int]:
         return [min(self.block_rows, len(self.y) - start) for start in range(0, len(self.y), self.block_rows)]
 
-    def read(self, block: int) -> tuple[Array, Array]:
-        rows = slice(block * self.block_rows, (block + 1) * self.block_rows)
-        return self.x[rows], self.y[rows]
+    def read(self, block: int) -> Part:
+        return self.matrix(block), self.target(block)
+
+    def matrix(self, block: int) -> Array:
+        return self.x[self._rows(block)]
+
+    def target(self, block: int) -> Array:
+        return self.y[self._rows(block)]
+
+    def _rows(self, block: int) -> slice:
+        return slice(block * self.block_rows, (block + 1) * self.block_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +69,14 @@ class Loader:
 
     Attributes:
         device: where batches lie. A group is pinned and copied as a whole where that is a GPU.
+        read: is told of all blocks that an epoch still needs, so that it can read ahead.
     """
 
     blocks: Blocks
     batch_rows: int
     seed: int
     device: torch.device
+    read: Read = one_by_one
 
     @property
     def steps(self) -> int:
@@ -70,11 +92,15 @@ class Loader:
             skipped += groups.pop(0).rows
         left = self.steps - first
         rest: list[tuple[torch.Tensor, torch.Tensor]] = []
-        with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
-            coming = [pool.submit(self._read, group) for group in groups[:1]]
+        order = [block for group in groups for block in group.blocks]
+        with (
+            closing(self.read(self.blocks, order)) as parts,
+            ThreadPoolExecutor(1, thread_name_prefix="loader") as pool,
+        ):
+            coming = [pool.submit(self._mixed, group, parts) for group in groups[:1]]
             for number in range(len(groups)):
                 x, y = coming.pop().result()
-                coming = [pool.submit(self._read, group) for group in groups[number + 1 : number + 2]]
+                coming = [pool.submit(self._mixed, group, parts) for group in groups[number + 1 : number + 2]]
                 at = start - skipped if number == 0 else 0
                 while at < len(y) and left:
                     need = self.batch_rows - sum(len(part[1]) for part in rest)
@@ -97,12 +123,11 @@ class Loader:
             for group in chosen
         ]
 
-    def _read(self, group: "_Group") -> tuple[torch.Tensor, torch.Tensor]:
+    def _mixed(self, group: "_Group", parts: Iterator[Part]) -> tuple[torch.Tensor, torch.Tensor]:
         places = np.empty(group.rows, np.int64)
         places[np.random.default_rng(group.seed).permutation(group.rows)] = np.arange(group.rows)
         x, y, at = np.empty((0, 0), np.float32), np.empty(group.rows, np.float32), 0
-        for block in group.blocks:
-            matrix, target = self.blocks.read(block)
+        for matrix, target in islice(parts, len(group.blocks)):
             if not at:
                 x = np.empty((group.rows, matrix.shape[1]), np.float32)
             to = places[at : at + len(target)]
@@ -125,11 +150,15 @@ class _Group:
 
 
 def in_order(
-    blocks: Blocks, batch_rows: int, device: torch.device, rank: int = 0, world: int = 1
+    blocks: Blocks,
+    batch_rows: int,
+    device: torch.device,
+    rank: int = 0,
+    world: int = 1,
+    read: Read = one_by_one,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Every row once, in the table's order: for a loss on validation rows. Of several, each takes its own blocks."""
-    for block in range(rank, len(blocks.counts), world):
-        x, y = blocks.read(block)
+    for x, y in read(blocks, range(rank, len(blocks.counts), world)):
         for at in range(0, len(y), batch_rows):
             rows = slice(at, at + batch_rows)
             yield (

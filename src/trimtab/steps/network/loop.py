@@ -22,7 +22,7 @@ from trimtab.ports.blocks import Blocks
 from trimtab.steps.fitting.refusals import ModelRefused, TrainingRefused
 from trimtab.steps.fitting.usage import metrics, peak_mb
 from trimtab.steps.network.blame import blamed, memory_is_enough
-from trimtab.steps.network.loader import Loader, in_order
+from trimtab.steps.network.loader import Loader, Read, in_order, one_by_one
 from trimtab.steps.network.memory import keep_what_steps_free
 from trimtab.steps.network.peers import Gradients, Peers
 from trimtab.steps.network.seeds import put_back, random_state
@@ -65,6 +65,7 @@ class Fit:
         last_epoch: stop after this one at the latest; the schedule is that of settings.epochs.
         choosing: whether the validation loss ends the training and chooses the epoch whose weights are kept.
         peers: who else learns the same; only rank 0 writes checkpoints.
+        read: how the rows come.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Fit:
     last_epoch: int
     choosing: bool
     peers: Peers = field(default_factory=Peers)
+    read: Read = one_by_one
     gradients: Gradients = field(init=False)
     kept_at: float = 0.0
 
@@ -97,7 +99,7 @@ class Fit:
             return self._run(blocks, validation, device)
 
     def _run(self, blocks: Blocks, validation: Blocks | None, device: torch.device) -> Place:
-        loader = Loader(blocks, self.settings.batch_rows, self.seed, device)
+        loader = Loader(blocks, self.settings.batch_rows, self.seed, device, self.read)
         self.module.to(device)
         optimizer = self._optimizer(device)
         turns = math.ceil(loader.steps / self.settings.accumulate)
@@ -218,7 +220,7 @@ class Fit:
         self.peers.same_buffers(self.module)
         total, count, told = 0.0, sum(rows.counts), time.monotonic()
         with torch.no_grad(), self._blamed("on the validation rows"):
-            for x, y in in_order(rows, SCORED_ROWS, device, self.peers.rank, self.peers.world):
+            for x, y in in_order(rows, SCORED_ROWS, device, self.peers.rank, self.peers.world, self.read):
                 total += float(self._loss(x, y, device)) * len(y)
                 if time.monotonic() - told > TOLD_EVERY_S:
                     told = time.monotonic()

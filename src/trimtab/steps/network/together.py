@@ -1,7 +1,9 @@
 """A network's training as the task of workers: what each is sent, does, and tells."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -14,6 +16,7 @@ from trimtab.ports.workers import Member, Workers
 from trimtab.steps.fitting.circumstances import Circumstances, joined
 from trimtab.steps.network.checkpoints import Checkpoints
 from trimtab.steps.network.circumstances import of_torch
+from trimtab.steps.network.loader import Part, one_by_one
 from trimtab.steps.network.loop import Fit, Place, device_of
 from trimtab.steps.network.peers import met
 from trimtab.steps.network.seeds import seed_all
@@ -61,6 +64,7 @@ class Together:
                 self.last_epoch,
                 self.choosing,
                 peers,
+                one_by_one if self.settings.reader == "own" else partial(read_beside, member),
             )
             place = fit.run(self.rows, self.validation)
             own = of_torch(device_of(fit.settings))
@@ -81,6 +85,13 @@ class Together:
             lambda: member.tell(("alive", None)),
             None if kept is None else kept.telling(say),
         )
+
+
+def read_beside(member: Member, blocks: Blocks, order: Sequence[int]) -> Generator[Part, None, None]:
+    """Matrices by processes beside the members, in order; the target this one has."""
+    with closing(member.map(blocks.matrix, order)) as matrices:
+        for block, matrix in zip(order, matrices, strict=True):
+            yield matrix, blocks.target(block)
 
 
 def learn_together(task: Together, workers: Workers, watch: Watch) -> tuple[Place, Circumstances]:
