@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from trimtab.adapters.ray.deaths import GOES_ON, remedy_of
 from trimtab.adapters.ray.session import ADDRESS
@@ -57,7 +57,7 @@ def mapped(
         return
     cpus = int(ray.cluster_resources().get("CPU", 0)) // world  # type: ignore[no-untyped-call]  # ray's own
     with _streaming():
-        answers = (
+        answers: Any = (
             ray.data.from_items([{"item": pickle.dumps(item)} for item in items], override_num_blocks=len(items))
             .map_batches(
                 partial(_answered, function),
