@@ -5,8 +5,9 @@
 
 One table, one S3 server on this machine (SeaweedFS), 8,192 rows a batch, nothing learned, two epochs of which the
 second counts. Ray Data reads with `read_parquet(…).iter_torch_batches`, shuffled in a buffer as large as this loader's
-groups. Memory is the peak of what the process and all of its own hold (PSS), Ray's helpers and store with them; the
-server and this script are left out.
+groups; and, as `training.reader: ray-data` has it, it reads this loader's blocks in this loader's order. Memory is the
+peak of what the process and all of its own hold (PSS), Ray's helpers and store with them; the server and this script
+are left out.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -51,28 +53,55 @@ def written(address: str | Path, rows: int) -> None:
     DeltaTables(address).overwrite("wide", Content(kinds, reader, rows, "d", {"order": "row"}, GROUP))
 
 
+class Stored:
+    """`Blocks` of the table."""
+
+    mixed = MIXED
+
+    def __init__(self, address: str) -> None:
+        from trimtab.adapters.delta import DeltaTables
+
+        self.rows = DeltaTables(address).numbered("wide", 0, "row")
+        self.counts = [min(GROUP, self.rows.rows - at) for at in range(0, self.rows.rows, GROUP)]
+
+    def read(self, block: int) -> tuple[np.ndarray, np.ndarray]:
+        part = self.rows.read(block * GROUP, block * GROUP + self.counts[block], [*NAMES, "y"])
+        matrix = np.empty((part.num_rows, COLUMNS), np.float32)
+        for i, name in enumerate(NAMES):
+            matrix[:, i] = part.column(name).to_numpy()
+        return matrix, part.column("y").to_numpy()
+
+
 def ours(address: str) -> Iterator[int]:
     """Rows of each batch of two epochs."""
     import torch
 
-    from trimtab.adapters.delta import DeltaTables
     from trimtab.steps.network.loader import Loader
 
-    class Stored:
-        mixed = MIXED
+    yield from epochs(Loader(Stored(address), BATCH, 7, torch.device("cpu")))
 
-        def __init__(self) -> None:
-            self.rows = DeltaTables(address).numbered("wide", 0, "row")
-            self.counts = [min(GROUP, self.rows.rows - at) for at in range(0, self.rows.rows, GROUP)]
 
-        def read(self, block: int) -> tuple[np.ndarray, np.ndarray]:
-            part = self.rows.read(block * GROUP, block * GROUP + self.counts[block], [*NAMES, "y"])
-            matrix = np.empty((part.num_rows, COLUMNS), np.float32)
-            for i, name in enumerate(NAMES):
-                matrix[:, i] = part.column(name).to_numpy()
-            return matrix, part.column("y").to_numpy()
+def ours_by_ray_data(address: str) -> Iterator[int]:
+    import ray
+    import torch
 
-    loader = Loader(Stored(), BATCH, 7, torch.device("cpu"))
+    from trimtab.adapters.ray.ray_data import mapped
+    from trimtab.steps.network.loader import Loader
+
+    ray.init(num_cpus=2, include_dashboard=False, logging_level="ERROR")
+    yield from epochs(
+        Loader(
+            Stored(address),
+            BATCH,
+            7,
+            torch.device("cpu"),
+            lambda blocks, order: mapped(blocks.read, order, 1),
+        )
+    )
+    ray.shutdown()
+
+
+def epochs(loader: Any) -> Iterator[int]:
     for epoch in range(EPOCHS):
         yield 0
         for _, target in loader.batches(epoch):
@@ -101,7 +130,11 @@ def ray_data(address: str) -> Iterator[int]:
     ray.shutdown()
 
 
-WHO: dict[str, Callable[[str], Iterator[int]]] = {"ours": ours, "ray_data": ray_data}
+WHO: dict[str, Callable[[str], Iterator[int]]] = {
+    "ours": ours,
+    "ours_by_ray_data": ours_by_ray_data,
+    "ray_data": ray_data,
+}
 
 
 def drained(who: str, address: str) -> None:
@@ -171,6 +204,10 @@ def main() -> None:
             lines = [
                 ["this loader, from a folder", *measured("ours", f"{folder}/tables", own)],
                 ["this loader, from the bucket", *measured("ours", "s3://lake/bench", own)],
+                [
+                    "this loader, Ray Data reading, from the bucket",
+                    *measured("ours_by_ray_data", "s3://lake/bench", own),
+                ],
                 ["Ray Data, from the bucket", *measured("ray_data", "s3://lake/bench", own)],
             ]
         finally:

@@ -5,7 +5,8 @@
 Twenty float64 columns in a Delta table as featurize writes it; the ready network, one epoch, validation and export.
 Each training is a process of its own, whose peak is the kernel's (VmHWM); of the same process before it read a row, so
 that what imports take can be seen; and of one that reads the same columns into one PyArrow table, as whoever gives a
-matrix to a DataLoader does first.
+matrix to a DataLoader does first. Beside them a worker of Ray, alone in a Ray of this machine, that reads for itself,
+and one for which Ray Data reads, with the largest of the processes that do; peaks are looked up ten times a second.
 """
 
 import argparse
@@ -13,15 +14,18 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from beside import table, versions
 from run import machine
 from training import COLUMNS, ROWS
 
 TIMES = (1, 4, 16)
+WORKER, READING = "RayTrainWorker", "MapBatches"
 NAMES = [f"x{i}" for i in range(COLUMNS)]
 
 
@@ -68,6 +72,39 @@ def pointed(root: Path) -> Any:
 
 def trained(root: Path) -> None:
     """Peaks in MB: before a row is read, and at the end."""
+    before = learned(root, {}, None)
+    print(before, peak_mb())
+
+
+def in_ray(root: Path, reader: str) -> None:
+    """Peaks in MB: of the worker, and of the largest process that reads for it."""
+    from trimtab.adapters.ray import RayWorkers
+
+    peaks, over = {WORKER: 0.0, READING: 0.0}, threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.1):
+            for one in psutil.Process().children(recursive=True):
+                try:
+                    name = " ".join(one.cmdline())
+                    for kind in peaks:
+                        if kind in name:
+                            peaks[kind] = max(peaks[kind], peak_mb(one.pid))
+                except (psutil.Error, OSError, StopIteration):  # it has ended
+                    continue
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        learned(root, {"where": "kuberay", "reader": reader}, RayWorkers(root / "tmp"))
+    finally:
+        over.set()
+        watching.join()
+    print(peaks[WORKER], peaks[READING])
+
+
+def learned(root: Path, how: dict[str, str], workers: Any) -> float:
+    """MB at the peak before a row is read."""
     import onnxruntime  # noqa: F401  what the export imports in the end is no row's doing
     import sklearn  # noqa: F401
     import torch  # noqa: F401
@@ -84,14 +121,15 @@ def trained(root: Path) -> None:
             "examples": {"table": "wide", "key": ["k"], "label": {"column": "y"}},
             "model": {"family": "mlp", "params": {}},
             "training": {"epochs": 1, "batchRows": 8192, "patience": None,
-                         "split": {"validation": 0.05, "test": 0.05}},
+                         "split": {"validation": 0.05, "test": 0.05}, **how},
         }
     )  # fmt: skip
     tables = DeltaTables(root)
     engine = DuckEngine(tables, root / "scratch")
     before = peak_mb()
-    train(project, model_source(project, root), pointed(root), engine, tables, None, root / "made")
-    print(before, peak_mb())
+    source = model_source(project, root)
+    train(project, source, pointed(root), engine, tables, None, root / "made", workers=workers)
+    return before
 
 
 def read(root: Path) -> None:
@@ -107,8 +145,8 @@ def read(root: Path) -> None:
     print(before, peak_mb())
 
 
-def peak_mb() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
+def peak_mb(process: int | str = "self") -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
 
 
@@ -128,7 +166,8 @@ def main() -> None:
         parser.add_argument(f"--{hidden}", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.of:
-        (trained if asked.of == "trained" else read)(Path(asked.root))
+        of, root = asked.of, Path(asked.root)
+        {"trained": trained, "read": read}[of](root) if of in ("trained", "read") else in_ray(root, of)
         return
     lines = []
     for times in TIMES[:2] if asked.quick else TIMES:
@@ -138,13 +177,17 @@ def main() -> None:
             written(root, rows)
             before, after = peaks("trained", root)
             empty, whole = peaks("read", root)
+            own, _ = peaks("own", root)
+            beside, reading = peaks("ray-data", root)
         lines.append(
             [f"{rows:,}", f"{rows * COLUMNS * 8 / 2**20:,.0f}", f"{before:,.0f}", f"{after:,.0f}",
-             f"{after - before:,.0f}", f"{whole - empty:,.0f}"]
+             f"{after - before:,.0f}", f"{whole - empty:,.0f}", f"{own:,.0f}", f"{beside:,.0f}", f"{reading:,.0f}"]
         )  # fmt: skip
         print(lines[-1], file=sys.stderr, flush=True)
     heads = ["rows", "features as float64, MB", "peak before the first row, MB", "peak, MB", "of it for the rows, MB",
-             "PyArrow's table of all rows, MB"]  # fmt: skip
+             "PyArrow's table of all rows, MB",
+             "a worker of Ray, peak, MB", "one for which Ray Data reads, peak, MB",
+             "the largest process that reads for it, MB"]  # fmt: skip
     print(f"{table(heads, lines)}\n\n{versions('torch', 'pyarrow', 'deltalake')}\n{machine()}")
 
 

@@ -79,13 +79,13 @@ def test_workers_of_ray_read_there_too_or_have_ray_data_read_for_them(lake: Lake
         assert lake.proxy.told()["served"] > 2 * 2**20, "the rows were fetched for each worker"
 
     gate = begin.root / "gate"
-    waiting = "killed", 2, f"{lake.address}/killed", WAITING.format(gate=str(gate)), "ray-data"
-    first = begin(*waiting)
+    killed = "killed", 2, f"{lake.address}/killed", WAITING.format(gate=str(gate))
+    first = begin(*killed)
     first.until("epoch 1 of 4")
     first.kill()
     first.process.wait()
     gate.touch()
-    second = begin(*waiting)
+    second = begin(*killed, reader="ray-data")
     assert learned(second) == folder
     assert any("goes on from its checkpoint: epoch 2, batch" in said for said in second.lines), second.lines
     said = [line for one in begin.started for line in one.lines if "worker " in line]

@@ -4,9 +4,8 @@ Writers put row groups down in the order in which their threads are done, so fil
 delta-rs was seen to swap every second batch of a long table. The numbers in the rows do.
 
 Files may lie in a bucket: of a row group only the columns that are asked for are fetched, by one request where they
-lie side by side. Ray Data does not read them: the order of its streaming executor depends on which block
-comes first, and its checkpoints remember rows that were written, not the row at which an epoch was cut off; a training
-that is to end with the same bits, whoever is killed, needs both.
+lie side by side. So do the tasks of Ray Data, where they are asked for: batches of its own reader depend on which block
+comes first, and its checkpoints remember rows that were written, not the row at which an epoch was cut off.
 """
 
 from collections.abc import Iterator, Sequence
