@@ -76,6 +76,21 @@ class Code(Stored):
         return bool(self.commit)
 
 
+class Lock(Stored):
+    """The project's lock file: what was asked to be installed. False where it has none.
+
+    Attributes:
+        file: its name, beside trimtab.yaml.
+        digest: sha256 of its bytes, hex.
+    """
+
+    file: str = ""
+    digest: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.file)
+
+
 class Libraries(Stored):
     """What was installed.
 
@@ -193,6 +208,7 @@ class Provenance(Stored):
     bundle: Bundle
     code: Code
     data: tuple[DataVersion, ...]
+    lock: Lock = Lock()
     libraries: Libraries
     image: str = ""
     hardware: Hardware
@@ -224,6 +240,8 @@ class Provenance(Stored):
             "trimtab.bundle": self.bundle.name,
             "trimtab.commit": str(self.code),
             "trimtab.lock": self.libraries.digest,
+            "trimtab.lock.file": self.lock.file,
+            "trimtab.lock.file.digest": self.lock.digest,
             "trimtab.image": self.image,
             "trimtab.hardware": ", ".join(
                 [f"{self.hardware.cores} x {self.hardware.cpu}", *self.hardware.accelerators]

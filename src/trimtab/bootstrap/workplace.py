@@ -17,6 +17,7 @@ from trimtab.adapters.projects.bundle import content, digest
 from trimtab.adapters.projects.commit import noted
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded, load, load_platform
+from trimtab.adapters.projects.lock import lock_of
 from trimtab.api.document import read, validate
 from trimtab.api.errors import InputRefused
 from trimtab.api.expectations import Expectations
@@ -197,6 +198,7 @@ class Workplace:
             ),
             code=noted(root, whole),
             data=data_versions(features, self.tables),
+            lock=lock_of(root, files),
             libraries=machine.libraries(),
             image=own_image(),
             hardware=machine.hardware(),

@@ -12,6 +12,8 @@ FACTS: Final = {
     "trimtab.learned.to": "last of them",
     "trimtab.bundle": "project",
     "trimtab.commit": "commit",
+    "trimtab.lock.file": "lock file",
+    "trimtab.lock.file.digest": "its digest",
     "trimtab.run": "tracking run",
     "trimtab.seed": "seed",
 }

@@ -68,6 +68,7 @@ def project(table, tmp_path_factory):
     """The project after `init`, `check`, `git commit` and `run`; with what `run` printed."""
     folder = tmp_path_factory.mktemp("made")
     trimtab(folder, "init", "churn", "--from", str(table), "--label", "left", "--time", "seen")
+    (folder / "churn/uv.lock").write_text("version = 1\n")
     trimtab(folder / "churn", "check")
     commit(folder / "churn")
     return folder / "churn", trimtab(folder / "churn", "run").stdout

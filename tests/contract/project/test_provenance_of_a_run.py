@@ -1,5 +1,6 @@
 """What `run` recorded of a project, asked for by the commands that a user types."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -79,6 +80,9 @@ def test_a_run_in_a_checkout_records_its_commit_and_what_was_installed(project, 
     for tags in (held.run_tags(named[1]), version.tags):
         assert tags["trimtab.commit"] == made.code.commit
         assert tags["trimtab.lock"] == made.libraries.digest
+        assert (tags["trimtab.lock.file"], tags["trimtab.lock.file.digest"]) == ("uv.lock", made.lock.digest)
+    assert made.lock.digest == hashlib.sha256((project[0] / "uv.lock").read_bytes()).hexdigest()
+    assert made.bundle.files["uv.lock"] == made.lock.digest
 
 
 def test_a_version_is_walked_down_to_its_source(project, named, asked):

@@ -45,6 +45,7 @@ VIEWS = (View("regions", by="region", time="known_at", max_age="7d", columns=("u
 def transform(rows: Columns) -> Columns:
     return {name: rows[name] for name in ("region", "visits", "usual")}
 """,
+    "requirements.lock": "scikit-learn==1.9.1 --hash=sha256:0a\n",
     "model.py": """
 from sklearn.ensemble import RandomForestClassifier
 

@@ -1,5 +1,6 @@
 """From a model to its sources, and from a prediction to its row and those that its views had for it."""
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,6 +47,16 @@ def test_the_features_lead_over_tables_to_the_source_and_its_file(ran: Path) -> 
     assert good.name == "_valid/visits@0"
     (source,) = good.made_of
     assert (source.kind, source.name, source.facts["files"]) == ("source", "visits@0", ["visits.csv"])
+
+
+def test_the_run_tells_its_lock_file_beside_what_was_installed(ran: Path) -> None:
+    from trimtab.adapters.projects.home import Home
+    from trimtab.local.lineage.model import run_node
+
+    told = run_node(provenance(ran), Home.of(ran)).to_dict()
+    (libraries,) = (one for one in told["madeOf"] if one["kind"] == "libraries")
+    assert libraries["lockFile"] == "requirements.lock"
+    assert libraries["lockFileDigest"] == hashlib.sha256((ran / "requirements.lock").read_bytes()).hexdigest()
 
 
 def test_a_prediction_leads_to_its_row_its_features_and_the_row_that_its_view_had(ran: Path) -> None:

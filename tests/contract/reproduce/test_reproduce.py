@@ -86,6 +86,16 @@ def test_what_changed_since_beside_the_run_has_no_effect(copy: Path) -> None:
     assert [(one.cause, one.what) for one in made.differences] == [("libraries", "numpy")]
 
 
+def test_a_lock_file_that_changed_since_is_told_after_what_is_installed(copy: Path) -> None:
+    change(copy / "requirements.lock", "sha256:0a", "sha256:0b")
+    made = reproduced(copy)
+    assert made.recorded.lock.file == "requirements.lock"
+    assert made.identical
+    assert [(one.cause, one.what) for one in made.differences] == [("libraries", "requirements.lock")]
+    change(recorded(copy), '"numpy": "', '"numpy": "0.')
+    assert [one.what for one in reproduced(copy).differences] == ["numpy", "requirements.lock"]
+
+
 def test_a_model_that_draws_its_own_dice_is_named_where_it_is_fitted(run_once: Callable[..., Path]) -> None:
     made = reproduced(
         run_once(

@@ -1,5 +1,6 @@
 """What differs between a run and its second time: causes come before effects, whatever differs beside."""
 
+import json
 from itertools import combinations
 
 import pytest
@@ -12,6 +13,7 @@ from trimtab.api.provenance import (
     Determinism,
     Hardware,
     Libraries,
+    Lock,
     Provenance,
     Results,
 )
@@ -38,6 +40,7 @@ RECORDED = Provenance(
         DataVersion(table="_features/departures", version=7, rows=9, digest="d3", step="featurize",
                     reads={"departures": "departures@1", "flights": "flights@3"}),
     ),
+    lock=Lock(file="uv.lock", digest="a1"),
     libraries=Libraries(digest="l", python="3.11.7", trimtab="t", packages={"numpy": "2.3.1", "duckdb": "2.0.0"}),
     hardware=Hardware(cpu="Xeon", architecture="x86_64", cores=2, memory_bytes=1),
     determinism=Determinism(seed=7, variables={"OMP_NUM_THREADS": "2"}),
@@ -70,6 +73,7 @@ def result(**values):
 
 CHANGES = {
     ("libraries", "numpy"): changed("libraries", packages={"numpy": "2.4.0", "duckdb": "2.0.0"}),
+    ("libraries", "uv.lock"): changed("lock", digest="a2"),
     ("hardware", "cpu"): changed("hardware", cpu="EPYC"),
     ("determinism", "OMP_NUM_THREADS"): changed("determinism", variables={"OMP_NUM_THREADS": "8"}),
     ("search", "learning_rate"): lambda made: made.model_copy(
@@ -88,7 +92,7 @@ CHANGES = {
 def again(*changes):
     made = RECORDED
     for change in changes:
-        if change in list(CHANGES.values())[6:]:  # results are one field: keep what was changed before
+        if change in list(CHANGES.values())[7:]:  # results are one field: keep what was changed before
             fresh = change(RECORDED).results
             now = {
                 name: getattr(fresh, name)
@@ -109,14 +113,14 @@ def test_a_run_that_came_out_alike_is_identical():
     assert made.first is None
 
 
-@pytest.mark.parametrize("named", list(CHANGES)[:4])
+@pytest.mark.parametrize("named", list(CHANGES)[:5])
 def test_surroundings_that_differ_to_no_effect_leave_it_identical_and_are_told(named):
     made = again(CHANGES[named])
     assert made.identical
     assert [(one.cause, one.what) for one in made.differences] == [named]
 
 
-@pytest.mark.parametrize("named", list(CHANGES)[4:])
+@pytest.mark.parametrize("named", list(CHANGES)[5:])
 def test_a_result_that_differs_is_named(named):
     made = again(CHANGES[named])
     assert not made.identical
@@ -162,6 +166,20 @@ def test_a_run_without_a_record_of_what_its_search_chose_names_what_was_found_no
         "search: model: was none, is gradient_boosting",
         "search: learning_rate: was none, is 0.1",
     ]
+
+
+def test_a_lock_file_of_another_kind_is_told_as_one_gone_and_one_come():
+    made = again(lambda made: made.model_copy(update={"lock": Lock(file="pylock.toml", digest="a1")}))
+    assert [str(one) for one in made.differences] == [
+        "libraries: uv.lock: was a1, is none",
+        "libraries: pylock.toml: was none, is a1",
+    ]
+
+
+def test_a_record_from_before_lock_files_is_read_as_one_without():
+    told = json.loads(RECORDED.to_json())
+    del told["lock"]
+    assert Provenance.from_json(json.dumps(told)) == RECORDED.model_copy(update={"lock": Lock()})
 
 
 def test_it_survives_its_own_json():

@@ -1,4 +1,5 @@
-"""Bundles: trimtab.yaml and the files that it names, packed by content and never changed, their commit beside them.
+"""Bundles: trimtab.yaml, the files that it names and the lock file beside it, packed by content and never changed, with
+a note of their commit.
 
 A pipeline's `project` parameter is a bundle's address, which ends in its digest: kfp's caches key on the
 string, so a folder that can change would give back a stale model.
@@ -9,11 +10,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from trimtab.adapters.projects.commit import NOTE, code_of, note
 from trimtab.adapters.projects.load import FILE, PLATFORM_FILE, Loaded
+from trimtab.adapters.projects.lock import demand_no_password, locks_in
 from trimtab.api.errors import InputRefused
 
 MAX_BYTES = 50_000_000
@@ -65,15 +68,22 @@ def content(loaded: Loaded) -> list[str]:
     """Files of the bundle, relative and sorted.
 
     Raises:
-        InputRefused: trimtab.yaml names a file that is never packed.
+        InputRefused: trimtab.yaml names a file that is never packed, or a password stands in the lock file.
     """
-    optional = [file for file in (PLATFORM_FILE,) if (loaded.root / file).is_file()]
     ignored = _patterns(loaded.root / IGNORE_FILE)
-    named = sorted({FILE, *loaded.project.files, *optional})
+
+    def kept(files: Iterable[str]) -> list[str]:
+        return [file for file in files if not any(fnmatch.fnmatch(file, pattern) for pattern in ignored)]
+
+    lock = kept(locks_in(loaded.root))[:1]
+    for file in lock:
+        demand_no_password(loaded.root, file)
+    optional = [file for file in (PLATFORM_FILE,) if (loaded.root / file).is_file()]
+    named = sorted({FILE, *loaded.project.files, *optional, *lock})
     for file in named:
         if any(fnmatch.fnmatch(file, pattern) for pattern in NEVER):
             raise InputRefused(f"{FILE} names '{file}', which is never packed", remedy="name another file")
-    return [file for file in named if not any(fnmatch.fnmatch(file, pattern) for pattern in ignored)]
+    return kept(named)
 
 
 def digest(root: Path, files: list[str]) -> str:

@@ -41,10 +41,11 @@ def run_node(made: Provenance, home: Home) -> Node:
         "chosen": made.chosen.model_dump(mode="json") if made.chosen else None,
     }
     kept = {"digest": libraries.digest, "python": libraries.python, "trimtab": libraries.trimtab}
+    lock = {"lockFile": made.lock.file, "lockFileDigest": made.lock.digest}
     below = [
         Node("bundle", made.bundle.name, {"digest": made.bundle.digest, "files": made.bundle.files}),
         Node("code", made.code.commit or "no checkout", {"changed": made.code.changed or None}),
-        Node("libraries", f"{len(libraries.packages)} packages", {**kept, "image": made.image}),
+        Node("libraries", f"{len(libraries.packages)} packages", {**kept, "image": made.image, **lock}),
         Node(
             "hardware",
             machine.cpu,

@@ -64,6 +64,7 @@ def surroundings(recorded: Provenance, rebuilt: Provenance) -> Iterator[Differen
         {"python": now.python, "trimtab's own code": now.trimtab, **now.packages},
     )
     yield from _unlike(Cause.LIBRARIES, {"image": recorded.image}, {"image": rebuilt.image})
+    yield from _unlike(Cause.LIBRARIES, _lock(recorded), _lock(rebuilt))
     yield from _unlike(Cause.HARDWARE, _hardware(recorded), _hardware(rebuilt))
     yield from _unlike(Cause.DETERMINISM, _switches(recorded), _switches(rebuilt))
     yield from _unlike(Cause.SEARCH, _chosen(recorded), _chosen(rebuilt))
@@ -90,6 +91,11 @@ def _unlike(cause: Cause, was: Mapping[str, str], now: Mapping[str, str]) -> Ite
         before, after = was.get(name) or NOTHING, now.get(name) or NOTHING
         if before != after:
             yield Difference(cause, name, before, after)
+
+
+def _lock(one: Provenance) -> dict[str, str]:
+    """What was asked to be installed, which counts less than what was; empty without a lock file."""
+    return {one.lock.file: one.lock.digest} if one.lock else {}
 
 
 def _hardware(one: Provenance) -> dict[str, str]:

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.machine import VARIABLES
+from trimtab.adapters.projects.bundle import content
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
+from trimtab.adapters.projects.lock import lock_of
 from trimtab.api.errors import ExitStatus, SurroundingsFailed, TrimtabError
 from trimtab.api.provenance import PROVENANCE, Provenance
 from trimtab.bootstrap.local import platform_of, tables_here
@@ -37,7 +39,8 @@ class Reproduction:
     """How a run came out the second time.
 
     Attributes:
-        rebuilt: None where bundle or data are not those of the run, so that nothing was rebuilt.
+        rebuilt: with the lock file that the project has now; None where bundle or data are not those of the run, so
+            that nothing was rebuilt.
         differences: causes first; where `identical`, what differs to no effect.
     """
 
@@ -104,7 +107,8 @@ def reproduce(
         (home.path / "tmp").mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="reproduce-", dir=home.path / "tmp") as scratch:
             rebuilt = _rebuilt(recorded, home, Path(scratch))
-    return ended(rebuilt, differences(recorded, rebuilt))
+    here = rebuilt.model_copy(update={"lock": lock_of(loaded.root, content(loaded))})
+    return ended(here, differences(recorded, here))
 
 
 def _rebuilt(recorded: Provenance, home: Home, scratch: Path) -> Provenance:
