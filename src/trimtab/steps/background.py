@@ -1,6 +1,7 @@
 """The rows that an explanation starts from: few, and as the training rows are on the whole."""
 
 import json
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,17 @@ def background(features: Columns, answers: Array) -> Columns:
     order = np.argsort(answers[:, -1], kind="stable")
     middles = ((np.arange(ROWS) + 0.5) / ROWS * len(order)).astype(np.int64)
     return take(features, order[np.unique(middles)])
+
+
+def background_of(ask: Callable[[Columns], Array], features: Columns, rows: Array) -> Columns:
+    """The background of a model, which is asked about 5,000 of its training rows at most.
+
+    Args:
+        ask: features to answers, shape (rows,) or (rows, classes).
+        rows: the training rows among those of `features`, as indices.
+    """
+    held = take(features, rows[np.linspace(0, len(rows) - 1, min(FROM, len(rows))).astype(np.int64)])
+    return background(held, ask(held).reshape(len(next(iter(held.values()))), -1))
 
 
 def to_json(rows: Columns) -> bytes:

@@ -22,6 +22,8 @@ from trimtab.quality.importance import Importance, permutation_importance
 from trimtab.quality.metrics import METRICS, Metric
 from trimtab.quality.slice_search import Searched, worst_slices
 from trimtab.quality.slices import Slice, slices
+from trimtab.steps.attributions import Attribution, attributions
+from trimtab.steps.background import background_of
 from trimtab.steps.behaviour import BehaviourResult
 from trimtab.steps.cheaper import Cheaper, consider
 from trimtab.steps.evaluation_report import render
@@ -58,6 +60,7 @@ class Evaluated:
         searched: slices where the loss is highest; None where they were not asked for.
         importances: of each feature, by the loss.
         loss: the metric of both.
+        attributions: of each feature, in the unit of the answer.
         calibration: of the positive class, or of the likeliest of several; empty for a regression.
         cheaper: what became of the smaller form; None where none was asked for.
     """
@@ -79,6 +82,7 @@ class Evaluated:
     searched: Searched | None
     importances: tuple[Importance, ...]
     loss: str
+    attributions: tuple[Attribution, ...]
     calibration: tuple[CalibrationBin, ...]
     cheaper: Cheaper | None
 
@@ -118,6 +122,7 @@ def evaluate(
     found = judgement(project, held, ask)
     loss = _loss(held)
     seed, refused = project.training.seed, found.refused
+    training = split(project, rows).training
     evaluated = Evaluated(
         passed=not refused or force,
         forced=bool(refused) and force,
@@ -147,8 +152,15 @@ def evaluate(
             ask, held.rows.features, held.labels, loss, held.blocks, seed, held.beside
         ),
         loss=loss.name,
+        attributions=attributions(
+            ask,
+            held.rows.features,
+            found.answers,
+            background_of(ask, rows.features, np.flatnonzero(training)),
+            seed,
+        ),
         calibration=_calibration(rows.plan.task, held.labels, found.answers),
-        cheaper=consider(project, model, held, found, take(rows.features, split(project, rows).training)),
+        cheaper=consider(project, model, held, found, take(rows.features, training)),
     )
     small = evaluated.cheaper
     if small is not None and small.taken and small.after is not None:

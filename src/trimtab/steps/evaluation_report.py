@@ -1,15 +1,19 @@
 """The evaluation as one self-contained HTML page."""
 
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from trimtab.api.project import Project
 from trimtab.drift import figures
 from trimtab.drift.page import style
 from trimtab.quality.bootstrap import Interval
 from trimtab.quality.importance import Importance
+from trimtab.steps.attributions import Attribution
 from trimtab.steps.fitting.fitted import FittedModel
 
 if TYPE_CHECKING:
@@ -18,10 +22,12 @@ if TYPE_CHECKING:
 
 NONE: Final = "–"
 MINUS: Final = "\N{MINUS SIGN}"
+MOST_FEATURES: Final = 20
 METHODS: Final = (
     "block bootstrap by day with expanded percentiles (Hesterberg 2015); paired differences by day; slices as in "
     "SliceFinder (Chung et al. 2019) and SliceLine (Sagadeeva & Boehm 2021), with sign flips by day and the largest "
-    "statistic (Westfall & Young 1993); permutation importance (Breiman 2001); equal opportunity and odds (Hardt et "
+    "statistic (Westfall & Young 1993); permutation importance (Breiman 2001); Shapley values by sampling (Štrumbelj & "
+    "Kononenko 2014; Lundberg & Lee 2017); equal opportunity and odds (Hardt et "
     "al. 2016); behaviour tests (Ribeiro et al. 2020); calibration in bins of equal rows, of several classes that "
     "of the likeliest (Guo et al. 2017)."
 )
@@ -57,6 +63,7 @@ def render(project: Project, model: FittedModel, found: "Evaluated") -> str:
         reasons=found.because.split("; "),
         headline=list(found.metrics)[:2],
         importances=_bars(found.importances),
+        swarms=_swarms(found.attributions),
         forms=_forms(found.cheaper) if found.cheaper is not None else (),
         methods=METHODS,
     )
@@ -120,6 +127,24 @@ def _bars(importances: Sequence[Importance]) -> list[dict[str, Any]]:
             }
         )
     return bars
+
+
+def _swarms(attributions: Sequence[Attribution]) -> list[dict[str, Any]]:
+    """A dot a row: across by how far the feature moved its answer, in a unit of 100 for the farthest of all features;
+    where dots would lie on one another they are stacked, away from the middle and back."""
+    farthest = max((float(np.abs(one.values).max(initial=0)) for one in attributions), default=0.0) or 1.0
+    swarms = []
+    for one in attributions[:MOST_FEATURES]:
+        stacked: Counter[int] = Counter()
+        dots = []
+        for value, place in zip(one.values / farthest * 100, one.places, strict=True):
+            column = round(value)
+            stacked[column] += 1
+            high = stacked[column] // 2 * (1 if stacked[column] % 2 else -1)
+            colour = f"{100 * place:.0f}" if isfinite(place) else None
+            dots.append({"x": f"{value:.1f}", "y": max(-4, min(4, high)), "place": colour})
+        swarms.append({"feature": one.feature, "mean": one.mean, "dots": dots})
+    return swarms
 
 
 def _known(error: float) -> float:

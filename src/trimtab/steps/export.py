@@ -17,7 +17,7 @@ from trimtab.drift import LabelRule, learn_profile
 from trimtab.features.columns import Array, take
 from trimtab.ports.engine import Engine
 from trimtab.ports.tables import Pointer, Tables
-from trimtab.steps.background import FROM, background, to_json
+from trimtab.steps.background import background_of, to_json
 from trimtab.steps.fitting.fitted import FittedModel, digest_of_answers
 from trimtab.steps.fitting.forms import Form
 from trimtab.steps.fitting.graph import exported
@@ -193,9 +193,7 @@ def _learned_from(model: FittedModel, rows: LearningRows) -> Array:
 
 def _background(model: FittedModel, rows: LearningRows) -> bytes:
     learned = np.flatnonzero(_learned_from(model, rows))
-    even = learned[np.linspace(0, len(learned) - 1, min(FROM, len(learned))).astype(np.int64)]
-    held = take(rows.features, even)
-    return to_json(background(held, model.answers(held)))
+    return to_json(background_of(model.answers, rows.features, learned))
 
 
 def _samples(tables: Tables, features: Pointer) -> bytes:

@@ -93,6 +93,9 @@ def test_intervals_importances_and_the_search_are_told(judge: Any) -> None:
     assert found.searched.looked_at > 100
     assert {one.feature for one in found.importances} >= {"carrier", "local_hour", "distance"}
     assert found.importances[0].mean > 0
+    assert {one.feature for one in found.attributions} == {one.feature for one in found.importances}
+    assert all(one.mean == pytest.approx(np.abs(one.values).mean()) for one in found.attributions)
+    assert 'aria-label="Shapley values of carrier"' in page
     assert f"{found.searched.looked_at} slices" in page
     assert sum(one.rows for one in found.calibration) == found.rows
     assert 'aria-label="Calibration"' in page
