@@ -59,6 +59,7 @@ ROWS = (
     Row("tasks", "11. What a pipeline's task costs beyond its work"),
     Row("reconcile", "12. What an operator costs that looks after many rollouts"),
     Row("search_at_once", "A search's trials, one by one and several at once"),
+    Row("explaining", "An explanation: sampled as it is served, beside SHAP"),
     Row("pruning", "A network's weights pruned: torch.ao beside whole units left out"),
     Row("flights_network", "The flights, by gradient boosting and by a network"),
 )
