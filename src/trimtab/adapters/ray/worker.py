@@ -53,9 +53,7 @@ def work(given: Mapping[str, Any]) -> None:
         note(room.folder, f"worker {rank}")
         to_room(room.folder, f"worker {rank}")
         tell_when_asked(room.folder, rank)
-        os.environ.setdefault(
-            "TORCH_CPP_LOG_LEVEL", "ERROR"
-        )  # DDP's advice about a flag that model.py has not set
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else DDP advises on its own flags
         task = room.get(TASK)  # imports what it needs
         if rank == 0:
             room.tell((BEGAN, None))
