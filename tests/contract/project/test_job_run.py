@@ -74,6 +74,8 @@ def test_a_pod_runs_the_bundle_and_leaves_what_it_registered(archive, project, t
     assert len(there.code.commit) == 40
     assert there.bundle == here.bundle
     assert there.libraries.digest == here.libraries.digest != ""
+    assert there.lock == here.lock
+    assert there.lock.file == "uv.lock"
     again, events = pod(archive.as_uri())
     assert again == ended
     assert events == []
