@@ -173,6 +173,13 @@ def test_a_gradient_is_clipped_to_its_norm(tmp_path: Path, rows: Any) -> None:
     assert 0 < np.linalg.norm(moved) <= 0.0101
 
 
+def test_no_gradient_of_a_step_is_left_to_the_next_though_the_optimizer_has_a_part_alone(
+    tmp_path: Path, rows: Any
+) -> None:
+    part = "def optimizer(parameters):\n    return torch.optim.SGD([*parameters][:1], lr=0.1)\n"
+    learned(tmp_path, rows, model="assert self.layer.bias.grad is None, 'left'", after=part)
+
+
 def test_it_stops_when_patience_ends_and_keeps_the_best_weights(tmp_path: Path, rows: Any) -> None:
     from trimtab.steps.network.watch import Epoch, Watch
 

@@ -168,7 +168,7 @@ class Fit:
                             nn.utils.clip_grad_norm_(self.module.parameters(), self.settings.clip)
                         optimizer.step()
                         schedule.step()
-                        optimizer.zero_grad(set_to_none=True)
+                        self.module.zero_grad(set_to_none=True)  # an optimizer may have a part alone
                 pending.append((loss.detach(), weight * rows))
                 place = replace(place, step=place.step + 1, rows=place.rows + rows)
                 if last or (turn and place.step // accumulate % every == 0):

@@ -7,48 +7,54 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import nn
-from torch.utils.checkpoint import checkpoint
+from typing import TYPE_CHECKING, Any
 
 from trimtab.api.errors import TrimtabError
 from trimtab.ports.workers import PeerLost
 from trimtab.steps.network.blame import blamed
 from trimtab.steps.network.peers import Gradients, met
 
+if TYPE_CHECKING:
+    import torch
+
 ROWS, TURNS = 13, 3
 ORDER = "abbab"
 """Which layer each micro-batch of a turn uses: the last leaves out what the others used."""
 FAULTS = ("faulty", "embedding", "functional", "checkpointed", "gone")
-Backward = Callable[[torch.Tensor, bool], None]
+Backward = Callable[["torch.Tensor", bool], None]
 
 
-class Layers(nn.Module):
+def layers() -> Any:
     """`c` is for marked rows, of which one process has all; `beside` takes part in the loss alone."""
+    import torch
+    from torch import nn
 
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(3)
-        self.a = nn.Sequential(nn.Linear(4, 4000), nn.Tanh(), nn.Linear(4000, 100))  # more than a bucket
-        self.b = nn.Linear(4, 100)
-        self.c = nn.Linear(4, 100).double()
-        self.frozen = nn.Linear(4, 100).requires_grad_(False)
-        self.beside = nn.Parameter(torch.ones(3))
-        self.never = nn.Linear(2, 2)
+    class Layers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(3)
+            self.a = nn.Sequential(nn.Linear(4, 4000), nn.Tanh(), nn.Linear(4000, 100))  # more than a bucket
+            self.b = nn.Linear(4, 100)
+            self.c = nn.Linear(4, 100).double()
+            self.frozen = nn.Linear(4, 100).requires_grad_(False)
+            self.beside = nn.Parameter(torch.ones(3))
+            self.never = nn.Linear(2, 2)
 
-    def forward(self, x: torch.Tensor, which: str) -> torch.Tensor:
-        found = self.a(x) if which == "a" else self.b(x)
-        marked = x[:, 3] > 9
-        if not marked.any():
-            return found
-        more = self.c(x[marked].double()).float() + self.frozen(x[marked])
-        return found.index_add(0, marked.nonzero()[:, 0], more)
+        def forward(self, x: torch.Tensor, which: str) -> torch.Tensor:
+            found = self.a(x) if which == "a" else self.b(x)
+            marked = x[:, 3] > 9
+            if not marked.any():
+                return found
+            more = self.c(x[marked].double()).float() + self.frozen(x[marked])
+            return found.index_add(0, marked.nonzero()[:, 0], more)
+
+    return Layers()
 
 
-def turns(module: Layers, part: slice, weight: float, backward: Backward) -> list[dict[str, Any]]:
+def turns(module: Any, part: slice, weight: float, backward: Backward) -> list[dict[str, Any]]:
     """The gradients of each turn by its micro-batches; `frozen` learns in the last turn."""
+    import torch
+
     rows = torch.randn(len(ORDER), ROWS, 4, generator=torch.Generator().manual_seed(5))
     rows[2, 0, 3] = 10.0
     found = []
@@ -63,29 +69,19 @@ def turns(module: Layers, part: slice, weight: float, backward: Backward) -> lis
     return found
 
 
-class Ending(torch.autograd.Function):
-    """A layer whose backward does what it is told."""
-
-    @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, end: Callable[[], None]) -> torch.Tensor:
-        ctx.end = end
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, given: torch.Tensor) -> tuple[torch.Tensor, None]:
-        ctx.end()
-        return given, None
-
-
-def faulty() -> None:
+def faulty(_: object) -> None:
     raise RuntimeError("a fault of its own")
 
 
-def gone() -> None:
+def gone(_: object) -> None:
     os._exit(9)
 
 
-def loss_of(case: str, rank: int, module: Layers) -> torch.Tensor:
+def loss_of(case: str, rank: int, module: Any) -> "torch.Tensor":
+    import torch
+    from torch import nn
+    from torch.utils.checkpoint import checkpoint
+
     x, some = torch.ones(2, 4), torch.tensor([0, 2])
     if case == "embedding":
         module.b = nn.Embedding(3, 4, sparse=True)
@@ -96,17 +92,19 @@ def loss_of(case: str, rank: int, module: Layers) -> torch.Tensor:
         return checkpoint(module.b, module.c(x.double()).float()[:, :4], use_reentrant=True).sum()
     found = module.b(x)
     if case == "faulty":
-        found = Ending.apply(found, faulty)
+        found.register_hook(faulty)
     if case == "gone" and rank == 1:
-        found = Ending.apply(found, gone)
+        found.register_hook(gone)
     return found.sum() + module.a(x).sum()
 
 
 def main(rank: int, world: int, folder: Path, what: str) -> None:
+    import torch
+
     torch.set_num_threads(1)
     with met(rank, world, f"file://{folder}/meeting", "cpu") as peers:
         if what == "turns":
-            gradients = Gradients(peers, Layers(), "model.py")
+            gradients = Gradients(peers, layers(), "model.py")
             part, weight = peers.share(ROWS)
             found = turns(
                 gradients.module, part, weight, lambda loss, last: gradients.backward(loss, last=last)
@@ -116,7 +114,7 @@ def main(rank: int, world: int, folder: Path, what: str) -> None:
         told = {}
         for case in FAULTS:
             peers.gathered("there")
-            gradients = Gradients(peers, Layers(), "model.py")
+            gradients = Gradients(peers, layers(), "model.py")
             try:
                 with blamed("model.py", "in epoch 1, batch 1", kept=False):
                     gradients.backward(loss_of(case, rank, gradients.module), last=True)

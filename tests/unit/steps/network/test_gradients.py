@@ -37,9 +37,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]
 @pytest.fixture(scope="module")
 def alone() -> list[dict[str, Any]]:
     """By one process with all rows."""
-    from tests.unit.steps.network.learning_peer import ROWS, Layers, turns
+    from tests.unit.steps.network.learning_peer import ROWS, layers, turns
 
-    return turns(Layers(), slice(0, ROWS), 1.0, lambda loss, _: loss.backward())
+    return turns(layers(), slice(0, ROWS), 1.0, lambda loss, _: loss.backward())
 
 
 def test_each_has_the_gradient_of_one_process_with_the_whole_batch(
