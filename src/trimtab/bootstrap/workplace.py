@@ -22,6 +22,7 @@ from trimtab.api.document import read, validate
 from trimtab.api.errors import InputRefused
 from trimtab.api.expectations import Expectations
 from trimtab.api.platform import Platform
+from trimtab.api.project import FAMILIES
 from trimtab.api.provenance import Bundle, Provenance
 from trimtab.api.sources import Source
 from trimtab.bootstrap.artefacts import digest_of
@@ -151,7 +152,7 @@ class Workplace:
         """
         from trimtab.adapters.optuna import claimed
 
-        same = digest_of((self.loaded.root.name, features.digest, until, window))
+        same = digest_of((self.loaded.root.name, features.digest, until, window, *FAMILIES))  # those of this release
         return claimed(self.home.searches / same, aside, say)
 
     def registry(self, beside: Sequence[Path] = ()) -> "Registry":
@@ -198,7 +199,7 @@ class Workplace:
             ),
             code=noted(root, whole),
             data=data_versions(features, self.tables),
-            lock=lock_of(root, files),
+            lock=lock_of(root),
             libraries=machine.libraries(),
             image=own_image(),
             hardware=machine.hardware(),

@@ -1,6 +1,6 @@
 """A bundle as one file: `<name>-<digest16>.tar.gz`, for storage from which a cluster's runs take it.
 
-It holds the note of the commit too, which is in no digest: the address stays while the commit changes.
+It holds the notes of commit and lock file too, which are in no digest: the address stays while they change.
 """
 
 import gzip
@@ -13,18 +13,18 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from trimtab.adapters.projects import commit, lock
 from trimtab.adapters.projects.bundle import MAX_BYTES, pack
-from trimtab.adapters.projects.commit import NOTE, newer, read
 from trimtab.adapters.projects.load import Loaded, load
 from trimtab.api.errors import InputRefused, SurroundingsFailed
-from trimtab.api.provenance import Code
+from trimtab.api.provenance import Code, Lock
 
 SUFFIX: Final = ".tar.gz"
 _NAMED: Final = re.compile(r"(?P<bundle>[a-z][a-z0-9-]*-[0-9a-f]{16})\.tar\.gz")
 
 
 def archive(bundle: Path, folder: Path) -> Path:
-    """Write a bundle as `<folder>/<its name>.tar.gz`; the same bundle of one commit gives the same bytes."""
+    """Write a bundle as `<folder>/<its name>.tar.gz`; the same bundle with the same notes gives the same bytes."""
     target = folder / f"{bundle.name}{SUFFIX}"
     folder.mkdir(parents=True, exist_ok=True)
     target.write_bytes(packed(bundle))
@@ -32,7 +32,7 @@ def archive(bundle: Path, folder: Path) -> Path:
 
 
 def packed(bundle: Path) -> bytes:
-    """A bundle as a tar.gz; the same bundle of one commit gives the same bytes."""
+    """A bundle as a tar.gz; the same bundle with the same notes gives the same bytes."""
     made = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as zipped,
@@ -49,7 +49,7 @@ def packed(bundle: Path) -> bytes:
 def put(bundle: Path, storage: str) -> str:
     """Write a bundle's archive under an address (s3, gs, file); returns its own.
 
-    One that is there already stays, unless this one tells a newer commit of the same files.
+    One that is there already stays, unless this one tells a newer commit of the same files, or another lock file.
 
     Raises:
         InputRefused: no such kind of address.
@@ -64,8 +64,9 @@ def put(bundle: Path, storage: str) -> str:
         store, path = fs.FileSystem.from_uri(address)
         if store.get_file_info(path).type is fs.FileType.File:
             with store.open_input_stream(path, compression=None) as stream:
-                held = commit_in(stream.read(2 * MAX_BYTES), bundle.name)
-            if not newer(commit_in(content, bundle.name), held):
+                held = stream.read(2 * MAX_BYTES)
+            newer = commit.newer(commit_in(content, bundle.name), commit_in(held, bundle.name))
+            if not newer and lock_in(content) == lock_in(held):
                 return address
         _write_whole(store, path, content)
     except (pa.ArrowInvalid, ValueError) as error:
@@ -102,12 +103,21 @@ def commit_in(archive: bytes, name: str) -> Code:
     Args:
         name: the bundle's.
     """
+    return commit.read(_note_in(archive, commit.NOTE), name[-16:])
+
+
+def lock_in(archive: bytes) -> Lock:
+    """What an archive's note says of the lock file; none of an archive that has none, or of no archive."""
+    return lock.read(_note_in(archive, lock.NOTE))
+
+
+def _note_in(archive: bytes, note: str) -> str:
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-            held = tar.extractfile(NOTE)
-            return read(held.read().decode(), name[-16:]) if held else Code()
+            held = tar.extractfile(note)
+            return held.read().decode() if held else ""
     except (tarfile.TarError, EOFError, OSError, KeyError, UnicodeDecodeError, zlib.error):
-        return Code()
+        return ""
 
 
 def bundle_name(address: str) -> str:

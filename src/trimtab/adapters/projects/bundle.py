@@ -1,5 +1,5 @@
-"""Bundles: trimtab.yaml, the files that it names and the lock file beside it, packed by content and never changed, with
-a note of their commit.
+"""Bundles: trimtab.yaml and the files that it names, packed by content and never changed; beside them notes of their
+commit and of the lock file.
 
 A pipeline's `project` parameter is a bundle's address, which ends in its digest: kfp's caches key on the
 string, so a folder that can change would give back a stale model.
@@ -10,22 +10,20 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from trimtab.adapters.projects.commit import NOTE, code_of, note
+from trimtab.adapters.projects import commit, lock
 from trimtab.adapters.projects.load import FILE, PLATFORM_FILE, Loaded
-from trimtab.adapters.projects.lock import demand_no_password, locks_in
 from trimtab.api.errors import InputRefused
 
 MAX_BYTES = 50_000_000
-NEVER = (".env", ".env.*", ".trimtab", ".trimtab/*", ".git", ".git/*", "*.pyc", NOTE)
+NEVER = (".env", ".env.*", ".trimtab", ".trimtab/*", ".git", ".git/*", "*.pyc", commit.NOTE, lock.NOTE)
 IGNORE_FILE = ".trimtabignore"
 
 
 def pack(loaded: Loaded, bundles: Path) -> Path:
-    """The project's bundle under `bundles`, made if it is not there: `<name>-<digest16>/`, and its commit in it.
+    """The project's bundle under `bundles`, made if it is not there: `<name>-<digest16>/`, and its notes in it.
 
     Raises:
         InputRefused: over 50 MB, or a named file that must never be packed.
@@ -39,11 +37,12 @@ def pack(loaded: Loaded, bundles: Path) -> Path:
             remedy=f"read data through `sources:`, or name the file in {IGNORE_FILE}",
         )
     whole = digest(loaded.root, files)
-    code = code_of(loaded.root, files, whole)
+    code, asked = commit.code_of(loaded.root, files, whole), lock.lock_of(loaded.root)
     target = bundles / f"{loaded.project.name}-{whole[:16]}"
     if target.exists():
         with suppress(OSError):  # another user's: it says less of its commit, and no run fails for that
-            note(target, code, whole)
+            commit.note(target, code, whole)
+            lock.note(target, asked)
         return target
     bundles.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=bundles))
@@ -51,7 +50,8 @@ def pack(loaded: Loaded, bundles: Path) -> Path:
         for file in files:
             (making / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(loaded.root / file, making / file)
-        note(making, code, whole)
+        commit.note(making, code, whole)
+        lock.note(making, asked)
         os.chmod(making, 0o755)
         os.rename(making, target)
     except FileExistsError:
@@ -68,22 +68,15 @@ def content(loaded: Loaded) -> list[str]:
     """Files of the bundle, relative and sorted.
 
     Raises:
-        InputRefused: trimtab.yaml names a file that is never packed, or a password stands in the lock file.
+        InputRefused: trimtab.yaml names a file that is never packed.
     """
-    ignored = _patterns(loaded.root / IGNORE_FILE)
-
-    def kept(files: Iterable[str]) -> list[str]:
-        return [file for file in files if not any(fnmatch.fnmatch(file, pattern) for pattern in ignored)]
-
-    lock = kept(locks_in(loaded.root))[:1]
-    for file in lock:
-        demand_no_password(loaded.root, file)
     optional = [file for file in (PLATFORM_FILE,) if (loaded.root / file).is_file()]
-    named = sorted({FILE, *loaded.project.files, *optional, *lock})
+    ignored = _patterns(loaded.root / IGNORE_FILE)
+    named = sorted({FILE, *loaded.project.files, *optional})
     for file in named:
         if any(fnmatch.fnmatch(file, pattern) for pattern in NEVER):
             raise InputRefused(f"{FILE} names '{file}', which is never packed", remedy="name another file")
-    return kept(named)
+    return [file for file in named if not any(fnmatch.fnmatch(file, pattern) for pattern in ignored)]
 
 
 def digest(root: Path, files: list[str]) -> str:

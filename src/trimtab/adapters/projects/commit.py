@@ -56,14 +56,18 @@ def read(text: str, digest: str) -> Code:
 
 def note(bundle: Path, code: Code, digest: str) -> None:
     """Leave the commit with a bundle, unless one lies there that says more of its files."""
-    if not newer(code, noted(bundle, digest)):
-        return
-    number, making = tempfile.mkstemp(prefix=".making-", dir=bundle.parent)
+    if newer(code, noted(bundle, digest)):
+        leave(bundle / NOTE, f"{code} {digest}\n")
+
+
+def leave(note: Path, text: str) -> None:
+    """Write a note in a bundle whole, so that who reads meanwhile gets this one or the one before."""
+    number, making = tempfile.mkstemp(prefix=".making-", dir=note.parent.parent)
     try:
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(f"{code} {digest}\n")
+            file.write(text)
         os.chmod(making, 0o644)
-        os.replace(making, bundle / NOTE)
+        os.replace(making, note)
     finally:
         Path(making).unlink(missing_ok=True)
 

@@ -1,17 +1,18 @@
 """The project's lock file: what was asked to be installed. What was installed is told by `machine.libraries`.
 
-It travels in the bundle, so that a task in a pod records the project's and not its image's.
+A bundle, and so its archive, holds a note of its name and digest, so that a task in a pod records the project's and not
+its image's. The file itself stays at home, and is no part of a bundle's digest.
 """
 
 import hashlib
-from collections.abc import Collection
+import re
 from pathlib import Path
 from typing import Final
 
-from trimtab.api.address import hidden
-from trimtab.api.errors import InputRefused
+from trimtab.adapters.projects.commit import leave
 from trimtab.api.provenance import Lock
 
+NOTE: Final = ".lock"
 REQUIREMENTS: Final = "requirements.txt"
 LOCKS: Final = (
     "pylock.toml",
@@ -24,31 +25,44 @@ LOCKS: Final = (
     "conda-lock.yml",
 )
 """The first of these beside trimtab.yaml is the project's; requirements.txt only where it pins by hashes."""
+_WRITTEN: Final = re.compile(r"(?P<file>\S+) (?P<digest>[0-9a-f]{64})\n")
 
 
-def locks_in(root: Path) -> list[str]:
-    """The lock files of a folder, in that order."""
-    return [
-        name
-        for name in LOCKS
-        if (root / name).is_file() and (name != REQUIREMENTS or b"--hash=" in (root / name).read_bytes())
-    ]
+def lock_of(root: Path) -> Lock:
+    """The lock file of a project's folder, or that of which a bundle holds a note; none where neither is."""
+    return noted(root) or _beside(root)
 
 
-def lock_of(root: Path, files: Collection[str]) -> Lock:
-    """The lock file among the files of a project or bundle."""
-    name = next((name for name in locks_in(root) if name in files), "")
-    return Lock(file=name, digest=hashlib.sha256((root / name).read_bytes()).hexdigest()) if name else Lock()
+def noted(bundle: Path) -> Lock:
+    """What the note in a bundle says; none where there is none."""
+    try:
+        return read((bundle / NOTE).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return Lock()
 
 
-def demand_no_password(root: Path, name: str) -> None:
-    """
-    Raises:
-        InputRefused: one stands in the file, written out in an address.
-    """
-    text = (root / name).read_text("utf-8", errors="replace")
-    if hidden(text) != text:
-        raise InputRefused(
-            f"{name} holds a password in an address, and would travel with the project's files",
-            remedy=f"give the password to the installer by its environment, or name {name} in .trimtabignore",
-        )
+def read(text: str) -> Lock:
+    """A note's text; none of a text that is none."""
+    told = _WRITTEN.fullmatch(text)
+    return Lock(**told.groupdict()) if told else Lock()
+
+
+def note(bundle: Path, lock: Lock) -> None:
+    """Leave it with a bundle. One that is there goes: the newest says what the next run is asked to install."""
+    if noted(bundle) == lock:
+        return
+    if lock:
+        leave(bundle / NOTE, f"{lock.file} {lock.digest}\n")
+    else:
+        (bundle / NOTE).unlink(missing_ok=True)
+
+
+def _beside(root: Path) -> Lock:
+    for name in LOCKS:
+        try:
+            held = (root / name).read_bytes()
+        except OSError:  # none there, a folder, or nobody may read it
+            continue
+        if name != REQUIREMENTS or b"--hash=" in held:
+            return Lock(file=name, digest=hashlib.sha256(held).hexdigest())
+    return Lock()

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.machine import VARIABLES
-from trimtab.adapters.projects.bundle import content
 from trimtab.adapters.projects.home import Home
 from trimtab.adapters.projects.load import Loaded
 from trimtab.adapters.projects.lock import lock_of
@@ -107,7 +106,7 @@ def reproduce(
         (home.path / "tmp").mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="reproduce-", dir=home.path / "tmp") as scratch:
             rebuilt = _rebuilt(recorded, home, Path(scratch))
-    here = rebuilt.model_copy(update={"lock": lock_of(loaded.root, content(loaded))})
+    here = rebuilt.model_copy(update={"lock": lock_of(loaded.root)})
     return ended(here, differences(recorded, here))
 
 

@@ -25,14 +25,14 @@ def extra_trees(schema: FeatureSchema, **params: Any) -> Any:
     """
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-    if "n_jobs" in params:
+    if params.get("n_jobs") not in (None, 1):
         raise ModelRefused(
             "extra_trees takes no n_jobs: with several threads a model would not answer twice alike",
             remedy="take n_jobs out of trimtab.yaml; `search: {atOnce: …}` fits several models at a time",
         )
     estimator = ExtraTreesRegressor if schema.task == "regression" else ExtraTreesClassifier
     defaults = {"n_estimators": 100, "min_samples_leaf": 20, "max_leaf_nodes": 512}
-    return estimator(n_jobs=1, **{**defaults, **params})
+    return estimator(**{**defaults, **params, "n_jobs": 1})
 
 
 def logistic(schema: FeatureSchema, **params: Any) -> Any:
