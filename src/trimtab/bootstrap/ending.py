@@ -11,8 +11,8 @@ from contextlib import contextmanager
 def ended_in_order() -> Iterator[None]:
     """SIGTERM, by which a task is told to end, raises SystemExit: what is at work then says that it has failed.
 
-    It does not break off what already goes to its end, after Ctrl-C or a first SIGTERM. Outside of the main thread,
-    where Python takes no signals, it does nothing.
+    The first one alone counts, and none after Ctrl-C: what goes to its end is not broken off. Outside of the main
+    thread, where Python takes no signals, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -26,4 +26,5 @@ def ended_in_order() -> Iterator[None]:
 
 def _end(number: int, _: object) -> None:
     if not isinstance(sys.exception(), KeyboardInterrupt | SystemExit):
+        signal.signal(number, signal.SIG_IGN)
         sys.exit(128 + number)

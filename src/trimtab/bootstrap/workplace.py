@@ -152,7 +152,9 @@ class Workplace:
         """
         from trimtab.adapters.optuna import claimed
 
-        same = digest_of((self.loaded.root.name, features.digest, until, window, *FAMILIES))  # those of this release
+        same = digest_of(
+            (self.loaded.root.name, features.digest, until, window, *FAMILIES)
+        )  # those of this release
         return claimed(self.home.searches / same, aside, say)
 
     def registry(self, beside: Sequence[Path] = ()) -> "Registry":

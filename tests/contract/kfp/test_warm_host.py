@@ -32,9 +32,9 @@ def judge(word: str, out: dsl.Output[dsl.Dataset]) -> NamedTuple("Judged", [("pa
         import threading
         from trimtab.bootstrap.ending import ended_in_order
 
-        print("waits", flush=True)
         try:
             with ended_in_order():
+                print("waits", flush=True)
                 threading.Event().wait(60)
         finally:
             open(word.removeprefix("wait "), "w").close()

@@ -129,7 +129,9 @@ def test_a_run_of_boosting_is_there_with_what_it_uses_before_it_has_learned(shop
     assert during.data.tags["trimtab.features.digest"] == "small"
     assert 0 < during.data.metrics[CPU] < 6400
     assert 50 < during.data.metrics[HELD] <= during.data.metrics[PEAK]
-    assert [shop.steps(name) for name in (CPU, HELD, PEAK)] == [[0, 1]] * 3  # when it began and ended
+    looks = list(range(len(shop.steps(CPU))))
+    assert len(looks) >= 2, "when it began and ended"
+    assert [shop.steps(name) for name in (CPU, HELD, PEAK)] == [looks] * 3
     (after,) = shop.runs()
     assert after.data.metrics["validation.roc_auc"] == done.metrics["roc_auc"]
     assert not list((shop.root / "kept").rglob("*"))
@@ -165,8 +167,8 @@ def test_a_refit_of_boosting_tells_what_it_uses_beside_what_its_training_did(sho
     assert shop.refit(shop.boosting(lambda: seen.extend(shop.runs()))).refitted
     (during,) = seen
     assert during.data.metrics["system/refit/peak_memory_megabytes"] >= during.data.metrics[PEAK]
-    assert shop.steps("system/refit/cpu_utilization_percentage") == [0, 1]
-    assert shop.steps(CPU) == [0, 1]
+    assert shop.steps("system/refit/cpu_utilization_percentage")[:2] == [0, 1]
+    assert shop.steps(CPU)[:2] == [0, 1]
     (after,) = shop.runs()
     assert after.info.status == "FINISHED"
 

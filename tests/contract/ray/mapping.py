@@ -59,8 +59,18 @@ def ask(root: Path, member: Member) -> dict[str, Any]:
     told |= {"refused": raised(member, refused), "broken": raised(member, broken)}
     with closing(member.map(partial(noted, own / "noted"), range(1000))) as answers:
         told["first"] = list(itertools.islice(answers, 3))
-    told["ran"] = len(list((own / "noted").iterdir()))
+    told["ran"] = settled(own / "noted")
     return told
+
+
+def settled(folder: Path) -> int:
+    """How many are noted, once no more have come for three seconds."""
+    count, since = -1, time.monotonic()
+    while time.monotonic() - since < 3:
+        if (now := len(list(folder.iterdir()))) != count:
+            count, since = now, time.monotonic()
+        time.sleep(0.05)
+    return count
 
 
 def main(root: Path) -> None:

@@ -86,7 +86,7 @@ def _answered(function: Callable[[Item], Answer], table: "pa.Table") -> "pa.Tabl
         answer: Answer | _Raised
         try:
             answer = function(pickle.loads(item))
-        except TrimtabError as error:
+        except (TrimtabError, MemoryError) as error:
             answer = _Raised(error)
         except Exception:  # noqa: BLE001  it need not be what another process can read
             answer = _Raised(RuntimeError(f"in a task of Ray Data: {traceback.format_exc()}"))
@@ -102,6 +102,7 @@ def _streaming() -> Iterator[None]:
         SurroundingsFailed: it failed, and not what it ran.
     """
     from ray.data import DataContext, ExecutionResources
+    from ray.data.exceptions import SystemException
     from ray.exceptions import RayError
 
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
@@ -113,7 +114,7 @@ def _streaming() -> Iterator[None]:
     with DataContext.current(context):
         try:
             yield
-        except RayError as error:
+        except (RayError, SystemException) as error:
             last = next((line for line in reversed(str(error).splitlines()) if line.strip()), repr(error))
             remedy = (
                 remedy_of([str(error)]) or "see that the cluster's nodes are up, or say training.reader: own"

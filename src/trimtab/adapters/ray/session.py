@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -66,6 +67,7 @@ def ray_session(wanted_for: str) -> Iterator[Any]:
             import ray
         except ModuleNotFoundError as error:
             raise ExtraMissing("ray", wanted_for) from error
+        ends = signal.getsignal(signal.SIGTERM)
         try:
             try:
                 ray.init(**_options(address, folder))
@@ -77,6 +79,8 @@ def ray_session(wanted_for: str) -> Iterator[Any]:
                     if address
                     else f"free some memory or disk, or name a cluster in {ADDRESS}",
                 ) from error
+            if callable(ends) and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, ends)  # Ray has put its own there
             yield ray
         finally:
             ray.shutdown()

@@ -22,6 +22,9 @@ OWN_NAME: Final[Json] = {
 }
 """What Kubeflow Pipelines' compiler gives each pod beside what the IR says."""
 TMP: Final = "/tmp"
+PROGRAM: Final = "_KFP_RUNTIME=true python3 -m"
+"""What the IR's shell script ends in. Here it takes the shell's place: a pod's first process gets SIGTERM, and a shell
+would not hand it on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Ir:
         container = {
             "name": CONTAINER,
             "image": said["image"],
-            "command": program,
+            "command": [part.replace(PROGRAM, f"exec env {PROGRAM}") for part in program],
             "args": list(command[len(program) :]),
             "env": [
                 OWN_NAME,

@@ -57,7 +57,8 @@ class Network:
 
     def get_params(self) -> dict[str, Any]:
         loop = self.settings.model_dump(
-            exclude={"window", "split", "seed", "resources", "where", "reader"}, mode="json"
+            exclude={"window", "split", "seed", "resources", "where", "reader", "checkpoint_every"},
+            mode="json",
         )
         return {**loop, "max_iter": self.max_iter, "early_stopping": self.early_stopping}
 

@@ -219,9 +219,10 @@ class Fit:
         self.module.eval()
         self.peers.same_buffers(self.module)
         total, count, told = 0.0, sum(rows.counts), time.monotonic()
-        with torch.no_grad(), self._blamed("on the validation rows"):
+        with torch.no_grad():
             for x, y in in_order(rows, SCORED_ROWS, device, self.peers.rank, self.peers.world, self.read):
-                total += float(self._loss(x, y, device)) * len(y)
+                with self._blamed("on the validation rows"):
+                    total += float(self._loss(x, y, device)) * len(y)
                 if time.monotonic() - told > TOLD_EVERY_S:
                     told = time.monotonic()
                     self.watch.alive()

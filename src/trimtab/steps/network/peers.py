@@ -105,7 +105,7 @@ class Gradients:
 
         Raises:
             PeerLost: another process is gone.
-            ModelRefused: a gradient is sparse, or is known twice.
+            ModelRefused: a gradient is sparse, or is known twice; or there is none.
             Exception: model.py raised it.
         """
         reducing = self._reducing()
@@ -115,7 +115,7 @@ class Gradients:
         with self._refused(), contextlib.nullcontext() if last else reducing.no_sync():
             reducing(loss).backward()
         if last:
-            with _together():
+            with _together(), self._reached():
                 reducing.finalize_backward()
 
     def _reducing(self) -> DistributedDataParallel | None:
@@ -155,6 +155,18 @@ class Gradients:
                 raise ModelRefused(
                     f"{self.name}: its backward comes to a parameter twice, which workers cannot add up",
                     remedy="say use_reentrant=False to torch.utils.checkpoint, or training.workers: 1",
+                ) from error
+            raise
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if "no gradient reduction requires finalization" in str(error):
+                raise ModelRefused(
+                    f"{self.name}: its loss reaches none of its parameters",
+                    remedy="register its layers: nn.ModuleList in place of a list, and nothing detached",
                 ) from error
             raise
 

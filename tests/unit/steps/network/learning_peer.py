@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROWS, TURNS = 13, 3
 ORDER = "abbab"
 """Which layer each micro-batch of a turn uses: the last leaves out what the others used."""
-FAULTS = ("faulty", "embedding", "functional", "checkpointed", "gone")
+FAULTS = ("faulty", "embedding", "functional", "checkpointed", "unreached", "gone")
 Backward = Callable[["torch.Tensor", bool], None]
 
 
@@ -90,6 +90,8 @@ def loss_of(case: str, rank: int, module: Any) -> "torch.Tensor":
         return nn.functional.embedding(some, module.b.weight, sparse=True).sum()
     if case == "checkpointed":
         return checkpoint(module.b, module.c(x.double()).float()[:, :4], use_reentrant=True).sum()
+    if case == "unreached":
+        return nn.Linear(4, 1)(x).sum()
     found = module.b(x)
     if case == "faulty":
         found.register_hook(faulty)

@@ -105,3 +105,8 @@ def test_sparse_gradients_are_refused_with_their_remedy(way: str, told: dict[str
 def test_a_checkpoint_that_enters_backward_again_is_refused_with_its_remedy(told: dict[str, str]) -> None:
     assert told["checkpointed"].startswith("ModelRefused: model.py: its backward comes to a parameter twice")
     assert "use_reentrant=False" in told["checkpointed"]
+
+
+def test_a_loss_that_reaches_no_parameter_is_no_lost_peer(told: dict[str, str]) -> None:
+    assert told["unreached"].startswith("ModelRefused: model.py: its loss reaches none of its parameters")
+    assert "nn.ModuleList" in told["unreached"]
