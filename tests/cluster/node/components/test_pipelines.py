@@ -54,7 +54,8 @@ def test_a_training_run_is_twelve_pods_of_its_ir(team: "Team", trained: list[Ste
     for step in trained:
         said = ir.executors[step.executor]["container"]
         assert step.container["image"] == said["image"]
-        assert step.container["command"] == said["command"]
+        in_the_shell_s_place = [part.replace(PROGRAM, f"exec env {PROGRAM}") for part in said["command"]]
+        assert step.container["command"] == in_the_shell_s_place != said["command"]
         assert step.container["args"][2:] == said["args"][2:]
         assert said["args"][:2] == ["--executor_input", "{{$}}"]
 
