@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.node.components import shop
 from tests.cluster.node.components.conftest import FROM, KEY
 from tests.cluster.node.components.steps import LOST, Ir, Step
+from trimtab.adapters.step_pods.ir import PROGRAM
 from trimtab.api.errors import ExitStatus
 
 if TYPE_CHECKING:
