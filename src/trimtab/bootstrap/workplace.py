@@ -152,9 +152,8 @@ class Workplace:
         """
         from trimtab.adapters.optuna import claimed
 
-        same = digest_of(
-            (self.loaded.root.name, features.digest, until, window, *FAMILIES)
-        )  # those of this release
+        # By the families of this release too: a study of other ones cannot be gone on with.
+        same = digest_of((self.loaded.root.name, features.digest, until, window, *FAMILIES))
         return claimed(self.home.searches / same, aside, say)
 
     def registry(self, beside: Sequence[Path] = ()) -> "Registry":
