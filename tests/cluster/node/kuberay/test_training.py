@@ -103,12 +103,13 @@ def bucket(kuberay: "Node", tmp_path: Path) -> Iterator[Mapping[str, str]]:
     server.kill()
 
 
+@pytest.mark.parametrize("reader", ["own", "ray-data"])
 def test_workers_in_pods_read_their_rows_from_a_bucket(
-    training: Training, here: str, bucket: Mapping[str, str]
+    training: Training, here: str, bucket: Mapping[str, str], reader: str
 ) -> None:
-    from tests.contract.ray.learner import BUCKET
+    from tests.contract.ray.learner import BUCKET, READER
 
-    training.environment = {**bucket, BUCKET: "s3://lake/pods"}
+    training.environment = {**bucket, BUCKET: "s3://lake/pods", READER: reader}
     training.begin()
     log = training.ended()
     assert training.phase == "Succeeded", log
