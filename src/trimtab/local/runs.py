@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from trimtab.adapters.kfp.at_work import alone
 from trimtab.adapters.kfp.client import PipelineHost
 from trimtab.adapters.openlineage import transport
 from trimtab.adapters.projects.home import Home
@@ -173,9 +174,20 @@ class LocalRuns:
         """Execute the IR under this id; a record that stands there already is gone on from.
 
         Raises:
-            SurroundingsFailed: the host died, or the record cannot be written; the run can be gone on with.
+            SurroundingsFailed: the host died, the record cannot be written, or another process is at work on this run;
+                it can be gone on with.
         """
         folder = self._home.runs / identity
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with alone(folder):
+                return self._run(folder, identity, parameters)
+        except OSError as error:
+            raise SurroundingsFailed(
+                f"run {identity} broke off: {error}", remedy=f"then: trimtab run --resume {identity}"
+            ) from error
+
+    def _run(self, folder: Path, identity: str, parameters: Mapping[str, Any]) -> Record:
         before = Record.read(folder)
         record = Record(
             id=identity,
@@ -197,19 +209,14 @@ class LocalRuns:
             self._on_event(event)
             lineage(event)
 
-        try:
-            with self._lineage(record, folder) as lineage:
-                ended = self._host().run(self._ir, record.arguments, folder, hear)
-                keep_pages(folder)
-                state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
-                said = "" if any(task.failure for task in record.tasks) else str(ended.get("error", ""))
-                record = replace(record, state=state.value, ended=_now(), error=said)
-                record.write(folder)
-                lineage.end("" if state is RunState.SUCCEEDED else record.outcome())
-        except OSError as error:
-            raise SurroundingsFailed(
-                f"run {identity} broke off: {error}", remedy=f"then: trimtab run --resume {identity}"
-            ) from error
+        with self._lineage(record, folder) as lineage:
+            ended = self._host().run(self._ir, record.arguments, folder, hear)
+            keep_pages(folder)
+            state = RunState.SUCCEEDED if ended["succeeded"] else RunState.FAILED
+            said = "" if any(task.failure for task in record.tasks) else str(ended.get("error", ""))
+            record = replace(record, state=state.value, ended=_now(), error=said)
+            record.write(folder)
+            lineage.end("" if state is RunState.SUCCEEDED else record.outcome())
         return record
 
     def _lineage(self, record: Record, folder: Path) -> RunLineage:

@@ -62,6 +62,21 @@ def test_a_run_that_ended_well_has_no_error(home):
     assert record.error == ""
 
 
+def test_a_run_that_another_process_is_at_work_on_is_let_alone(home, monkeypatch):
+    from trimtab.adapters.kfp import at_work
+
+    monkeypatch.setattr(at_work, "GONE_S", 0.0)
+    folder = home.runs / "r"
+    folder.mkdir(parents=True)
+    well = Ends(EVALUATED, {"event": "run_ended", "succeeded": True})
+    with at_work.alone(folder), at_work.joined(folder):
+        with pytest.raises(SurroundingsFailed, match="another process is at work on run r") as refused:
+            runs(home, well).run("r", ARGUMENTS)
+        assert not (folder / "run.json").exists()
+    assert "trimtab status" in refused.value.remedy
+    assert ended(runs(home, well).run("r", ARGUMENTS), home).passed
+
+
 def test_a_record_that_cannot_be_written_is_the_surroundings_fault_and_the_run_can_go_on(home):
     host = Ends(EVALUATED, raises=OSError(28, "No space left on device"))
     with pytest.raises(SurroundingsFailed, match=r"r broke off: \[Errno 28\] No space left"):

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from trimtab.adapters.kfp.at_work import joined
 from trimtab.adapters.kfp.warm import Emit, Task, die_with_parent, redirect_output, run_task, tasks_by
 
 PODS: Final = "--pods"
@@ -61,7 +62,8 @@ class Host:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             redirect_output(str(folder / "kfp.log"))
-            execute(Path(ir), arguments, folder, self._tasks(Path(ir), folder, self.emit))
+            with joined(folder):
+                execute(Path(ir), arguments, folder, self._tasks(Path(ir), folder, self.emit))
         except Exception as error:  # noqa: BLE001  kfp raises RuntimeError for a failed task and much else
             said = str(error) or type(error).__name__
             self.emit({"event": "run_ended", "succeeded": False, "error": said})

@@ -21,6 +21,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+from trimtab.adapters.kfp.at_work import joined
 from trimtab.api.errors import ExitStatus, TrimtabError
 
 Emit = Callable[[Mapping[str, Any]], None]
@@ -176,7 +177,8 @@ def execute(task: Task, log: str, failure: str) -> None:
     os.environ.update(task.environment)
     os.environ[LOG_VARIABLE] = log
     try:
-        run_component(task, Path(log).with_suffix(""))
+        with joined(Path(log).parent):
+            run_component(task, Path(log).with_suffix(""))
     except BaseException as error:  # noqa: BLE001  the child has nobody above it to tell
         if not isinstance(error, TrimtabError):
             traceback.print_exc()
