@@ -133,6 +133,11 @@ def test_every_wrong_field_is_told_at_once_with_its_line(shop):
          (16, "search.metric"), "did you mean `roc_auc`?"),
         ("trimtab.yaml", "training: {", "search: {trials: 3, space: {logistic: {c: {choices: [1]}}}}\ntraining: {",
          (16, "search.space.logistic.c"), "logistic takes no parameter 'c' | did you mean `C`?"),
+        (
+            "trimtab.yaml", "training: {",
+            "search: {trials: 3, space: {extra_trees: {n_jobs: {choices: [2]}}}}\ntraining: {",
+            (16, "search.space.extra_trees.n_jobs"), "extra_trees takes no parameter 'n_jobs' | it takes bootstrap",
+        ),
         ("trimtab.yaml", "training: {", "training: {reader: ray-data, ",
          (16, "training"), "for workers of Ray | say workers: 2 or more, or where: kuberay"),
         ("trimtab.yaml", "[log_loss]", "[ndcg]", (18, "evaluation.metrics[0]"), "ranks the rows of one group"),

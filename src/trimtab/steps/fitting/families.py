@@ -77,3 +77,6 @@ FAMILIES: Final[Mapping[str, Callable[..., Any]]] = {
     "logistic": logistic,
     "mlp": mlp,
 }
+
+REFUSED: Final = frozenset({("extra_trees", "n_jobs")})
+"""Parameters of estimators that their families do not take."""

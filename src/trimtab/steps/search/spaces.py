@@ -13,7 +13,7 @@ from trimtab.api.search import Parameter, Search
 from trimtab.features.schema import Categorical, FeatureSchema, Task
 from trimtab.ports.studies import Candidate, Space
 from trimtab.steps.fitting.contract import ModelSource, family_source, is_module
-from trimtab.steps.fitting.families import FAMILIES
+from trimtab.steps.fitting.families import FAMILIES, REFUSED
 
 MODEL_FILE: Final = "model"
 """The family's name where the model is a model.py."""
@@ -177,4 +177,6 @@ def _of_family(family: str, task: Task) -> list[str] | None:
     if is_module(estimator):
         return [*inspect.signature(type(estimator)).parameters][1:]
     last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    return [*last.get_params()] if hasattr(last, "get_params") else None
+    if not hasattr(last, "get_params"):
+        return None
+    return [name for name in last.get_params() if (family, name) not in REFUSED]
