@@ -142,7 +142,7 @@ class Proxy(Process):
         return self._ask("GET")
 
     def _ask(self, method: str, body: Any = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, "/-proxy", json.dumps(body))
             return json.loads(connection.getresponse().read())

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO_WITHIN_S = 1200
+DEMO_WITHIN_S = 3600
 INSTALL_WITHIN_S = 600
 
 
@@ -61,8 +61,8 @@ class Installed:
         ]
 
     def survivors(self) -> list[str]:
-        """What still runs ten seconds later: a process may take a moment to see that its parent is gone."""
-        deadline = time.monotonic() + 10
+        """What still runs a minute later: a process may take a moment to see that its parent is gone."""
+        deadline = time.monotonic() + 60
         while (found := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
         return found

@@ -38,7 +38,7 @@ class FaultProxy:
         self.calls: list[Recorded] = []
         self._upstream = upstream
         self._rules: list[Rule] = []
-        self._eaten: set[int] = set()
+        self._eaten: set[object] = set()  # kept, so that no other gets the place of one that is gone
         self._hole = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
@@ -176,7 +176,7 @@ class FaultProxy:
         return rule
 
     def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(120)
 
     async def _start(self) -> None:
         self._end = asyncio.Event()
@@ -220,7 +220,7 @@ class FaultProxy:
     async def _swallow(self, hole: bool) -> None:
         self._hole = hole
         if hole:
-            self._eaten |= {id(connection.transport) for connection in self._server.connections}
+            self._eaten |= {connection.transport for connection in self._server.connections}
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         call = Recorded(
@@ -232,7 +232,7 @@ class FaultProxy:
         )
         self.calls.append(call)
         if self._hole:
-            self._eaten.add(id(request.transport))
+            self._eaten.add(request.transport)
         if self._lost(request, call):
             return await self._never()
         rule = next((rule for rule in self._rules if rule.fits(call)), None)
@@ -262,8 +262,8 @@ class FaultProxy:
 
     def _lost(self, request: web.BaseRequest, call: Recorded) -> bool:
         """Whether a black hole has eaten the connection."""
-        call.harmed = call.harmed or id(request.transport) in self._eaten
-        return id(request.transport) in self._eaten
+        call.harmed = call.harmed or request.transport in self._eaten
+        return request.transport in self._eaten
 
     def _forward(self, request: web.BaseRequest, call: Recorded, body: bytes) -> "_Forwarded":
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}

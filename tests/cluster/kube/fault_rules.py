@@ -38,11 +38,11 @@ class Held:
     _go: threading.Event = field(default_factory=threading.Event)
     _answered: "Future[int]" = field(default_factory=Future)
 
-    def wait(self, within_s: float = 30.0) -> None:
+    def wait(self, within_s: float = 120.0) -> None:
         """Until one has arrived."""
         assert self.arrived.wait(within_s), f"no such call within {within_s:g} s"
 
-    def release(self, within_s: float = 30.0) -> int:
+    def release(self, within_s: float = 120.0) -> int:
         """Send it on now, as late as it is; the API server's status."""
         self._go.set()
         return self._answered.result(within_s)

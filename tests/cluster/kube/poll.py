@@ -12,7 +12,7 @@ EVERY_S = 0.05
 
 
 def eventually(
-    what: str, probe: Callable[[], T | None], within_s: float = 30.0, every_s: float = EVERY_S
+    what: str, probe: Callable[[], T | None], within_s: float = 120.0, every_s: float = EVERY_S
 ) -> T:
     """The first answer of `probe` that is true.
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from trimtab.adapters.processes.loopback import Reservation, reserve
+
 START = datetime(2013, 4, 1, 12, tzinfo=UTC)
 
 
@@ -22,8 +24,13 @@ class Process:
     folder: Path
     arguments: tuple[str, ...] = ()
     before: Callable[[], None] | None = None
-    port: int = 0
     child: subprocess.Popen[str] = field(init=False)
+    reserved: Reservation = field(default_factory=lambda: reserve("collector"), init=False)
+
+    @property
+    def port(self) -> int:
+        """It stays its own while nobody listens on it."""
+        return self.reserved.port
 
     def start(self) -> "Process":
         command = [sys.executable, "-m", "trimtab.bootstrap.collector", "--dir", str(self.folder)]
@@ -32,7 +39,6 @@ class Process:
         assert self.child.stderr is not None
         line = self.child.stderr.readline()
         assert line.startswith("trimtab collector at"), line + self.child.stderr.read()
-        self.port = int(line.rsplit(":", 1)[1])
         return self
 
     @property

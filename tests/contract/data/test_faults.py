@@ -48,7 +48,7 @@ KILLED = """
                 code = 0 if does(*given) in (None, True) else 1
             finally:
                 os._exit(code)
-        deadline = time.monotonic() + (60 if within is None else within)
+        deadline = time.monotonic() + (600 if within is None else within)
         while time.monotonic() < deadline:
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
@@ -71,7 +71,10 @@ KILLED = """
     step, killed = 1, 0
     for attempt in range(kills):
         write(step)
+        begun = time.monotonic()
         code = child(run, within=whole * (attempt + 1) / kills)
+        if code == 0:  # the machine was slower when the first was timed
+            whole = min(whole, time.monotonic() - begun)
         assert code in (0, -signal.SIGKILL), code
         killed += code != 0
         verdict = child(check, step)
@@ -107,7 +110,7 @@ FULL_DISK = """
 """
 
 
-def run_script(text: str, *arguments: object, timeout_s: float = 120) -> str:
+def run_script(text: str, *arguments: object, timeout_s: float = 600) -> str:
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(text), *map(str, arguments)],
         capture_output=True, text=True, timeout=timeout_s, check=False,

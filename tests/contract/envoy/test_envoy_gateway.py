@@ -39,7 +39,7 @@ class EnvoyWorld:
     host = "flights"
 
     def __init__(self, folder: Path) -> None:
-        self.place = EnvoyPlace(folder, self.host, "flights", timeout_s=5.0)
+        self.place = EnvoyPlace(folder, self.host, "flights", timeout_s=60.0)
         self.reserved = reserve("envoy")
         self.port = self.reserved.port
         self.servers: dict[str, tuple[subprocess.Popen[str], int]] = {}
@@ -59,7 +59,7 @@ class EnvoyWorld:
         self.wait()
 
     def wait(self) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 return self._connect().close()
@@ -98,14 +98,14 @@ class EnvoyWorld:
         return answer.status, told["revision"], told["headers"]
 
     def seen(self, revision: str) -> dict[str, int]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.servers[revision][1], timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.servers[revision][1], timeout=60)
         connection.request("GET", "/seen")
         seen = json.loads(connection.getresponse().read())
         connection.close()
         return seen
 
     def _connect(self) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.connect()
         return connection
 
@@ -241,7 +241,7 @@ class TestEnvoy(behaviour.GatewayBehaviour):
         world.serve(STABLE)
         world.gateway.apply(world.host, Split({STABLE: 100}))
         statuses = {}
-        connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", world.port, timeout=60)
         verbs = [f"/v1/models/flights{verb}" for verb in ("", ":predict", ":explain")]
         routed = (*verbs, "/v2/models/flights/ready")
         others = ("/v1/models/flights2", "/v2/models/flights2/infer", "/metrics", "/trimtab/logged")
@@ -255,7 +255,7 @@ class TestEnvoy(behaviour.GatewayBehaviour):
 
     def test_the_admin_listener_takes_no_orders_but_to_drain(self, world):
         port = int(world.place.admin_address.read_text().rpartition(":")[2])
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("POST", "/quitquitquit")
         assert connection.getresponse().status == 403
         connection.close()

@@ -153,7 +153,7 @@ def test_nothing_is_left_when_the_host_is_killed(tmp_path):
     os.kill(host.pid, signal.SIGKILL)
     with pytest.raises(SurroundingsFailed, match="pipeline host"):
         host.run(tmp_path / "none.yaml", {}, tmp_path, lambda _: None)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while alive := [pid for pid in children if Path(f"/proc/{pid}/cmdline").exists()]:
         assert time.monotonic() < deadline, alive
         time.sleep(0.05)
@@ -161,7 +161,9 @@ def test_nothing_is_left_when_the_host_is_killed(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
-def test_a_task_that_takes_its_end_for_itself_has_a_last_word_when_the_host_goes(ir, tmp_path, how):
+def test_a_task_that_takes_its_end_for_itself_has_a_last_word_when_the_host_goes(
+    ir, tmp_path, monkeypatch, how
+):
     import os
     import signal
     import threading
@@ -171,12 +173,14 @@ def test_a_task_that_takes_its_end_for_itself_has_a_last_word_when_the_host_goes
     from trimtab.api.errors import SurroundingsFailed
 
     said, log = tmp_path / "said", tmp_path / "judge.log"
+    (tmp_path / "patient.py").write_text("from trimtab.adapters.kfp import warm\nwarm.LAST_WORD_S = 60.0\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
 
     def end(pid):
         until(lambda: log.exists() and "waits" in log.read_text())
         os.kill(pid, getattr(signal, how))
 
-    with PipelineHost(tmp_path / "host.log") as host:
+    with PipelineHost(tmp_path / "host.log", ("patient",)) as host:
         host.wait_ready()
         ending = threading.Thread(target=end, args=(host.pid,))
         ending.start()

@@ -21,9 +21,13 @@ print(MlflowRegistry(local_uri(Path(sys.argv[1]))).versions("shop"))
 """
 
 
+HELD = "import os, signal\nos.link = lambda *_: signal.pause()\n"
+"""The tables do not get their place before it is killed."""
+
+
 def test_a_process_that_is_killed_while_tables_are_made_leaves_nothing_half(tmp_path):
     database = tmp_path / "mlflow.db"
-    first = subprocess.Popen([sys.executable, "-c", USE, str(database)], stderr=subprocess.DEVNULL)
+    first = subprocess.Popen([sys.executable, "-c", HELD + USE, str(database)], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while largest(tmp_path) <= 50_000:
         assert first.poll() is None

@@ -98,7 +98,7 @@ def test_it_is_seen_while_it_runs_and_a_server_that_is_away_meanwhile_misses_not
     done = shop.train(hear)
     assert [run.info.status for run in seen] == ["RUNNING"]
     told = seen[0].data.metrics
-    assert 10 < told["system/cpu_utilization_percentage"] < 6400
+    assert 0 < told["system/cpu_utilization_percentage"] < 6400
     assert 50 < told["system/system_memory_usage_megabytes"] <= told["system/peak_memory_megabytes"]
     assert told["training.loss.by_epoch"] > 0
     assert sum("failed" in line and "the training goes on" in line for line in lines) == 1, lines

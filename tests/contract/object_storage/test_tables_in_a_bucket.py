@@ -1,5 +1,6 @@
 """Delta tables in a bucket: versions, writers that meet, SQL over them, and what is said when the storage fails."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,12 +24,14 @@ def content(first: int, last: int, rows: int | None = None) -> Content:
 
 
 @pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No storage is waited for longer than two seconds."""
+def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No storage is waited for longer than six seconds."""
     from trimtab.adapters.object_store import store
 
     store._client.cache_clear()
-    monkeypatch.setattr(store, "RETRY_FOR_S", 2)
+    monkeypatch.setattr(store, "RETRY_FOR_S", 6)
+    yield
+    store._client.cache_clear()
 
 
 def test_versions_are_written_named_and_read_back(lake: Lake, tmp_path: Path) -> None:

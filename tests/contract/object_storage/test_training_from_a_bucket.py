@@ -62,6 +62,7 @@ def test_killed_in_mid_epoch_it_ends_with_the_bits_that_a_folder_gives(lake: Lak
     first.until("epoch 1 of 4")
     first.kill()
     first.process.wait()
+    assert first.left() == []
     gate.touch()
     second = begin("killed", 1, f"{lake.address}/killed", line)
     assert learned(second) == folder
@@ -84,6 +85,7 @@ def test_workers_of_ray_read_there_too_or_have_ray_data_read_for_them(lake: Lake
     first.until("epoch 1 of 4")
     first.kill()
     first.process.wait()
+    assert first.left() == []
     gate.touch()
     second = begin(*killed, reader="ray-data")
     assert learned(second) == folder

@@ -48,7 +48,7 @@ V2 = json.dumps(
 )
 
 
-def eventually(done, within_s=30.0):
+def eventually(done, within_s=180.0):
     deadline = time.monotonic() + within_s
     while not (result := done()):
         assert time.monotonic() < deadline, "did not come true in time"

@@ -11,7 +11,7 @@ TRIMTAB = Path(sys.executable).parent / "trimtab"
 ROWS = 600
 
 
-def trimtab(folder, *arguments, status=0, timeout=240):
+def trimtab(folder, *arguments, status=0, timeout=900):
     """The command in a folder; its output, once the exit status is what it should be."""
     done = subprocess.run(
         [str(TRIMTAB), *arguments],

@@ -41,7 +41,7 @@ def pod(tmp_path):
             env={**os.environ, "TRIMTAB_PARAMETERS": json.dumps(told), **environment},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
             check=False,
         )
         assert done.returncode == status, done.stdout + done.stderr

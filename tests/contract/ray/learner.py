@@ -17,7 +17,7 @@ import pyarrow as pa
 from trimtab.adapters.delta import DeltaTables
 from trimtab.adapters.duckdb import DuckEngine
 from trimtab.adapters.kuberay import KubeRayWorkers
-from trimtab.adapters.ray import RayWorkers
+from trimtab.adapters.ray import RayWorkers, whereabouts
 from trimtab.api.errors import TrimtabError
 from trimtab.api.project import Project
 from trimtab.features.plan import LabelRule, ServingPlan
@@ -110,6 +110,7 @@ def main(
         device=device,
         reader=os.environ.get(READER, "own"),
     )
+    whereabouts.ANSWER_S = 60.0  # a busy machine's threads look late
     tables = DeltaTables(os.environ.get(BUCKET) or root / f"tables-{name}")
     source = model_source(project, code)
     apart = KubeRayWorkers(root / "tmp", begin_s=float(os.environ.get("BEGIN_S", "240")))

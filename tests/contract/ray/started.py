@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 
 import psutil
 
-from trimtab.adapters.processes.identity import Identity, marked
+from trimtab.adapters.processes.identity import Identity, marked, send_signal
 
 PATIENCE_S = 300
 MARK = "TRIMTAB_TEST_OF_RAY"
@@ -80,4 +80,4 @@ class Started:
         """It and all of its own, whatever became of them."""
         self.process.kill()
         for one in self.all():
-            os.kill(one.pid, signal.SIGKILL)
+            send_signal(one, signal.SIGKILL)

@@ -12,7 +12,7 @@ SILENCE_S = 40
 HANGS = "while self.calls == 14: time.sleep(1)"
 SLOW = (
     "self.training or self.calls > 13 or not torch.distributed.is_initialized() "
-    f"or time.sleep({0.7 * SILENCE_S})"
+    f"or time.sleep({0.55 * SILENCE_S})"
 )
 
 

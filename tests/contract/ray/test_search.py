@@ -79,7 +79,7 @@ def test_trials_that_outlive_the_budget_are_ended_with_their_processes(
     begin: Callable[..., Started], tmp_path: Path
 ) -> None:
     (tmp_path / "hold").touch()
-    held = begin("45s")  # time for the project's own trial, which comes first and alone, on a busy machine
+    held = begin("5s")
     assert held.ended() == 0, held.lines
     assert held.left() == []
     own, *others = json.loads(held.lines[-1])

@@ -28,9 +28,9 @@ def test_trials_end_with_what_befalls_them_and_leave_nothing(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    if case == "memory":  # Ray kills whatever takes some, every three seconds
+    if case == "memory":  # Ray kills whatever takes some, every ten seconds
         monkeypatch.setenv("RAY_memory_usage_threshold", "0.001")
-        monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "3000")
+        monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "10000")
     trier = Started.of(TRIER, str(tmp_path), case, errors=tmp_path / "err")
     try:
         assert trier.ended() == 0, (tmp_path / "err").read_text()

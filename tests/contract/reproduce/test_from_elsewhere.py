@@ -138,7 +138,7 @@ def said(made: Made, clone: Path) -> Callable[..., str]:
             env={**own, **made.variables, **variables},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=900,
             check=False,
         )
         assert done.returncode == status, f"{done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -14,14 +14,25 @@ from tests.contract.reproduce.test_fits import FOREST, searched
 pytestmark = pytest.mark.xdist_group("reproduce")
 
 TASK = Path(__file__).with_name("task.py")
-SLOW = FOREST.replace("    return", "    time.sleep(0.1)\n    return").replace(
-    "from", "import time\n\nfrom", 1
-)
+HELD = """
+import os
+import time
+
+TRIED = set()
+
+
+def hold(params):
+    TRIED.add(params)
+    while "HOLD" in os.environ and len(TRIED) > 5:
+        time.sleep(0.05)
+"""
+"""The trial after the fifth does not end, where it is asked to hold."""
+SLOW = HELD + FOREST.replace("    return", "    hold((n_estimators, max_depth))\n    return")
 TRIALS = 8
 KILLED_AFTER = "trial 3 "
 
 
-def attempt(folder: Path, model: Path) -> "subprocess.Popen[str]":
+def attempt(folder: Path, model: Path, **more: str) -> "subprocess.Popen[str]":
     """A pod of its own: it has nothing of an earlier one but the volume."""
     bundle = next((folder / ".trimtab/bundles").iterdir())
     features = folder / ".trimtab/runs" / RUN / "features"
@@ -30,7 +41,7 @@ def attempt(folder: Path, model: Path) -> "subprocess.Popen[str]":
         [sys.executable, TASK, str(bundle), UNTIL, str(features), str(model)],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "TRIMTAB_MLFLOW": "none"},
+        env={**os.environ, "TRIMTAB_MLFLOW": "none", **more},
     )
 
 
@@ -47,7 +58,7 @@ def test_a_task_that_was_killed_in_mid_search_goes_on_and_ends_alike(
     whole = read_provenance(folder / ".trimtab/runs" / RUN / "model")
     kept = folder / ".trimtab/searches"
     assert list(kept.iterdir()) == []  # the model is fitted: nobody goes on
-    with attempt(folder, tmp_path / "first/model") as first:
+    with attempt(folder, tmp_path / "first/model", HOLD="yes") as first:
         assert first.stdout is not None
         before = []
         for line in first.stdout:

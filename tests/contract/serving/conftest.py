@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from trimtab.adapters.processes.loopback import Reservation, reserve
+
 MODEL = "flights"
 REVISION = "1a2b3c4d"
 
@@ -191,7 +193,7 @@ class Server:
     grpc_port: int | None = None
 
     def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             raw = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
             connection.request(method, path, raw, headers or {})
@@ -221,7 +223,7 @@ class Server:
 Start = Callable[..., Server]
 
 
-def eventually(true: Callable[[], Any], within_s: float = 20.0) -> Any:
+def eventually(true: Callable[[], Any], within_s: float = 60.0) -> Any:
     """The first true answer; polls until the deadline."""
     deadline = time.monotonic() + within_s
     while True:
@@ -307,6 +309,7 @@ class Collecting:
     _loop: asyncio.AbstractEventLoop | None = None
     _stop: asyncio.Event | None = None
     _thread: threading.Thread | None = None
+    _reserved: Reservation | None = None
 
     @property
     def url(self) -> str:
@@ -314,22 +317,24 @@ class Collecting:
 
     def open(self) -> None:
         """Listen; on the port of before, if there was one."""
+        self._reserved = self._reserved or reserve("sink", self.port)
+        self.port = self._reserved.port
         opened = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(opened)), daemon=True)
         self._thread.start()
-        assert opened.wait(10)
+        assert opened.wait(60)
 
     def shut(self) -> None:
         """Close the port and all connections, as a killed process does."""
         if self._loop is not None and self._stop is not None and self._thread is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+            self._thread.join(60)
+            assert not self._thread.is_alive()
             self._loop = None
 
     async def _serve(self, opened: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        listening = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
-        self.port = listening.sockets[0].getsockname()[1]
+        listening = await asyncio.start_server(self._connected, "127.0.0.1", self.port, reuse_address=True)
         opened.set()
         await self._stop.wait()
         listening.close()

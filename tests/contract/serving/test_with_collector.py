@@ -3,13 +3,14 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
+
+from trimtab.adapters.processes.loopback import reserve
 
 from .conftest import REVISION, Start, columns, eventually, v2
 
@@ -19,23 +20,23 @@ pytestmark = pytest.mark.xdist_group("serving")
 @pytest.fixture
 def collector(tmp_path: Path):
     """Starts a collector on one port and directory, again and again."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    reserved = reserve("collector")
     processes: list[subprocess.Popen[bytes]] = []
 
     def started() -> tuple[subprocess.Popen[bytes], str]:
         log = tmp_path / f"collector-{len(processes)}.log"
         command = [sys.executable, "-m", "trimtab.bootstrap.collector", "--dir", str(tmp_path / "collector")]
         with log.open("wb") as out:
-            process = subprocess.Popen([*command, "--http-port", str(port)], stdout=out, stderr=out)
+            process = subprocess.Popen([*command, "--http-port", str(reserved.port)], stdout=out, stderr=out)
         processes.append(process)
         eventually(lambda: re.search(r"collector at http", log.read_text()), 60)
-        return process, f"http://127.0.0.1:{port}"
+        return process, f"http://127.0.0.1:{reserved.port}"
 
     yield started
     for process in processes:
         process.kill()
         process.wait()
+    reserved.close()
 
 
 def received(url: str) -> int:

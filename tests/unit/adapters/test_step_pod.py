@@ -27,5 +27,5 @@ def test_the_program_of_each_task_is_its_first_process_to_which_sigterm_goes(
             text=True,
             env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)},
         )
-        said, _ = started.communicate(timeout=20)
+        said, _ = started.communicate(timeout=120)
         assert said.startswith(f"true {started.pid} -m kfp.dsl.executor_main"), (task, said)

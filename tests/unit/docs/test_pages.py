@@ -42,7 +42,7 @@ def test_the_commands_of_a_page_run_in_order_in_an_empty_folder(page, tmp_path):
         env={**os.environ, **modules, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     assert "Traceback" not in ended.stderr

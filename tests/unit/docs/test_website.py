@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("website")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("website") / "site"
     command = [sys.executable, str(ROOT / "docs" / "website.py"), str(folder)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     return folder
 

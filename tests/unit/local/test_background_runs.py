@@ -17,9 +17,9 @@ class Records:
         self.gate = threading.Event()
 
     def run(self, key, parameters):
-        self.asked.append((key, dict(parameters)))
         self.runs[key] = Run(id=key, key=key, state=RunState.RUNNING)
-        assert self.gate.wait(10)
+        self.asked.append((key, dict(parameters)))
+        assert self.gate.wait(60)
         self.runs[key] = Run(id=key, key=key, state=RunState.SUCCEEDED, version="2", passed=True)
 
     def background(self):
@@ -27,7 +27,7 @@ class Records:
 
 
 def eventually(done):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.005)

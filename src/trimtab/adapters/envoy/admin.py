@@ -8,7 +8,7 @@ from typing import Any
 from trimtab.adapters.envoy.routes import PROBE_HOST
 from trimtab.api.errors import SurroundingsFailed
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 10.0
 
 
 class Admin:

@@ -23,7 +23,7 @@ from trimtab.adapters.envoy.watched import Response
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.gateway import RouteRefused, Sent, Split
 
-SEEN_WITHIN_S = 10.0
+SEEN_WITHIN_S = 30.0
 POLL_S = 0.002
 
 
@@ -213,17 +213,15 @@ class EnvoyGateway:
     def _wait_until_up(self) -> None:
         """Envoy may be starting again just now."""
 
-        def answers() -> bool:
-            try:
-                return routed_version(self._port) is not None
-            except SurroundingsFailed:
-                return False
-
-        self._wait("an answer", answers)
+        self._wait("an answer", lambda: routed_version(self._port) is not None)
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
+        """Until it is done; one that does not answer now may do so in a moment."""
         deadline = time.monotonic() + SEEN_WITHIN_S
-        while not done():
+        while True:
+            with contextlib.suppress(SurroundingsFailed):
+                if done():
+                    return
             if time.monotonic() > deadline:
                 raise SurroundingsFailed(
                     f"waited {SEEN_WITHIN_S:g} s in vain for {what} of the gateway (Envoy)",

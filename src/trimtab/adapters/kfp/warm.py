@@ -120,9 +120,10 @@ def run_task(context: ForkServerContext, task: Task, run_dir: Path, emit: Emit) 
     started = time.monotonic()
     child = context.Process(target=execute, args=(task, str(log), str(failure)), name=task.name)
     child.start()
-    said = 0
-    while child.is_alive():
+    said, over = 0, False
+    while not over:
         child.join(LOOK_S)
+        over = not child.is_alive()  # before the look, which is the last one then
         lines = lines_of(progress)
         for line in lines[said:]:
             emit({"event": "task_progress", "task": task.name, "line": line})

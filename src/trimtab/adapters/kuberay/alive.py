@@ -33,12 +33,18 @@ def beating(folder: Path) -> Iterator[None]:
 
 
 def wait_for_silence(folder: Path, silent_s: float, look_s: float) -> None:
-    """Until the file has not changed, or has not been there, for so long."""
-    seen, since = 0, time.monotonic()
-    while time.monotonic() - since < silent_s:
-        if (now := _changed(folder / ALIVE)) not in (0, seen):
-            seen, since = now, time.monotonic()
+    """Until the file has not changed, or has not been there, for so long.
+
+    The time in which this process itself stood still is no silence of the other's: of each look no more than two
+    looks' time counts.
+    """
+    seen, silent, at = 0, 0.0, time.monotonic()
+    while silent < silent_s:
         time.sleep(look_s)
+        before, at = at, time.monotonic()
+        silent += min(at - before, 2 * look_s)
+        if (now := _changed(folder / ALIVE)) not in (0, seen):
+            seen, silent = now, 0.0
 
 
 def _changed(file: Path) -> int:

@@ -138,17 +138,18 @@ class Keeper:
         leave.cancel()
 
     async def _watch(self, logged: int) -> None:
-        born, was_ready = time.monotonic(), False
+        born, was_ready, missed = time.monotonic(), False, 0
         while True:
             ready = await self._answers()
             if self._leave.is_set():
                 return
+            missed = 0 if ready else missed + 1
             if ready:
                 was_ready = True
                 self._see(ChildState.READY)
-            elif was_ready:
+            elif was_ready and missed > 1:  # a busy one may miss one
                 self._see(ChildState.NOT_READY, "does not answer that it is ready")
-            elif time.monotonic() - born > self.spec.start_within_s:
+            elif not was_ready and time.monotonic() - born > self.spec.start_within_s:
                 late = f"not ready {self.spec.start_within_s:g} s after its start"
                 self._see(ChildState.NOT_READY, self._with_tail(late, logged))
             await asyncio.sleep(PROBE_READY_S if ready else PROBE_STARTING_S)

@@ -7,6 +7,7 @@ still listen on it. So there is no moment between choosing a port and using it.
 
 import errno
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from trimtab.api.errors import SurroundingsFailed
@@ -65,14 +66,22 @@ def holder_of(port: int) -> str | None:
     inode = _listener_inode(port)
     if inode is None:
         return None
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if link.readlink().name == f"socket:[{inode}]":
-                process = link.parent.parent
+    wanted = f"socket:[{inode}]"
+    for process in Path("/proc").iterdir():
+        if process.name.isdecimal() and wanted in _opened(process):
+            with suppress(OSError):
                 return f"process {process.name} ({(process / 'comm').read_text().strip()})"
-        except OSError:
-            continue
     return None
+
+
+def _opened(process: Path) -> list[str]:
+    """What a process has open; none where it is gone, or another user's."""
+    found: list[str] = []
+    with suppress(OSError):
+        for opened in (process / "fd").iterdir():
+            with suppress(OSError):
+                found.append(opened.readlink().name)
+    return found
 
 
 def _listener_inode(port: int) -> str | None:

@@ -26,7 +26,9 @@ def tell_when_asked(folder: Path, rank: int) -> None:
             time.sleep(LOOK_S)
         frame = sys._current_frames().get(own)
         with suppress(OSError):  # the disk is full: then nothing is said of this one
-            (folder / f"{STANDS}{rank}").write_text(place_of(frame), encoding="utf-8")
+            making = folder / f"makes-{rank}"
+            making.write_text(place_of(frame), encoding="utf-8")
+            making.rename(folder / f"{STANDS}{rank}")
 
     threading.Thread(target=answer, name="whereabouts", daemon=True).start()
 
@@ -38,7 +40,6 @@ def whereabouts(folder: Path, count: int) -> list[str]:
     until = time.monotonic() + ANSWER_S
     while len(list(folder.glob(f"{STANDS}*"))) < count and time.monotonic() < until:
         time.sleep(LOOK_S / 4)
-    time.sleep(LOOK_S / 4)  # until the last is whole
     return [_told(folder / f"{STANDS}{rank}", rank) for rank in range(count)]
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 SEED: Final = 7
 TICK: Final = timedelta(hours=12)
 CHARGE: Final = timedelta(hours=1)
-SERVER_WITHIN_S: Final = 60.0
+SERVER_WITHIN_S: Final = 180.0
 POLL_S: Final = 0.02
 
 START: Final = datetime(2013, 4, 1, 8, tzinfo=UTC)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.gateway import Sent
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 PAUSE_S = 0.001
 
 
@@ -37,7 +37,7 @@ class ServerLog:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=5)
+        self._connection = http.client.HTTPConnection(parts.hostname or "127.0.0.1", parts.port, timeout=30)
 
     def read(self) -> Logged | None:
         """What it says; None from a server that is dead, whose unsent events died with it."""

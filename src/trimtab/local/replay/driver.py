@@ -20,7 +20,7 @@ from trimtab.local.replay.client import Answer, Client
 from trimtab.local.replay.world import Hour, Known, Outcome, World
 from trimtab.ports.online import OnlineStore
 
-COLLECTOR_WITHIN_S: Final = 30.0
+COLLECTOR_WITHIN_S: Final = 120.0
 PAUSE_S: Final = 0.02
 
 
@@ -144,7 +144,7 @@ class Replay:
         """Hand over outcomes, again while the collector is being started again: it takes each once.
 
         Raises:
-            SurroundingsFailed: it did not come back within 30 s.
+            SurroundingsFailed: it did not come back within two minutes.
         """
         deadline = time.monotonic() + COLLECTOR_WITHIN_S
         while True:

@@ -2,6 +2,7 @@
 collector: at no moment is there no accepted route to a ready server. (What requests see of it is the node suite's.)
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.control_plane.leases import LONG_LEASE
 from tests.cluster.control_plane.operator.players import Players, served_models
 from trimtab.adapters.gateway_api.kinds import HTTP_ROUTE
 from trimtab.adapters.kserve.kinds import DEPLOYMENT, INFERENCE_SERVICE
@@ -57,9 +59,9 @@ def adopting(
     kubeconfig, namespace = kserve_control_plane.plane.kubeconfig, kserve_namespace
     gateway = GatewayPlayer(kserve_cluster, namespace)
     with served_models() as models, (tmp_path / "operator.log").open("wb") as log:
-        config = tmp_path / "operator.yaml"
+        config, lease = tmp_path / "operator.yaml", json.dumps({"namespace": namespace, **LONG_LEASE})
         config.write_text(
-            f"namespaces: [{namespace}]\nlease: {{namespace: {namespace}}}\nsettle: 1s\ntick: 1s\n"
+            f"namespaces: [{namespace}]\nlease: {lease}\nsettle: 1s\ntick: 1s\n"
             f"listen: {{host: 127.0.0.1, port: 0}}\ncache: {tmp_path}/cache\n"
             f"services: 'http://127.0.0.1:{models}/{{namespace}}/{{service}}'\n",
             encoding="utf-8",

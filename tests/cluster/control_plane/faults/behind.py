@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -68,7 +68,7 @@ def playing(plane: "ControlPlane", setting: "Setting") -> "Iterator[Scene]":
 
 @contextmanager
 def replica(
-    plane: "ControlPlane", namespace: str, folder: Path, code: Path | None = None
+    plane: "ControlPlane", namespace: str, folder: Path, code: Path | None = None, **more: Any
 ) -> "Iterator[tuple[FaultProxy, Replica]]":
     """An operator behind a proxy of its own, of this version or of the one that `code` holds."""
     from tests.cluster.control_plane.faults.processes import REPOSITORY, Replica, settings
@@ -79,7 +79,7 @@ def replica(
     with FaultProxy(plane.admin) as proxy, served_models() as models:
         kubeconfig = proxy.login.write(folder / "kubeconfig")
         started = Replica(
-            folder, "operator", kubeconfig, settings(namespace, folder, models), code or REPOSITORY
+            folder, "operator", kubeconfig, settings(namespace, folder, models, **more), code or REPOSITORY
         )
         try:
             yield proxy, started

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cluster.control_plane.faults.behind import plane, playing, replica  # noqa: F401  # a fixture
 from tests.cluster.control_plane.faults.settings import PLAYED, Setting
+from tests.cluster.control_plane.faults.standstill import Standstill
 from trimtab.ports.cluster import Kind
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("faults-of-processes")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 WRITES = ("PUT", "POST", "PATCH", "DELETE")
+LEASE_S, RENEW_DEADLINE_S = 24, 8
 ON_THE_WAY_S = 1.5
 """From the operator's look at its fence until the proxy has noted the call, on a machine that is busy: well below
 what lies between a leader's deadline and the earliest moment at which another may lead."""
@@ -32,9 +34,8 @@ def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None
 
     Beside it stands a rollout about which the first leader has something to write until its end.
     """
-    from tests.cluster.control_plane.faults.processes import LEASE_S, RENEW_DEADLINE_S
-
-    with replica(plane, scene.namespace, folder / "old") as (proxy, old):
+    lease = {"namespace": scene.namespace, "duration": f"{LEASE_S}s", "renewDeadline": f"{RENEW_DEADLINE_S}s"}
+    with Standstill() as still, replica(plane, scene.namespace, folder / "old", lease=lease) as (proxy, old):
         beside = scene.another("beside")
         beside.serve_first(version="2", route=route(f"beside.{scene.namespace}"))
         scene.serve_first(route=route(scene.namespace))
@@ -43,15 +44,18 @@ def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None
         held.wait()
         first = scene.epoch
         proxy.answer("PUT|PATCH", "/leases/", 500, times=float("inf"))
-        with replica(plane, scene.namespace, folder / "new"):
+        with replica(plane, scene.namespace, folder / "new", lease=lease) as (_, new):
 
             def acts() -> bool:
+                new.look_after()
                 beside.toggles()
                 return scene.epoch not in ("", first)
 
             scene.until("a successor acts", acts)
             scene.until("the old one ends", lambda: old.ended)
-            scene.until("the successor has promoted", lambda: scene.version("stable") == "2")
+            scene.until(
+                "the successor has promoted", lambda: (new.look_after(), scene.version("stable") == "2")[1]
+            )
             assert held.release() == 409
             assert scene.split.weights == {scene.revision("stable"): 100}
             leases = [call for call in proxy.calls if "/leases" in call.path and call.method in WRITES]
@@ -62,9 +66,9 @@ def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None
                 if call.method in WRITES and "/leases" not in call.path
             ]
             assert max(written) > RENEW_DEADLINE_S / 2, "it had nothing to write"
-            assert max(written) <= RENEW_DEADLINE_S + ON_THE_WAY_S < LEASE_S
+            assert max(written) <= RENEW_DEADLINE_S + ON_THE_WAY_S + still.longest_s < LEASE_S
             assert renewed + max(written) < taken(plane, scene.namespace)
-            scene.until("it settles", lambda: scene.servers == {"2"})
+            scene.until("it settles", lambda: (new.look_after(), scene.servers == {"2"})[1])
 
 
 def route(host: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ There is one version of ours, so the newer one is a copy of it with a field that
 # ruff: noqa: F811  # fixtures are imported
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from tests.cluster.control_plane.faults.behind import plane, playing, replica  #
 from tests.cluster.control_plane.faults.settings import PLAYED
 
 if TYPE_CHECKING:
+    from tests.cluster.control_plane.faults.processes import Replica
     from tests.cluster.control_plane.operator.scene import Scene
     from tests.cluster.kube.control_plane import ControlPlane
 
@@ -70,8 +72,15 @@ def definition() -> dict[str, Any]:
     return read
 
 
-def approved(scene: "Scene", step: str) -> None:
-    scene.until(f"it waits at {step}", lambda: (scene.status.get("step") or {}).get("name") == step)
+def becomes(scene: "Scene", replica: "Replica", what: str, holds: Callable[[], object]) -> None:
+    """Wait for it, beside a replica that is started again should a busy machine have cost it its lease."""
+    scene.until(what, lambda: (replica.look_after(), holds())[1])
+
+
+def approved(scene: "Scene", replica: "Replica", step: str) -> None:
+    becomes(
+        scene, replica, f"it waits at {step}", lambda: (scene.status.get("step") or {}).get("name") == step
+    )
     scene.order("approve", scene.revision("candidate"), step)
 
 
@@ -81,20 +90,22 @@ def test_a_rollout_goes_on_through_an_upgrade_and_its_rollback(
     with playing(plane, PLAYED[-1]) as scene, replica(plane, scene.namespace, tmp_path / "a") as (_, old):
         scene.serve_first(strategy=STRATEGY)
         scene.wish("2")
-        scene.until("the canary", lambda: 10 in scene.split.weights.values())
+        becomes(scene, old, "the canary", lambda: 10 in scene.split.weights.values())
         plane.cluster.apply(definition())
         with replica(plane, scene.namespace, tmp_path / "b", newer) as (_, new):
-            approved(scene, "asked")  # obeyed by whoever leads
+            approved(scene, old, "asked")  # obeyed by whoever leads
             old.kill()
-            scene.until("the newer one writes", lambda: scene.status.get(FIELD) == "the newer")
-            scene.until("half", lambda: set(scene.split.weights.values()) == {50})
-            scene.until("it waits again", lambda: scene.status["step"]["name"] == "asked-again")
-            with replica(plane, scene.namespace, tmp_path / "c"):
+            becomes(scene, new, "the newer one writes", lambda: scene.status.get(FIELD) == "the newer")
+            becomes(scene, new, "half", lambda: set(scene.split.weights.values()) == {50})
+            becomes(scene, new, "it waits again", lambda: scene.status["step"]["name"] == "asked-again")
+            with replica(plane, scene.namespace, tmp_path / "c") as (_, older):
                 new.kill()
-                approved(scene, "asked-again")
-                scene.until("version 2 is stable", lambda: scene.version("stable") == "2")
-                scene.until("it has all traffic", lambda: set(scene.split.weights.values()) == {100})
-                scene.until("it settles", lambda: scene.servers == {"2"} and scene.phase == "Idle")
+                approved(scene, older, "asked-again")
+                becomes(scene, older, "version 2 is stable", lambda: scene.version("stable") == "2")
+                becomes(
+                    scene, older, "it has all traffic", lambda: set(scene.split.weights.values()) == {100}
+                )
+                becomes(scene, older, "it settles", lambda: scene.servers == {"2"} and scene.phase == "Idle")
     assert FIELD not in scene.status, "the older one does not carry what it does not know"
     promoted = [one["revision"] for one in scene.status["history"] if one["kind"] == "Promoted"]
     assert len(promoted) == len(set(promoted)) == 2

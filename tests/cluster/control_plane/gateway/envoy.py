@@ -20,7 +20,7 @@ def cluster(name: str, port: int) -> dict[str, Any]:
     endpoint = {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
     return {
         "name": name,
-        "connect_timeout": "1s",
+        "connect_timeout": "60s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
 
@@ -53,7 +53,7 @@ class Envoy:
         command = [str(binary()), "--config-path", str(path), "--concurrency", "1", "--disable-hot-restart"]
         with (self.folder / "log").open("ab") as log:
             self.child = subprocess.Popen([*command, "--log-level", "warning"], stdout=log, stderr=log)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

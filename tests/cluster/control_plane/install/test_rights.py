@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from operators.drift.rbac import NAME, RULES, namespaced
+from tests.cluster.control_plane.leases import LONG_LEASE
 from trimtab.ports.cluster import Kind
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -148,10 +149,10 @@ def test_no_rule_is_missing_and_none_is_unused(installed, own_control_plane, tmp
 @contextmanager
 def operator(folder, namespace, kubeconfig, port, *, fenced):
     """The operator as a process that ends well; its log is operator.log, begun anew."""
-    config = folder / "config.yaml"
+    config, lease = folder / "config.yaml", json.dumps({"namespace": namespace, **LONG_LEASE})
     fence = f"networkPolicy: {str(fenced).lower()}"
     config.write_text(
-        f"namespaces: [{namespace}]\nlease: {{namespace: {namespace}}}\nsettle: 1s\ntick: 1s\n"
+        f"namespaces: [{namespace}]\nlease: {lease}\nsettle: 1s\ntick: 1s\n"
         "listen: {host: 127.0.0.1, port: 0}\n"
         f"cache: {folder}/cache\ncollector: {{image: x, storage: '', address: 'http://127.0.0.1:9', {fence}}}\n"
         f"services: 'http://127.0.0.1:{port}/{{namespace}}/{{service}}'\n"

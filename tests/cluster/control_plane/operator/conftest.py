@@ -86,13 +86,14 @@ def start_operator(
     """
     import json
 
+    from tests.cluster.control_plane.leases import LONG_LEASE
     from tests.cluster.control_plane.operator.players import served_models
 
     started: list[Operator] = []
     with served_models() as port:
         usual = {
             "namespaces": [namespace],
-            "lease": {"namespace": namespace},
+            "lease": {},
             "logLevel": "debug",
             "listen": {"host": "127.0.0.1", "port": 0},
             "settle": "1s",
@@ -107,7 +108,9 @@ def start_operator(
         ) -> Operator:
             number = len(started)
             config = tmp_path / f"operator-{number}.yaml"
-            config.write_text(json.dumps({**usual, **(settings or {})}), encoding="utf-8")
+            asked = {**usual, **(settings or {})}
+            asked["lease"] = {"namespace": namespace, **LONG_LEASE, **asked["lease"]}
+            config.write_text(json.dumps(asked), encoding="utf-8")
             log = tmp_path / f"operator-{number}.log"
             with log.open("wb") as out:
                 process = subprocess.Popen(

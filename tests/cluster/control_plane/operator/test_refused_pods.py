@@ -98,13 +98,14 @@ def test_a_quota_too_small_for_a_candidate_is_told_and_stable_serves_on(
     shop: "Scene", operating: Operating
 ) -> None:
     operating()
-    shop.serve_first(strategy=patient("15s"))
+    shop.serve_first(strategy=patient("120s"))
     stable = shop.revision("stable")
     limit(shop, pods="1")
     shop.wish("2")
     shop.until("it is told", lambda: "exceeded quota: small" in shop.condition("Progressing")[2])
     assert "raise the namespace's ResourceQuota" in shop.condition("Progressing")[2]
     assert shop.is_("Ready")
+    shop.edit(strategy=patient("15s"))
     shop.until("it is given up", lambda: shop.status.get("rejected") and shop.phase == "Idle")
     (refused,) = shop.status["rejected"]
     assert "not ready within 15 s: its pods cannot be made: pods" in refused["because"]
@@ -113,6 +114,7 @@ def test_a_quota_too_small_for_a_candidate_is_told_and_stable_serves_on(
     assert shop.is_("Ready")
 
     limit(shop, pods="5")
+    shop.edit(strategy=patient("120s"))
     shop.order("retry", refused["revision"])
     shop.until("with room it is promoted", lambda: shop.version("stable") == "2")
 

@@ -31,7 +31,11 @@ def promoted(scene: "Scene", revision: str) -> dict[str, Any]:
 
 def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator: Start) -> None:
     operator = start_operator()
-    scene.serve_first()
+    steps = [
+        {"name": "shadow", "shadow": {}, "until": {"minDuration": "10s"}},
+        {"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "10s"}},
+    ]  # long enough to be seen on a busy machine
+    scene.serve_first(strategy=strategy(steps=steps))
     first = scene.revision("stable")
     scene.wish("2")
     scene.until("the candidate is known", lambda: scene.version("candidate") == "2")
@@ -102,8 +106,9 @@ def test_one_that_never_becomes_ready_is_rolled_back(
 ) -> None:
     players.never_ready["2"] = "ImagePullBackOff of container kserve-container"
     start_operator()
-    scene.serve_first(strategy=strategy(warmUp={"requests": 2, "timeout": "3s"}))
+    scene.serve_first()
     first = scene.revision("stable")
+    scene.edit(strategy=strategy(warmUp={"requests": 2, "timeout": "3s"}))
     scene.wish("2")
     scene.until("it is refused", lambda: scene.status.get("rejected"))
     assert "not ready within 3 s" in scene.status["rejected"][0]["because"]
@@ -132,13 +137,13 @@ def test_an_approval_waits_for_a_person(scene: "Scene", start_operator: Start) -
 
 def test_a_suspended_rollout_stands_and_goes_on(scene: "Scene", start_operator: Start) -> None:
     start_operator()
-    steps = [{"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "4s"}}]
+    steps = [{"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "20s"}}]
     scene.serve_first(strategy=strategy(steps=steps))
     scene.wish("2")
     scene.until("it gets half", lambda: sorted(scene.split.weights.values()) == [50, 50])
     scene.edit(suspend=True)
     scene.until("it is suspended", lambda: scene.condition("Progressing")[1] == "Suspended")
     elapsed = float(scene.status["step"].get("elapsedS", "0"))
-    assert elapsed < 4
+    assert elapsed < 20
     scene.edit(suspend=False)
     scene.until("it goes on to its end", lambda: scene.version("stable") == "2")

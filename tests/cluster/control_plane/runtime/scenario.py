@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from operators.drift.runtime import Client, Reflector
 
 
-async def until(what: str, probe: Callable[[], Any], within_s: float = 30.0) -> Any:
+async def until(what: str, probe: Callable[[], Any], within_s: float = 120.0) -> Any:
     """The first answer of `probe` that is true; looks without holding the loop up."""
     deadline = asyncio.get_running_loop().time() + within_s
     while not (answer := probe()):

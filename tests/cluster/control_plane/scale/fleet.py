@@ -4,6 +4,7 @@ KServe's own manager would use most of a small machine for a thousand InferenceS
 has Kubernetes' own controllers and kwok's kubelet, the Deployments that it makes get real Pod objects.
 """
 
+import json
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import ProxyHandler, build_opener
 
+from tests.cluster.control_plane.leases import LONG_LEASE
 from tests.cluster.control_plane.operator.players import Players, served_models
 from tests.cluster.kube.poll import eventually
 from tests.cluster.kube.process import Process
@@ -195,7 +197,7 @@ class Fleet:
         config = self._folder / f"operator-{number}.yaml"
         lines = {
             "namespaces": f"[{', '.join(self.namespaces)}]",
-            "lease": f"{{namespace: {self.namespaces[0]}}}",
+            "lease": json.dumps({"namespace": self.namespaces[0], **LONG_LEASE}),
             "listen": "{host: 127.0.0.1, port: 0}",
             "settle": "1s",
             "cache": str(self._folder / "cache"),

@@ -95,7 +95,10 @@ def test_what_gloo_itself_says_without_a_network_has_the_networks_remedy(tmp_pat
     assert "GLOO_SOCKET_IFNAME" in str(told.remedy)
 
 
-def test_who_hangs_tells_where_and_who_cannot_is_named(tmp_path: Path) -> None:
+def test_who_hangs_tells_where_and_who_cannot_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trimtab.adapters.ray.whereabouts.LOOK_S", 0.05)
     begun, over = threading.Event(), threading.Event()
 
     def waits_for_ever() -> None:

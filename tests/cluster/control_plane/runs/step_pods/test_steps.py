@@ -66,15 +66,17 @@ def test_what_a_step_says_is_its_progress_and_what_it_refuses_is_not_tried_again
     tasks: Callable[..., tuple[PodTasks, EVENTS]], kubelet: Callable[..., list[str]], tmp_path: Path
 ) -> None:
     made, events = tasks()
+    left = told_failure(DataRefused("column 'x' holds text", remedy="mend it"))
     look = made.pause
+    names: list[str] = []
 
     def speak(seconds: float) -> None:
         (tmp_path / f"train{PROGRESS}").write_text("epoch 1 of 2\nepo")
+        made.pause = look
+        names.extend(kubelet(terminated(1, message=json.dumps(left))))
         look(seconds)
 
     made.pause = speak
-    left = told_failure(DataRefused("column 'x' holds text", remedy="mend it"))
-    names = kubelet(terminated(1, message=json.dumps(left)))
     assert not made.run(train(tmp_path))
     assert names == ["flights-abcde-train-1"]
     assert [event["line"] for event in events if event["event"] == "task_progress"] == ["epoch 1 of 2"]
