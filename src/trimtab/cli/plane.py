@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trimtab.local.plane import Plane
 
 FOLLOW_S = 0.2
-SERVED_WITHIN_S = 300.0
+SERVED_WITHIN_S = 180.0
 RUNS_SHOWN = 3
 
 
