@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("control-plane-runtime")
 
 TAKES_OVER_WITHIN_S = 20.0 * 3
-LONG_S = 120.0
+LONG_S = 120
 """A lease whose end nobody here waits for."""
 
 

@@ -68,17 +68,17 @@ def test_what_a_step_says_is_its_progress_and_what_it_refuses_is_not_tried_again
     made, events = tasks()
     left = told_failure(DataRefused("column 'x' holds text", remedy="mend it"))
     look = made.pause
-    names: list[str] = []
+    names: list[list[str]] = []
 
     def speak(seconds: float) -> None:
         (tmp_path / f"train{PROGRESS}").write_text("epoch 1 of 2\nepo")
         made.pause = look
-        names.extend(kubelet(terminated(1, message=json.dumps(left))))
+        names.append(kubelet(terminated(1, message=json.dumps(left))))
         look(seconds)
 
     made.pause = speak
     assert not made.run(train(tmp_path))
-    assert names == ["flights-abcde-train-1"]
+    assert names == [["flights-abcde-train-1"]]
     assert [event["line"] for event in events if event["event"] == "task_progress"] == ["epoch 1 of 2"]
     assert events[-1]["failure"] == {
         "type": "DataRefused", "sentence": "column 'x' holds text", "remedy": "mend it", "status": ExitStatus.INPUT,
