@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -21,7 +21,9 @@ from trimtab.ports.state import Conflict
 TIMEOUT_S = 30.0
 INITIALIZING = "storage is (re)initializing"
 """Said with 429 for a moment after a CRD came or changed: its watch cache fills, and the call is to be made again."""
-INITIALIZED_WITHIN_S = 20.0
+INITIALIZED_WITHIN_S = 120.0
+KEPT: Final = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)
+"""httpcore 1.0 may close a connection as one that idled too long while another thread is just taking it: none idles."""
 
 Json = dict[str, Any]
 
@@ -41,6 +43,7 @@ class Direct:
             verify=_context(login),
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=timeout_s,
+            limits=KEPT,
             trust_env=False,
         )
         self._plurals: dict[str, dict[str, Kind]] = {}
