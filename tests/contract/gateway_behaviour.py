@@ -222,7 +222,7 @@ class GatewayBehaviour:
 
     def test_a_slow_mirror_slows_nobody_and_its_copies_are_pending_until_they_end(self, world: World):
         world.serve(STABLE)
-        world.serve(CANDIDATE, delay_s=15.0)
+        world.serve(CANDIDATE, delay_s=8.0)
         world.gateway.apply(world.host, Split({STABLE: 100}, CANDIDATE, 100))
         assert answers(world, 5) == {STABLE: 5}
         sent = world.gateway.sent(world.host)
