@@ -205,6 +205,7 @@ class GatewayBehaviour:
                 load.wait_for(20)
                 world.gateway.apply(world.host, Split({STABLE: 100}))
                 load.wait_for(20)
+                # who ends a server waits for what was sent to it; here it is killed
                 eventually(lambda: not world.gateway.sent(world.host)[THIRD].pending)
                 world.retire(THIRD)
                 world.gateway.apply(world.host, Split({STABLE: 100}))

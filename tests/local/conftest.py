@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.standstill import Standstill
+
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_WITHIN_S = 3600
 INSTALL_WITHIN_S = 600
@@ -61,10 +63,14 @@ class Installed:
         ]
 
     def survivors(self) -> list[str]:
-        """What still runs a minute later: a process may take a moment to see that its parent is gone."""
-        deadline = time.monotonic() + 60
-        while (found := self.processes()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        """What still runs ten seconds later: a process may take a moment to see that its parent is gone."""
+        began = time.monotonic()
+        with Standstill() as still:
+            while found := self.processes():
+                now = time.monotonic()
+                if now - began > 10 and now - began - still.within_s(began, now) > 10:
+                    break
+                time.sleep(0.05)
         return found
 
 

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from trimtab.adapters.kfp.at_work import AtWork
 from trimtab.api.errors import TrimtabError
 from trimtab.ports.runs import Run, RunState
 
@@ -62,6 +63,8 @@ class BackgroundRuns:
         try:
             with self._one_at_a_time:
                 self._execute(key, parameters)
+        except AtWork:
+            pass  # a person goes on with it; `find` sees what becomes of it
         except TrimtabError as error:
             self._broken[key] = error.message
         except Exception as error:  # noqa: BLE001  a thread has nobody above it: unsaid, the run would start at each look

@@ -174,8 +174,8 @@ class LocalRuns:
         """Execute the IR under this id; a record that stands there already is gone on from.
 
         Raises:
-            SurroundingsFailed: the host died, the record cannot be written, or another process is at work on this run;
-                it can be gone on with.
+            SurroundingsFailed: the host died, or the record cannot be written; the run can be gone on with.
+            AtWork: another process is at work on it.
         """
         folder = self._home.runs / identity
         try:
@@ -189,6 +189,8 @@ class LocalRuns:
 
     def _run(self, folder: Path, identity: str, parameters: Mapping[str, Any]) -> Record:
         before = Record.read(folder)
+        if before is not None and before.state == RunState.SUCCEEDED.value:
+            return before  # by the process that was waited for
         record = Record(
             id=identity,
             key=str(parameters.get("key", "")),

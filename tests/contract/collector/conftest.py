@@ -26,6 +26,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
         process.child.wait()
         if process.child.stderr:
             process.child.stderr.close()
+        process.reserved.close()
 
 
 @pytest.fixture

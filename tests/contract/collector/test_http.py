@@ -24,6 +24,7 @@ def shared(tmp_path_factory):
     yield process
     process.kill()
     process.child.stderr.close()
+    process.reserved.close()
 
 
 def raw(collector, data):

@@ -168,8 +168,9 @@ def test_a_task_that_takes_its_end_for_itself_has_a_last_word_when_the_host_goes
     import signal
     import threading
 
-    from trimtab.adapters.kfp.at_work import alone
+    from trimtab.adapters.kfp import at_work
     from trimtab.adapters.kfp.client import PipelineHost
+    from trimtab.adapters.kfp.warm import LAST_WORD_S
     from trimtab.api.errors import SurroundingsFailed
 
     said, log = tmp_path / "said", tmp_path / "judge.log"
@@ -187,7 +188,8 @@ def test_a_task_that_takes_its_end_for_itself_has_a_last_word_when_the_host_goes
         with pytest.raises(SurroundingsFailed, match="pipeline host"):
             host.run(ir, {"word": f"wait {said}"}, tmp_path, lambda _: None)
         ending.join()
-    with alone(tmp_path):  # who goes on with the run comes after it
+    assert at_work.GONE_S > 5 * LAST_WORD_S >= 10
+    with at_work.alone(tmp_path):  # who goes on with the run comes after it
         assert said.exists()
 
 

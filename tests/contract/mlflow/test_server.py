@@ -205,6 +205,10 @@ def test_a_server_that_hangs_is_given_up_within_its_timeout(monkeypatch: pytest.
         with pytest.raises(SurroundingsFailed, match="does not answer"):
             registry.alias("flights", "candidate")
         assert time.monotonic() - began < 60
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()  # it was asked once
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ def content(first: int, last: int, rows: int | None = None) -> Content:
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No storage is waited for longer than six seconds."""
+    """No storage is waited for longer than four seconds."""
     from trimtab.adapters.object_store import store
 
     store._client.cache_clear()
-    monkeypatch.setattr(store, "RETRY_FOR_S", 6)
+    monkeypatch.setattr(store, "RETRY_FOR_S", 4)
     yield
     store._client.cache_clear()
 

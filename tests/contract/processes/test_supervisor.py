@@ -43,6 +43,27 @@ FAMILY = (
     "print('grandchild', child.pid, flush=True); time.sleep(600)",
 )
 
+MOODY = (
+    sys.executable,
+    "-S",
+    "-c",
+    """
+import http.server, pathlib, sys
+
+class Web(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        plan = pathlib.Path(sys.argv[2]).read_text()
+        if plan:
+            pathlib.Path(sys.argv[2]).write_text(plan[1:])
+        self.send_response(503 if plan[:1] == "n" else 200)
+        self.end_headers()
+
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Web).serve_forever()
+""",
+    "{port}",
+)
+"""Answers as a file plans it: `n` for no."""
+
 
 def eventually(done, within_s=60.0):
     deadline = time.monotonic() + within_s
@@ -165,6 +186,21 @@ def test_a_child_that_never_gets_ready_is_reported_with_its_last_words(plane):
     assert child.state is ChildState.NOT_READY
     assert "not ready 0.2 s after its start" in child.message
     assert child.restarts == 0
+
+
+@pytest.mark.parametrize(("plan", "seen"), [("ny", False), ("nny", True)])
+def test_one_missed_answer_is_a_busy_child_and_two_are_one_that_is_not_ready(plane, tmp_path, plan, seen):
+    file = tmp_path / "plan"
+    file.write_text("")
+    plane.control.start(ChildSpec("moody", (*MOODY, str(file)), wants_port=0, ready_path="/"))
+    plane.wait("moody")
+    began = time.monotonic()
+    making = tmp_path / "making"
+    making.write_text(plan)
+    making.replace(file)
+    eventually(lambda: not file.read_text())
+    child = plane.wait("moody")
+    assert (child.since_s < time.monotonic() - began) == seen, "since it was ready, without a break or anew"
 
 
 def test_a_child_that_hears_nothing_is_ended_after_its_drain(plane):

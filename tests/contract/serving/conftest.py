@@ -332,6 +332,12 @@ class Collecting:
             assert not self._thread.is_alive()
             self._loop = None
 
+    def close(self) -> None:
+        """Shut it for good."""
+        self.shut()
+        if self._reserved is not None:
+            self._reserved.close()
+
     async def _serve(self, opened: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         listening = await asyncio.start_server(self._connected, "127.0.0.1", self.port, reuse_address=True)
@@ -365,7 +371,7 @@ def sink() -> Iterator[Collecting]:
     collecting = Collecting()
     collecting.open()
     yield collecting
-    collecting.shut()
+    collecting.close()
 
 
 @dataclass
@@ -393,7 +399,7 @@ def shared_logged(folder: Path, online: Path, tmp_path_factory: pytest.TempPathF
     finally:
         process.kill()
         process.wait()
-        sink.shut()
+        sink.close()
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from pathlib import Path
 
+from trimtab.adapters.kfp.at_work import AtWork
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.local.background_runs import BackgroundRuns
 from trimtab.ports.runs import Run, RunState
@@ -43,6 +45,22 @@ def test_a_start_returns_at_once_and_the_run_is_found_until_it_ended():
     eventually(lambda: runs.find("k").state is RunState.SUCCEEDED)
     assert runs.start("k", {"until": "u"}).version == "2"
     assert records.asked == [("k", {"until": "u"})]
+
+
+def test_one_that_another_process_is_at_work_on_is_looked_at_again():
+    records = Records()
+    records.runs["k"] = Run(id="k", key="k", state=RunState.RUNNING)
+    tries = []
+
+    def busy_once(key, parameters):
+        tries.append(key)
+        if len(tries) == 1:
+            raise AtWork(Path("k"))
+        records.runs[key] = Run(id=key, key=key, state=RunState.SUCCEEDED)
+
+    runs = BackgroundRuns(busy_once, records.runs.get, lambda key: {})
+    eventually(lambda: runs.find("k").state is RunState.SUCCEEDED)
+    assert tries == ["k", "k"]
 
 
 def test_one_run_at_a_time():

@@ -77,6 +77,12 @@ def test_a_run_that_another_process_is_at_work_on_is_let_alone(home, monkeypatch
     assert ended(runs(home, well).run("r", ARGUMENTS), home).passed
 
 
+def test_a_run_that_ended_well_while_it_was_waited_for_is_not_made_again(home):
+    well = Ends(EVALUATED, {"event": "run_ended", "succeeded": True})
+    first = runs(home, well).run("r", ARGUMENTS)
+    assert runs(home, None).run("r", ARGUMENTS) == first
+
+
 def test_a_record_that_cannot_be_written_is_the_surroundings_fault_and_the_run_can_go_on(home):
     host = Ends(EVALUATED, raises=OSError(28, "No space left on device"))
     with pytest.raises(SurroundingsFailed, match=r"r broke off: \[Errno 28\] No space left"):

@@ -212,19 +212,20 @@ class EnvoyGateway:
 
     def _wait_until_up(self) -> None:
         """Envoy may be starting again just now."""
-
         self._wait("an answer", lambda: routed_version(self._port) is not None)
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         """Until it is done; one that does not answer now may do so in a moment."""
-        deadline = time.monotonic() + SEEN_WITHIN_S
+        deadline, why = time.monotonic() + SEEN_WITHIN_S, ""
         while True:
-            with contextlib.suppress(SurroundingsFailed):
+            try:
                 if done():
                     return
+            except SurroundingsFailed as error:
+                why = f": {error.message}"
             if time.monotonic() > deadline:
                 raise SurroundingsFailed(
-                    f"waited {SEEN_WITHIN_S:g} s in vain for {what} of the gateway (Envoy)",
+                    f"waited {SEEN_WITHIN_S:g} s in vain for {what} of the gateway (Envoy){why}",
                     remedy="see `trimtab status` and `trimtab logs envoy`",
                 )
             time.sleep(POLL_S)

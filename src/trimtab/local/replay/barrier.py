@@ -104,7 +104,7 @@ class Barrier:
         that is dead is not waited for. A gateway or collector that is being started again is.
 
         Raises:
-            BarrierStuck: not within 30 s.
+            BarrierStuck: not within two minutes.
         """
         deadline = time.monotonic() + DEADLINE_S
         while True:

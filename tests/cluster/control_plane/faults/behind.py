@@ -1,7 +1,7 @@
 """An operator as a process behind a proxy, on an API server that may be stopped: what its tests share."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,3 +85,8 @@ def replica(
             yield proxy, started
         finally:
             started.kill()
+
+
+def becomes(scene: "Scene", replica: "Replica", what: str, holds: Callable[[], object]) -> None:
+    """Wait for it, beside a replica that is started again should a busy machine have cost it its lease."""
+    scene.until(what, lambda: (replica.look_after(), holds())[1])

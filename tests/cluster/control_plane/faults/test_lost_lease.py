@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster.control_plane.faults.behind import plane, playing, replica  # noqa: F401  # a fixture
+from tests.cluster.control_plane.faults.behind import becomes, plane, playing, replica  # noqa: F401  # a fixture
 from tests.cluster.control_plane.faults.settings import PLAYED, Setting
-from tests.cluster.control_plane.faults.standstill import Standstill
+from tests.standstill import Standstill
 from trimtab.ports.cluster import Kind
 
 if TYPE_CHECKING:
@@ -47,15 +47,12 @@ def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None
         with replica(plane, scene.namespace, folder / "new", lease=lease) as (_, new):
 
             def acts() -> bool:
-                new.look_after()
                 beside.toggles()
                 return scene.epoch not in ("", first)
 
-            scene.until("a successor acts", acts)
+            becomes(scene, new, "a successor acts", acts)
             scene.until("the old one ends", lambda: old.ended)
-            scene.until(
-                "the successor has promoted", lambda: (new.look_after(), scene.version("stable") == "2")[1]
-            )
+            becomes(scene, new, "the successor has promoted", lambda: scene.version("stable") == "2")
             assert held.release() == 409
             assert scene.split.weights == {scene.revision("stable"): 100}
             leases = [call for call in proxy.calls if "/leases" in call.path and call.method in WRITES]
@@ -65,10 +62,11 @@ def loses_its_lease(plane: "ControlPlane", scene: "Scene", folder: Path) -> None
                 for call in proxy.calls
                 if call.method in WRITES and "/leases" not in call.path
             ]
-            assert max(written) > RENEW_DEADLINE_S / 2, "it had nothing to write"
-            assert max(written) <= RENEW_DEADLINE_S + ON_THE_WAY_S + still.longest_s < LEASE_S
-            assert renewed + max(written) < taken(plane, scene.namespace)
-            scene.until("it settles", lambda: (new.look_after(), scene.servers == {"2"})[1])
+            last = max(written)
+            assert last > RENEW_DEADLINE_S / 2, "it had nothing to write"
+            assert last - still.within_s(renewed, renewed + last) <= RENEW_DEADLINE_S + ON_THE_WAY_S < LEASE_S
+            assert renewed + last < taken(plane, scene.namespace)
+            becomes(scene, new, "it settles", lambda: scene.servers == {"2"})
 
 
 def route(host: str) -> dict[str, Any]:

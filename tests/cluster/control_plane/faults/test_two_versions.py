@@ -6,14 +6,13 @@ There is one version of ours, so the newer one is a copy of it with a field that
 # ruff: noqa: F811  # fixtures are imported
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from tests.cluster.control_plane.faults.behind import plane, playing, replica  # noqa: F401  # a fixture
+from tests.cluster.control_plane.faults.behind import becomes, plane, playing, replica  # noqa: F401  # a fixture
 from tests.cluster.control_plane.faults.settings import PLAYED
 
 if TYPE_CHECKING:
@@ -70,11 +69,6 @@ def definition() -> dict[str, Any]:
     properties = read["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     properties["status"]["properties"][FIELD] = {"type": "string"}
     return read
-
-
-def becomes(scene: "Scene", replica: "Replica", what: str, holds: Callable[[], object]) -> None:
-    """Wait for it, beside a replica that is started again should a busy machine have cost it its lease."""
-    scene.until(what, lambda: (replica.look_after(), holds())[1])
 
 
 def approved(scene: "Scene", replica: "Replica", step: str) -> None:

@@ -81,3 +81,4 @@ def collector(tmp_path: Path) -> Iterator[Any]:
     process.kill()
     assert process.child.stderr is not None
     process.child.stderr.close()
+    process.reserved.close()

@@ -32,8 +32,8 @@ def promoted(scene: "Scene", revision: str) -> dict[str, Any]:
 def test_it_is_shadowed_gets_half_and_is_promoted(scene: "Scene", start_operator: Start) -> None:
     operator = start_operator()
     steps = [
-        {"name": "shadow", "shadow": {}, "until": {"minDuration": "10s"}},
-        {"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "10s"}},
+        {"name": "shadow", "shadow": {}, "until": {"minDuration": "6s"}},
+        {"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "6s"}},
     ]  # long enough to be seen on a busy machine
     scene.serve_first(strategy=strategy(steps=steps))
     first = scene.revision("stable")
@@ -137,13 +137,13 @@ def test_an_approval_waits_for_a_person(scene: "Scene", start_operator: Start) -
 
 def test_a_suspended_rollout_stands_and_goes_on(scene: "Scene", start_operator: Start) -> None:
     start_operator()
-    steps = [{"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "20s"}}]
+    steps = [{"name": "half", "canary": {"percent": 50}, "until": {"minDuration": "12s"}}]
     scene.serve_first(strategy=strategy(steps=steps))
     scene.wish("2")
     scene.until("it gets half", lambda: sorted(scene.split.weights.values()) == [50, 50])
     scene.edit(suspend=True)
     scene.until("it is suspended", lambda: scene.condition("Progressing")[1] == "Suspended")
     elapsed = float(scene.status["step"].get("elapsedS", "0"))
-    assert elapsed < 20
+    assert elapsed < 12
     scene.edit(suspend=False)
     scene.until("it goes on to its end", lambda: scene.version("stable") == "2")

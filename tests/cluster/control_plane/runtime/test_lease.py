@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.cluster.control_plane.leases import LONG_LEASE_S
 from tests.cluster.control_plane.runtime.scenario import config_map, play, running, until
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("control-plane-runtime")
 
 TAKES_OVER_WITHIN_S = 20.0 * 3
-LONG_S = 120
-"""A lease whose end nobody here waits for."""
 
 
 async def for_ever() -> None:
@@ -32,7 +31,7 @@ def test_a_lease_given_back_is_taken_within_a_poll(
 
     async def scenario(client: "Client") -> None:
         first, second = (
-            Elector(client, namespace, "l", lease_s=LONG_S, renew_deadline_s=100, leave=lambda _: None)
+            Elector(client, namespace, "l", lease_s=LONG_LEASE_S, renew_deadline_s=100, leave=lambda _: None)
             for _ in range(2)
         )
         async with running(first.lead(for_ever)) as leading:
@@ -43,7 +42,7 @@ def test_a_lease_given_back_is_taken_within_a_poll(
                 epoch = first.epoch
                 leading[0].cancel()
                 stopped = asyncio.get_running_loop().time()
-                await until("the second", lambda: second.leading, LONG_S / 2)
+                await until("the second", lambda: second.leading, LONG_LEASE_S / 2)
                 table(
                     "clean end of the leader",
                     f"successor after {asyncio.get_running_loop().time() - stopped:.1f} s",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from threading import Semaphore, current_thread, main_thread
 from threading import enumerate as enumerate_threads
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,6 +40,15 @@ def test_a_busy_core_is_told_from_one_that_waits() -> None:
     assert 0 <= waited.cores < busy.cores
     assert 10 < busy.memory_mb <= busy.peak_mb
     assert busy.gpu is None
+
+
+def test_cores_are_processor_time_over_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trimtab.steps.fitting import usage
+
+    at_s, cpu_s = iter((10.0, 14.0)), iter((1.0, 3.0))
+    clock = SimpleNamespace(monotonic=lambda: next(at_s), process_time=lambda: next(cpu_s))
+    monkeypatch.setattr(usage, "time", clock)
+    assert usage.metrics([usage.Meter().read()])["system/cpu_utilization_percentage"] == 50.0
 
 
 def test_a_block_is_told_of_when_it_begins_meanwhile_and_when_it_ends_though_it_fails() -> None:
