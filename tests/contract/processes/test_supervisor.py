@@ -52,9 +52,11 @@ import http.server, pathlib, sys
 
 class Web(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        plan = pathlib.Path(sys.argv[2]).read_text()
+        file = pathlib.Path(sys.argv[2])
+        plan = file.read_text()
         if plan:
-            pathlib.Path(sys.argv[2]).write_text(plan[1:])
+            file.with_suffix(".rest").write_text(plan[1:])
+            file.with_suffix(".rest").replace(file)
         self.send_response(503 if plan[:1] == "n" else 200)
         self.end_headers()
 
