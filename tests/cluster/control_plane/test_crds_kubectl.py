@@ -36,7 +36,7 @@ def kubectl(control_plane: "ControlPlane", tmp_path: Path):
     ]
 
     def run(*args: str) -> str:
-        done = subprocess.run([*program, *args], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([*program, *args], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -54,7 +54,7 @@ def explained(kubectl):
         except AssertionError:
             return False
 
-    eventually("the kinds are explained", published, 60)
+    eventually("the kinds are explained", published)
     return lambda path: kubectl("explain", path)
 
 
@@ -179,7 +179,7 @@ def test_an_object_of_a_newer_definition_is_read_and_an_old_one_lives_under_it(
             held = cluster.read(ROLLOUTS, namespace, "flights")
             return held is not None and held["spec"]["route"].get("colour") == "blue"
 
-        eventually("the newer definition is served", defaulted, 30)
+        eventually("the newer definition is served", defaulted)
         held = cluster.read(ROLLOUTS, namespace, "flights")
         assert held
         assert ModelRollout.from_wire(held).spec == ModelRollout.from_file(ROLLOUT).spec

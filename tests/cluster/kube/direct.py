@@ -3,10 +3,12 @@
 import json
 import ssl
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -22,14 +24,14 @@ TIMEOUT_S = 30.0
 INITIALIZING = "storage is (re)initializing"
 """Said with 429 for a moment after a CRD came or changed: its watch cache fills, and the call is to be made again."""
 INITIALIZED_WITHIN_S = 120.0
-KEPT: Final = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=None)
-"""httpcore 1.0 may close a connection as one that idled too long while another thread is just taking it: none idles."""
 
 Json = dict[str, Any]
 
 
 class Direct:
-    """Threads may share one.
+    """Threads may share one; each has its own connections.
+
+    httpcore 1.0 may close a connection that idled too long while another thread is just taking it.
 
     Args:
         login: who calls.
@@ -38,18 +40,30 @@ class Direct:
     def __init__(self, login: Login, timeout_s: float = TIMEOUT_S) -> None:
         self.login = login
         token = login.credentials if isinstance(login.credentials, str) else None
-        self._http = httpx.Client(
+        self._made: list[httpx.Client] = []
+        self._own = threading.local()
+        self._new = partial(
+            httpx.Client,
             base_url=login.server,
             verify=_context(login),
             headers={"Authorization": f"Bearer {token}"} if token else {},
             timeout=timeout_s,
-            limits=KEPT,
             trust_env=False,
         )
         self._plurals: dict[str, dict[str, Kind]] = {}
 
     def close(self) -> None:
-        self._http.close()
+        for one in self._made:
+            one.close()
+
+    @property
+    def _http(self) -> httpx.Client:
+        """This thread's."""
+        if not hasattr(self._own, "http"):
+            self._own.http = self._new()
+            self._made.append(self._own.http)
+        http: httpx.Client = self._own.http
+        return http
 
     # --- the port
 

@@ -19,6 +19,8 @@ from tests.cluster.kube.planes import running_control_plane
 from tests.cluster.kube.poll import eventually
 from tests.cluster.kube.process import Process
 from trimtab.adapters.processes.loopback import Reservation, reserve
+from trimtab.api.errors import SurroundingsFailed
+from trimtab.ports.cluster import Refused
 
 TRIMTAB_CRDS = Path(__file__).resolve().parents[3] / "manifests" / "crds"
 NAMESPACE = "kserve"
@@ -77,13 +79,32 @@ def kserve_manager(plane: ControlPlane, mode: Mode = "Standard") -> Iterator[Pro
     manager = manager_process(plane, folder, webhook, probe)
     manager.start()
     try:
-        eventually("KServe's manager is ready", lambda: ready(manager, probe.port), 60)
+        eventually("KServe's manager is ready", lambda: ready(manager, probe.port))
         put(plane.cluster, webhooks(plane, webhook.port))
+        eventually("KServe's webhooks judge", lambda: judged(plane))
         yield manager
     finally:
         manager.stop()
         webhook.close()
         probe.close()
+
+
+def judged(plane: ControlPlane) -> bool:
+    """Whether an InferenceService is refused that KServe refuses: the API server asks new webhooks a moment late."""
+    api = "serving.kserve.io/v1beta1"
+    wrong = {
+        "apiVersion": api,
+        "kind": "InferenceService",
+        "metadata": {"name": "0-begins-with-a-digit", "namespace": "default"},
+        "spec": {"predictor": {"containers": [{"name": "kserve-container", "image": "x"}]}},
+    }
+    try:
+        plane.cluster.call("POST", f"/apis/{api}/namespaces/default/inferenceservices?dryRun=All", wrong)
+    except Refused as refused:
+        return "admission webhook" in str(refused)
+    except SurroundingsFailed:
+        return False  # they do not listen yet
+    return False
 
 
 def shipped() -> Iterator[dict[str, Any]]:

@@ -31,9 +31,9 @@ Fetch = Callable[[str, int], str]
 """What the proxy at (pod address, port) tells Prometheus. Raises OSError."""
 
 
-def fetch(address: str, port: int) -> str:
+def fetch(address: str, port: int, within_s: float = WITHIN_S) -> str:
     host = f"[{address}]" if ":" in address else address
-    with urllib.request.urlopen(f"http://{host}:{port}/stats/prometheus", timeout=WITHIN_S) as answer:
+    with urllib.request.urlopen(f"http://{host}:{port}/stats/prometheus", timeout=within_s) as answer:
         text: str = answer.read().decode("utf-8", "replace")
         return text
 

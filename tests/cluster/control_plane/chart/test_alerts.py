@@ -22,7 +22,12 @@ def promtool(*arguments, stdin=None):
     from tests.cluster.kube.binaries import binary
 
     return subprocess.run(
-        [binary("promtool"), *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=60
+        [binary("promtool"), *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 

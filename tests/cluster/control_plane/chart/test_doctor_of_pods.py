@@ -6,11 +6,12 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cluster.control_plane.chart.release import CHART, SYSTEM, helm
-from trimtab.ports.cluster import Kind
+from trimtab.ports.cluster import Kind, Refused
 
 pytestmark = pytest.mark.xdist_group("chart_pods")
 POD = Kind("", "v1", "Pod", "pods")
 QUOTA = Kind("", "v1", "ResourceQuota", "resourcequotas")
+REPLICA_SET = Kind("apps", "v1", "ReplicaSet", "replicasets")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 OPERATOR = "trimtab-operator"
 LABELS = f"-n {SYSTEM} -l app.kubernetes.io/name={OPERATOR}"
@@ -41,7 +42,7 @@ def pods(plane):
         images = [pod["spec"]["containers"][0]["image"] for pod in found]
         return found if images == ["trimtab-operator:0.1.0"] * 2 else None
 
-    return eventually("the controllers have made both", made, 60)
+    return eventually("the controllers have made both", made)
 
 
 def waits(reason, message="", last=None):
@@ -125,10 +126,19 @@ def test_pods_that_a_quota_refuses_are_said_to_be(doctor, plane):
         {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": {"hard": {"pods": "0"}}}
     )
 
-    def counted():
-        return plane.cluster.read(QUOTA, SYSTEM, "small").get("status", {}).get("used")
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asked"},
+        "spec": {"containers": [{"name": "x", "image": "x"}]},
+    }  # fmt: skip
 
-    eventually("the quota is enforced", counted, 60)
+    def enforced():
+        try:
+            plane.cluster.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods?dryRun=All", pod)
+        except Refused as refused:
+            return "exceeded quota: small" in str(refused)
+        return False
+
+    eventually("the quota is enforced", enforced)
     for pod in plane.cluster.list(POD, SYSTEM):
         plane.cluster.delete(POD, SYSTEM, pod["metadata"]["name"])
 
@@ -137,13 +147,17 @@ def test_pods_that_a_quota_refuses_are_said_to_be(doctor, plane):
         return any(one["type"] == "ReplicaFailure" for one in held.get("conditions", ()))
 
     try:
-        eventually("the controllers say that pods are refused", refused, 60)
+        eventually("the controllers say that pods are refused", refused)
         found = doctor(plane.kubeconfig)[1]["operator"]
         assert f"0 of 2 replicas in {SYSTEM}: its pods cannot be made: " in found["said"]
         assert "exceeded quota: small" in found["said"]
         assert "raise the namespace's ResourceQuota" in found["said"]
     finally:
         plane.cluster.delete(QUOTA, SYSTEM, "small")
+        for one in plane.cluster.list(REPLICA_SET, SYSTEM):  # looked at now, and not once its pause is over
+            about = {"metadata": {"annotations": {"example.com/looked-at": "again"}}}
+            plane.cluster.merge(REPLICA_SET, SYSTEM, one["metadata"]["name"], about)
+        pods(plane)
 
 
 def test_a_new_replica_that_does_not_start_beside_old_ones_that_work_is_told_and_is_no_stop(doctor, plane):
@@ -161,11 +175,11 @@ def test_a_new_replica_that_does_not_start_beside_old_ones_that_work_is_told_and
     for pod in old:
         ready = {"type": "Ready", "status": "True"}
         plane.cluster.write_status({**pod, "status": {"phase": "Running", "conditions": [ready]}})
-    eventually("both are Ready", lambda: available() == 2, 60)
+    eventually("both are Ready", lambda: available() == 2)
     there = helm(plane.folder / "helm", plane.kubeconfig)
     there.done("upgrade", "trimtab", str(CHART), "-n", SYSTEM, "--set", "image.tag=0.2.0")
     try:
-        (new,) = eventually("a third is made", surge, 60)
+        (new,) = eventually("a third is made", surge)
         plane.cluster.write_status(
             {**new, "status": {"phase": "Pending", **waits("ErrImagePull", "not found")}}
         )
@@ -176,4 +190,4 @@ def test_a_new_replica_that_does_not_start_beside_old_ones_that_work_is_told_and
         there.done("rollback", "trimtab", "-n", SYSTEM)
         for pod in plane.cluster.list(POD, SYSTEM):
             plane.cluster.delete(POD, SYSTEM, pod["metadata"]["name"])
-        eventually("none is Ready", lambda: available() == 0, 60)
+        eventually("none is Ready", lambda: available() == 0)

@@ -13,6 +13,7 @@ import yaml
 from tests.cluster.control_plane.chart.release import CHART, ROOT, SYSTEM, kubectl
 from tests.cluster.control_plane.chart.schemas import OWN_KIND, write_schemas
 from tests.cluster.control_plane.chart.values_sets import SETS
+from tests.cluster.control_plane.leases import LONG_LEASE
 
 pytestmark = pytest.mark.xdist_group("chart")
 
@@ -62,23 +63,24 @@ def test_the_script_of_helm_test_sees_the_leader(full_plane, tmp_path):
     from tests.cluster.kube.poll import eventually
 
     config, log = tmp_path / "config.yaml", tmp_path / "log"
-    config.write_text("namespaces: [shop]\nlease: {namespace: shop}\nlisten: {host: 127.0.0.1, port: 0}\n")
+    lease = json.dumps({"namespace": "shop", **LONG_LEASE})
+    config.write_text(f"namespaces: [shop]\nlease: {lease}\nlisten: {{host: 127.0.0.1, port: 0}}\n")
     with log.open("wb") as out:
         operator = subprocess.Popen(
             [sys.executable, "-m", "operators.drift", "--config", config, "--kubeconfig", full_plane.kubeconfig],
             cwd=ROOT, stdout=out, stderr=out,
         )  # fmt: skip
     try:
-        port = eventually("it listens", lambda: re.search(r'"port": ?(\d+)', log.read_text()), 60)[1]
+        port = eventually("it listens", lambda: re.search(r'"port": ?(\d+)', log.read_text()))[1]
         ended = subprocess.run(
             [sys.executable, CHART / "files" / "answers.py", f"http://127.0.0.1:{port}"],
-            capture_output=True, text=True, check=False, timeout=90,
+            capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stdout
         assert "a replica leads" in ended.stdout
     finally:
         operator.send_signal(signal.SIGTERM)
-        operator.wait(20)
+        operator.wait(120)
 
 
 @contextmanager
@@ -90,7 +92,7 @@ def published_by(full_plane):
         kinds = {one["kind"] for each in found["definitions"].values() for one in each.get(OWN_KIND, ())}
         return found if {"ModelRollout", "PrometheusRule", "ClusterServingRuntime"} <= kinds else None
 
-    yield eventually("all kinds are published", published, 60)
+    yield eventually("all kinds are published", published)
 
 
 @pytest.fixture

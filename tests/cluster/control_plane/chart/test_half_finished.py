@@ -40,8 +40,8 @@ def upgrade_and_be_killed(there: Helm, plane: "ControlPlane", status: str) -> No
         env=dict(there.environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as upgrading:  # fmt: skip
         try:
-            eventually(f"it is {status}", is_under_way, 60)
-            eventually("it has written a part", has_written, 60)
+            eventually(f"it is {status}", is_under_way)
+            eventually("it has written a part", has_written)
         finally:
             upgrading.kill()
 

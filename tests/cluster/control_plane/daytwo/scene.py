@@ -123,9 +123,12 @@ class Scene:
         }
         found: dict[str, int] = {}
         for ref in held["spec"]["rules"][0]["backendRefs"] if held is not None else []:
-            revision = next(one for one in versions if one in ref["name"])
+            name = str(ref["name"])
+            version = next(
+                (versions[one] for one in versions if one in name), name
+            )  # its server may just have gone
             if ref["weight"]:
-                found[versions[revision]] = ref["weight"]
+                found[version] = ref["weight"]
         return found
 
     def servers(self) -> list[Object]:

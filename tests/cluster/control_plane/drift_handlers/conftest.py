@@ -36,7 +36,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server = subprocess.Popen(
             argv, cwd=folder, stdout=log, stderr=log, env={**os.environ, **quiet}, start_new_session=True
         )
-    url, deadline = f"http://127.0.0.1:{held.port}", time.monotonic() + 90
+    url, deadline = f"http://127.0.0.1:{held.port}", time.monotonic() + 300
     try:
         while True:
             assert server.poll() is None, (folder / "log").read_text()
@@ -49,7 +49,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         os.killpg(server.pid, 15)
-        server.wait(timeout=30)
+        server.wait(timeout=120)
         held.close()
 
 
@@ -73,7 +73,7 @@ def collector(tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{line.rsplit(':', 1)[1].strip()}"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
         process.stderr.close()
 
 
@@ -86,9 +86,15 @@ def stage(
     mlflow_url: str,
     collector: str,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator["Stage"]:
     from tests.cluster.control_plane.drift_handlers.stage import Stage
+    from trimtab.adapters.mlflow import MlflowServer
 
+    # a machine that stands still is no server that is away, which would be let alone for a while
+    monkeypatch.setattr("operators.drift.surroundings.COLLECTOR_WITHIN_S", 60.0)
+    monkeypatch.setattr("operators.drift.breaker.HANGS_S", 60.0)
+    monkeypatch.setitem(MlflowServer.__init__.__kwdefaults__, "timeout_s", 60.0)
     made = Stage(cluster, namespace, mlflow_url, collector, tmp_path)
     yield made
     made.close()

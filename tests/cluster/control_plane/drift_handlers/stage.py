@@ -45,7 +45,7 @@ class Stage:
         self.cluster, self.namespace, self.folder = cluster, namespace, folder
         self.model = f"flights-{namespace}"
         self.clock = ReplayClock(START)
-        self.server = MlflowServer(mlflow_url)
+        self.server = MlflowServer(mlflow_url, timeout_s=60.0)
         self.evidence = Collector(collector)
         self.collector = collector
         self.configuration = Configuration.model_validate(
@@ -156,7 +156,9 @@ class Stage:
 
     def post(self, events: Sequence[Json]) -> httpx.Response:
         headers = {"content-type": "application/cloudevents-batch+json"}
-        return httpx.post(self.collector, content=json.dumps(events), headers=headers, trust_env=False)
+        return httpx.post(
+            self.collector, content=json.dumps(events), headers=headers, timeout=60, trust_env=False
+        )
 
     # --- looks, and what is seen
 

@@ -50,7 +50,7 @@ class World:
         return EnvoyCounts(self.cluster, fetch=self.fetch, clock_s=lambda: self.now_s)
 
     def fetch(self, address: str, port: int) -> str:
-        return fetch("127.0.0.1", self.proxies[address].admin)
+        return fetch("127.0.0.1", self.proxies[address].admin, 60.0)
 
     def proxy(self, address: str, *, merged: bool = True) -> None:
         """A proxy's pod, and its Envoy."""

@@ -166,7 +166,7 @@ def operator(folder, namespace, kubeconfig, port, *, fenced):
             yield
         finally:
             process.send_signal(signal.SIGTERM)
-            ended = process.wait(20)
+            ended = process.wait(120)
     assert ended == 0, log_of(folder)
 
 
@@ -193,7 +193,7 @@ def live_through(cluster, namespace, eventually, asked):
         ROLLOUT, namespace, "flights", {"metadata": {"annotations": {"trimtab.dev/act": json.dumps(act)}}}
     )
     eventually("v2 serves", lambda: (status().get("stable") or {}).get("version") == "2", WITHIN_S)
-    eventually("a run was asked for", lambda: cluster.list(JOB, namespace), 100)
+    eventually("a run was asked for", lambda: cluster.list(JOB, namespace), 300)
     eventually("the monitor was looked at", lambda: status(MONITOR).get("conditions"), WITHIN_S)
 
 

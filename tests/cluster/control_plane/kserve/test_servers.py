@@ -342,9 +342,9 @@ def test_what_is_retained_loses_its_owner_and_goes_on_and_the_rest_goes(world: W
         except Conflict:
             return False
 
-    eventually("it is released", released, 30)
+    eventually("it is released", released)
     assert release(world.cluster, owned, frozenset({FIRST.id})) == 0
     world.cluster.delete(MODEL_ROLLOUT, world.namespace, "flights")
-    eventually("the candidate was collected", lambda: not world.objects(INFERENCE_SERVICE, SECOND), 60)
+    eventually("the candidate was collected", lambda: not world.objects(INFERENCE_SERVICE, SECOND))
     assert {pod["metadata"]["uid"] for pod in world.objects(POD, FIRST)} == pods
     assert world.until(FIRST, ServerState.READY).replicas == 1

@@ -33,7 +33,7 @@ def plugin(control_plane, tmp_path_factory):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
 
     return run

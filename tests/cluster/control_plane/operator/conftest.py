@@ -46,7 +46,7 @@ class Operator:
         """SIGTERM; its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(120)
 
     def kill(self) -> None:
         self.process.kill()

@@ -109,7 +109,7 @@ NUMBERS = iter(range(1000))
 def test_with_the_documented_rights_it_makes_waits_and_leaves_nothing(
     plane: "ControlPlane", space: str, asking: Callable[..., Run], said: list[str]
 ) -> None:
-    run, failing = asking(plane, space, documented_rules()), "exceeded quota: small, requested: cpu=2"
+    failing = "exceeded quota: small, requested: cpu=2"
     condition = {
         "type": "ReplicaFailure",
         "status": "True",
@@ -117,11 +117,17 @@ def test_with_the_documented_rights_it_makes_waits_and_leaves_nothing(
         "message": failing,
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
-    with (
-        played(plane.cluster, space, {"rayClusterStatus": {"conditions": [condition]}}),
-        pytest.raises(SurroundingsFailed) as ended,
-    ):
-        run()
+
+    def told(line: str) -> None:
+        """KubeRay tells of its pods before they are looked at the first time."""
+        if not said:
+            (held,) = plane.cluster.list(RAY_JOB, space)
+            status = {"rayClusterStatus": {"conditions": [condition]}}
+            plane.cluster.write_status({**held, "status": status})
+        said.append(line)
+
+    with pytest.raises(SurroundingsFailed) as ended:
+        asking(plane, space, documented_rules(), say=told)()
     assert "training.workers: 2 (where: kuberay)" in ended.value.message
     assert "raise the namespace's ResourceQuota" in ended.value.message
     assert "2 workers start in pods of RayJob trimtab-ray-" in said[0]

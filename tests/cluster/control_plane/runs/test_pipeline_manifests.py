@@ -85,7 +85,7 @@ def test_manifests_are_taken_strictly(
         words = ["apply", "-n", namespace, "--dry-run=server", "--validate=strict", "-f", "-"]
         command = [binary("kubectl"), f"--kubeconfig={kubeflow.kubeconfig}", *words]
         return subprocess.run(
-            command, input=manifests, capture_output=True, text=True, check=False, timeout=60
+            command, input=manifests, capture_output=True, text=True, check=False, timeout=300
         )
 
     taken = applied(text)

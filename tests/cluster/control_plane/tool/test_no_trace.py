@@ -112,4 +112,4 @@ def test_a_plane_dies_with_a_killed_run(tmp_path):
         assert len(pids) == 2
         assert all(alive(pid) for pid in pids)
         run.send_signal(signal.SIGKILL)
-    eventually("both are gone", lambda: not any(alive(pid) for pid in pids), 10)
+    eventually("both are gone", lambda: not any(alive(pid) for pid in pids))

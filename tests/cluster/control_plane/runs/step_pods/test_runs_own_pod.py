@@ -36,7 +36,7 @@ def test_a_step_ends_when_its_job_must(
     declared = {**PIPELINE, "job": {**PIPELINE["job"], "deadline": "1h"}}
     own = run_pod(space)
     own["metadata"]["labels"] = {RUN_LABEL: runs(declared).start(KEY, UNTIL).id}
-    ends = eventually("the Job has begun", lambda: ends_at(called, own), 30)
+    ends = eventually("the Job has begun", lambda: ends_at(called, own))
     assert 3500 < (ends - datetime.now(UTC)).total_seconds() <= 3600
     made, _ = tasks(until=ends)
     names = kubelet(DONE)

@@ -165,12 +165,12 @@ def test_a_quota_without_room_is_waited_for(
             return "exceeded quota" in str(refused)
         return False
 
-    eventually("the quota is counted", counted, 30)
+    eventually("the quota is counted", counted)
     kubelet(DONE)
     done: list[bool] = []
     run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))))
     run.start()
-    eventually("it says what it waits for", lambda: [e for e in events if "line" in e], 30)
+    eventually("it says what it waits for", lambda: [e for e in events if "line" in e])
     plane.cluster.delete(QUOTA, space, "small")
     run.join(30)
     assert done == [True]
@@ -229,9 +229,9 @@ def test_a_step_outlives_an_api_server_that_is_away(
     done: list[bool] = []
     run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))), daemon=True)
     run.start()
-    eventually("it runs", lambda: names, 30)
+    eventually("it runs", lambda: names)
     away.set()
-    said = eventually("it is told of", lambda: [event["line"] for event in events if "line" in event], 30)
+    said = eventually("it is told of", lambda: [event["line"] for event in events if "line" in event])
     assert said[0] == "the API server has not said for 0 s how pod flights-abcde-train-1 does"
     away.clear()
     plane.cluster.merge(POD, space, names[0], {"status": DONE}, status=True)
@@ -276,13 +276,13 @@ def test_a_node_that_does_not_answer_is_told_of(
     names = kubelet(works)
     run = threading.Thread(target=made.run, args=[train(tmp_path)], daemon=True)
     run.start()
-    eventually("it runs", lambda: names, 30)
+    eventually("it runs", lambda: names)
     if gone:
         path = f"/api/v1/namespaces/{space}/pods/{names[0]}"
         held = {"metadata": {"finalizers": ["trimtab.dev/held"]}}
         plane.cluster.merge(POD, space, names[0], held)
         plane.cluster.call("DELETE", path, {"gracePeriodSeconds": 1})
-    said = eventually("it is told of", lambda: [event["line"] for event in events if "line" in event], 30)
+    said = eventually("it is told of", lambda: [event["line"] for event in events if "line" in event])
     assert said[0].startswith("its node does not answer; if its node is gone for good, delete the node")
     plane.cluster.merge(POD, space, names[0], {"status": DONE}, status=True)
     run.join(30)
