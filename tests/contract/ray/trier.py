@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trimtab.adapters.ray import RayTrials, tune
+from trimtab.adapters.ray import RayTrials
 from trimtab.api.errors import SurroundingsFailed
 from trimtab.ports.studies import Asked, Candidate, Ended
 
@@ -48,6 +48,10 @@ def main(root: Path, case: str) -> None:
     ended: list[tuple[int, str, int, str]] = []
 
     def draw() -> Asked | None:
+        if case == "memory":
+            from trimtab.adapters.ray import tune  # it imports Ray, whose surroundings are made by now
+
+            tune.FALSE_STARTS = 1000  # Ray may kill one that a busy machine has not yet started
         if len(drawn) == (1 if case == "memory" else TRIALS) or (drawn and not ended):
             return None
         drawn.append(len(drawn))
@@ -65,8 +69,6 @@ def main(root: Path, case: str) -> None:
         assert candidate is not None
         return fit(case, candidate.params["place"], tell)
 
-    if case == "memory":
-        tune.FALSE_STARTS = 1000  # Ray may kill one that a busy machine has not yet started
     try:
         RayTrials(root / "tmp", 2, 1, "cpu").run(
             Taken() if case == "starts" else trial, draw, hear, end, lambda: False, said
