@@ -7,8 +7,6 @@ import time
 
 import pytest
 
-from trimtab.serving.server import GRACE_S
-
 from .conftest import EXPECTED, MODEL, Server, Start, columns, eventually, v2
 
 pytestmark = pytest.mark.xdist_group("serving")
@@ -122,6 +120,8 @@ def test_a_client_that_does_not_read_its_answers_stops_being_served_and_nobody_e
 
 
 def test_a_request_whose_body_is_still_coming_at_sigterm_is_answered(start: Start, online):
+    from trimtab.serving.server import GRACE_S
+
     server = start("--online", str(online))
     with (
         socket.create_connection(("127.0.0.1", server.port), timeout=20) as idle,
