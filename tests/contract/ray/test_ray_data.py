@@ -1,5 +1,6 @@
 """What workers of Ray have worked out by tasks of Ray Data, while the workers themselves hold all cores."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,9 @@ def test_who_closes_it_has_no_more_worked_out(told: dict[str, str]) -> None:
 def test_a_process_that_is_not_of_ray_is_told_so() -> None:
     from trimtab.adapters.ray.ray_data import mapped
 
+    before = "ray" in sys.modules
     with pytest.raises(
         SurroundingsFailed, match=r"training\.reader: ray-data, but this process is not connected"
     ):
         list(mapped(str, range(3), 1))
+    assert ("ray" in sys.modules) == before, "what Ray reads when it is imported would be set too late"

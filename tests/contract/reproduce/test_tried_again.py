@@ -70,7 +70,7 @@ def test_a_task_that_was_killed_in_mid_search_goes_on_and_ends_alike(
     assert not (tmp_path / "first/model").exists()
     assert len(list(kept.glob("*/search.db"))) == 1
     with attempt(folder, tmp_path / "second/model") as second:
-        said, _ = second.communicate(timeout=120)
+        said, _ = second.communicate(timeout=600)
     assert second.returncode == 0
     after = trials(said.splitlines())
     done = trials(before)

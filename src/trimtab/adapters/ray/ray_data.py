@@ -7,6 +7,7 @@ rows that no task may read. How many run at once is bounded, and so is what lies
 
 import logging
 import pickle
+import sys
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -42,23 +43,24 @@ def mapped(
     Args:
         world: members that do the same, which share the cluster's CPUs.
     """
-    import ray
-
-    if not ray.is_initialized():
+    ray: Any = sys.modules.get(
+        "ray"
+    )  # not imported: whoever starts Ray here later sets before what it reads then
+    if ray is None or not ray.is_initialized():
         raise SurroundingsFailed(
             f"{ASKED}, but this process is not connected to Ray",
             remedy=f"learn in workers of Ray (training.workers, {ADDRESS}), or say training.reader: own",
         )
     try:
-        import ray.data
+        import ray.data as ray_data
     except ModuleNotFoundError as error:
         raise ExtraMissing("ray", ASKED) from error
     if not items:
         return
-    cpus = int(ray.cluster_resources().get("CPU", 0)) // world  # type: ignore[no-untyped-call]  # ray's own
+    cpus = int(ray.cluster_resources().get("CPU", 0)) // world
     with _streaming():
         answers: Any = (
-            ray.data.from_items([{"item": pickle.dumps(item)} for item in items], override_num_blocks=len(items))
+            ray_data.from_items([{"item": pickle.dumps(item)} for item in items], override_num_blocks=len(items))
             .map_batches(
                 partial(_answered, function),
                 batch_size=None,
