@@ -26,6 +26,11 @@ class Standstill:
         self._over.set()
         self._thread.join()
 
+    def since_s(self, begin: float) -> float:
+        """Seconds since a time of time.monotonic, without those lost."""
+        end = time.monotonic()
+        return end - begin - self.within_s(begin, end)
+
     def within_s(self, begin: float, end: float) -> float:
         """Seconds lost between two times of time.monotonic."""
         time.sleep(2 * EVERY_S)  # what just ended is noted, too

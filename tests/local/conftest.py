@@ -66,10 +66,7 @@ class Installed:
         """What still runs ten seconds later: a process may take a moment to see that its parent is gone."""
         began = time.monotonic()
         with Standstill() as still:
-            while found := self.processes():
-                now = time.monotonic()
-                if now - began > 10 and now - began - still.within_s(began, now) > 10:
-                    break
+            while (found := self.processes()) and still.since_s(began) < 10:
                 time.sleep(0.05)
         return found
 

@@ -43,9 +43,8 @@ def mapped(
     Args:
         world: members that do the same, which share the cluster's CPUs.
     """
-    ray: Any = sys.modules.get(
-        "ray"
-    )  # not imported: whoever starts Ray here later sets before what it reads then
+    # Not imported here: Ray reads then what whoever starts it in this process sets before.
+    ray: Any = sys.modules.get("ray")
     if ray is None or not ray.is_initialized():
         raise SurroundingsFailed(
             f"{ASKED}, but this process is not connected to Ray",

@@ -124,9 +124,8 @@ class Scene:
         found: dict[str, int] = {}
         for ref in held["spec"]["rules"][0]["backendRefs"] if held is not None else []:
             name = str(ref["name"])
-            version = next(
-                (versions[one] for one in versions if one in name), name
-            )  # its server may just have gone
+            # Its server may just have gone.
+            version = next((versions[one] for one in versions if one in name), name)
             if ref["weight"]:
                 found[version] = ref["weight"]
         return found
