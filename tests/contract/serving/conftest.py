@@ -187,7 +187,6 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
     log: Path
-    started_s: float
     grpc_port: int | None = None
 
     def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
@@ -238,15 +237,14 @@ def launch(folder: Path, log: Path, *more: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=stderr, stderr=stderr, env=dict(os.environ))
 
 
-def answering(process: subprocess.Popen[bytes], log: Path, since: float) -> Server:
+def answering(process: subprocess.Popen[bytes], log: Path) -> Server:
     def ports() -> re.Match[str] | None:
         if process.poll() is not None:
             pytest.fail(f"the server ended with {process.returncode}:\n{log.read_text()}")
         return re.search(r"answers at http://[\d.]+:(\d+)(?: and grpc://[\d.]+:(\d+))?\n", log.read_text())
 
     http_port, grpc_port = eventually(ports, 60).groups()
-    started_s = time.monotonic() - since
-    return Server(process, int(http_port), log, started_s, int(grpc_port) if grpc_port else None)
+    return Server(process, int(http_port), log, int(grpc_port) if grpc_port else None)
 
 
 @pytest.fixture(scope="session")
@@ -266,9 +264,8 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
 
     def started(*more: str, of: Path = folder) -> Server:
         log = tmp_path / f"server-{len(processes)}.log"
-        since = time.monotonic()
         processes.append(launch(of, log, *more))
-        return answering(processes[-1], log, since)
+        return answering(processes[-1], log)
 
     yield started
     for process in processes:
@@ -280,10 +277,9 @@ def start(folder: Path, tmp_path: Path) -> Iterator[Start]:
 def server(folder: Path, online: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server with an online store and no sink, for all tests that only ask."""
     log = tmp_path_factory.mktemp("server") / "log"
-    since = time.monotonic()
     process = launch(folder, log, "--online", str(online))
     try:
-        yield answering(process, log, since)
+        yield answering(process, log)
     finally:
         process.kill()
         process.wait()
@@ -314,11 +310,10 @@ def shared_logged(folder: Path, online: Path, tmp_path_factory: pytest.TempPathF
     sink = Collecting()
     sink.open()
     log = tmp_path_factory.mktemp("logged") / "log"
-    since = time.monotonic()
     more = ("--online", str(online), "--sink", sink.url, "--namespace", "prod", "--grpc-port", "0")
     process = launch(folder, log, *more)
     try:
-        yield Logged(answering(process, log, since), sink)
+        yield Logged(answering(process, log), sink)
     finally:
         process.kill()
         process.wait()
