@@ -6,7 +6,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cluster.control_plane.chart.release import CHART, SYSTEM, helm
-from trimtab.ports.cluster import Kind, Refused
+from tests.cluster.control_plane.quotas import refuses
+from trimtab.ports.cluster import Kind
 
 pytestmark = pytest.mark.xdist_group("chart_pods")
 POD = Kind("", "v1", "Pod", "pods")
@@ -131,16 +132,9 @@ def test_pods_that_a_quota_refuses_are_said_to_be(doctor, plane):
         "spec": {"containers": [{"name": "x", "image": "x"}]},
     }  # fmt: skip
 
-    def enforced():
-        try:
-            plane.cluster.call("POST", f"/api/v1/namespaces/{SYSTEM}/pods?dryRun=All", pod)
-        except Refused as refused:
-            return "exceeded quota: small" in str(refused)
-        return False
-
-    eventually("the quota is enforced", enforced)
-    for pod in plane.cluster.list(POD, SYSTEM):
-        plane.cluster.delete(POD, SYSTEM, pod["metadata"]["name"])
+    eventually("the quota is enforced", lambda: refuses(plane.cluster, SYSTEM, pod))
+    for one in plane.cluster.list(POD, SYSTEM):
+        plane.cluster.delete(POD, SYSTEM, one["metadata"]["name"])
 
     def refused():
         held = plane.cluster.read(DEPLOYMENT, SYSTEM, OPERATOR)["status"]

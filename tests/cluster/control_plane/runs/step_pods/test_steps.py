@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.control_plane.quotas import refuses
 from tests.cluster.control_plane.runs.conftest import PIPELINES, allow
 from tests.cluster.control_plane.runs.jobs import rights, state, terminated
 from tests.cluster.control_plane.runs.step_pods.world import (
@@ -25,7 +26,6 @@ from trimtab.adapters.kfp.warm import PROGRESS, told_failure
 from trimtab.adapters.kubernetes.in_pod import PodApi
 from trimtab.adapters.step_pods import STEPS_OF, PodTasks, end_steps
 from trimtab.api.errors import DataRefused, ExitStatus, InputRefused
-from trimtab.ports.cluster import Refused
 
 
 def test_a_step_is_a_pod_after_the_runs_own(
@@ -158,14 +158,7 @@ def test_a_quota_without_room_is_waited_for(
     probe = run_pod(space, "probe")
     probe["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1"}}
 
-    def counted() -> bool:
-        try:
-            plane.cluster.call("POST", f"/api/v1/namespaces/{space}/pods?dryRun=All", probe)
-        except Refused as refused:
-            return "exceeded quota" in str(refused)
-        return False
-
-    eventually("the quota is counted", counted)
+    eventually("the quota is enforced", lambda: refuses(plane.cluster, space, probe))
     kubelet(DONE)
     done: list[bool] = []
     run = threading.Thread(target=lambda: done.append(made.run(train(tmp_path))))
